@@ -1,0 +1,200 @@
+"""The one frozen settings object, read once at start-up; nothing else reads the environment.
+
+`config/gateway.toml` holds every setting with its default, `config/systems.d/<name>.toml` those of one external
+system. A directory named by `GATEWAY_CONFIG` overrides them: its `gateway.toml` and `systems.d/` setting by setting,
+its `access.d/`, `trust/` and `crl/` each as a whole (a right must be readable in one place, so a deleted grant file
+is a deleted grant).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from errors import ConfigurationError
+from exchange import Environment
+
+DEFAULTS = Path(__file__).parent
+CHECKOUT = DEFAULTS.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """One listener. Port 0 takes a free one. With `client_ca`, a client certificate is required."""
+
+    host: str
+    port: int
+    certificate: Path | None = None
+    key: Path | None = None
+    client_ca: Path | None = None
+    soap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a listener takes: bytes of one body, requests a second of one peer, seconds for one exchange."""
+
+    body_bytes: int
+    requests_per_s: int
+    exchange_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """How an external system is reached: address, transport profile, seconds for one call, CA of its signatures."""
+
+    url: str
+    profile: str
+    timeout_s: float
+    trust: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """The exchange log: seconds between checkpoints at most, and where the outside witness listens."""
+
+    checkpoint_seconds: float
+    witness_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. Paths are absolute. Secrets are files in `keys`, never settings."""
+
+    environment: Environment
+    institution: str
+    state: Path
+    database_url: str
+    amqp_url: str
+    partners: Listen
+    internal: Listen
+    limits: Limits
+    log: LogSettings
+    systems: Mapping[str, System]
+    access: Path
+    trust: Path
+    crl: Path
+    source: str = field(default="")
+
+    @property
+    def keys(self) -> Path:
+        """The directory of private keys and certificates; made by `gateway keys new`, never in a backup."""
+        return self.state / "keys"
+
+    def system(self, name: str) -> System:
+        """The settings of one external system.
+
+        Raises: ConfigurationError when there is no `[systems.<name>]`.
+        """
+        try:
+            return self.systems[name]
+        except KeyError as error:
+            raise ConfigurationError(f"[systems.{name}] is missing in gateway.toml") from error
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `config/`, `GATEWAY_CONFIG`, `GATEWAY_DATABASE_URL` and `GATEWAY_AMQP_URL`.
+
+    Raises: ConfigurationError naming the file and the key; unknown keys are refused.
+    """
+    environ = os.environ if environ is None else environ
+    override = Path(environ["GATEWAY_CONFIG"]).resolve() if environ.get("GATEWAY_CONFIG") else None
+    if override is not None and not override.is_dir():
+        raise ConfigurationError(f"GATEWAY_CONFIG names no directory: {override}")
+    values = _read(DEFAULTS / "gateway.toml")
+    layers = sorted((DEFAULTS / "systems.d").glob("*.toml"))
+    if override is not None:
+        layers += [*sorted((override / "systems.d").glob("*.toml")), *override.glob("gateway.toml")]
+    for path in layers:
+        values = _merge(values, _read(path), path, "")
+    return _settings(values, override, environ)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+# A system's own file may bring any name under [systems]; what may stand in one is fixed.
+_SYSTEM = {"url": "", "profile": "soap", "timeout_s": 10.0, "trust": ""}
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any], path: Path, prefix: str) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        name = f"{prefix}{key}"
+        known = _SYSTEM | base.get(key, {}) if prefix == "systems." else base.get(key)
+        if known is None:
+            raise ConfigurationError(f"{path}: unknown setting {name}")
+        if isinstance(known, dict) != isinstance(value, dict):
+            raise ConfigurationError(f"{path}: {name} must {'' if isinstance(known, dict) else 'not '}be a table")
+        if isinstance(known, dict):
+            merged[key] = _merge(known, value, path, f"{name}.")
+        elif type(value) is not type(known) and not (isinstance(known, float) and type(value) is int):
+            raise ConfigurationError(f"{path}: {name} must be of type {type(known).__name__}")
+        else:
+            merged[key] = value
+    return merged
+
+
+def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping[str, str]) -> Settings:
+    home = override or CHECKOUT
+    state = _path(home, values["state"]["directory"])
+
+    def part(name: str) -> Path:
+        return override / name if override is not None and (override / name).is_dir() else DEFAULTS / name
+
+    try:
+        environment = Environment(values["gateway"]["environment"])
+    except ValueError as error:
+        raise ConfigurationError("gateway.environment is production or test") from error
+    return Settings(
+        environment=environment,
+        institution=values["gateway"]["institution"],
+        state=state,
+        database_url=environ.get("GATEWAY_DATABASE_URL")
+        or values["database"]["url"]
+        or f"sqlite:///{state / 'gateway.db'}",
+        amqp_url=environ.get("GATEWAY_AMQP_URL") or values["amqp"]["url"],
+        partners=_listen(home, values["listen"]["partners"]),
+        internal=_listen(home, values["listen"]["internal"]),
+        limits=Limits(**values["limits"]),
+        log=LogSettings(**values["log"]),
+        systems={
+            name: System(
+                url=system["url"],
+                profile=system["profile"],
+                timeout_s=float(system["timeout_s"]),
+                trust=_path(home, system["trust"]) if system["trust"] else state / "keys" / "authority.pem",
+            )
+            for name, system in values["systems"].items()
+        },
+        access=part("access.d"),
+        trust=part("trust"),
+        crl=part("crl"),
+        source=str(override or DEFAULTS),
+    )
+
+
+def _path(home: Path, text: str) -> Path:
+    return (home / text).resolve()
+
+
+def _listen(home: Path, values: Mapping[str, Any]) -> Listen:
+    def file(name: str) -> Path | None:
+        return _path(home, values[name]) if values[name] else None
+
+    return Listen(
+        host=values["host"],
+        port=values["port"],
+        certificate=file("certificate"),
+        key=file("key"),
+        client_ca=file("client_ca"),
+        soap=values["soap"],
+    )

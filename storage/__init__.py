@@ -1,0 +1,84 @@
+"""The database engine, SQLite embedded or PostgreSQL by URL, and the metadata that all rooms declare tables in.
+
+Tables of one room or one external system share a schema on PostgreSQL. Their names carry the schema's name as a
+prefix in both databases; on SQLite, which has no schemas, the prefix is what is left (ADR 0006).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, Uuid, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A UTC instant; a naive datetime is refused, so that no local time slips in."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 — the interface of SQLAlchemy
+        if value is not None and value.tzinfo is None:
+            raise ValueError("an instant needs its time zone")
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 — the interface of SQLAlchemy
+        if value is None:
+            return None
+        instant: datetime = value
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def identifier() -> Uuid[uuid.UUID]:
+    """The column type of an internal identifier."""
+    return Uuid(as_uuid=True)
+
+
+def open_engine(url: str) -> Engine:
+    """An engine with the pragmas, isolation and pool that concurrent writers need.
+
+    SQLite: WAL, synchronous FULL, foreign keys, and `BEGIN IMMEDIATE` for every transaction: the driver's own
+    transactions lose concurrent updates silently.
+    """
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=10, max_overflow=10, pool_timeout=10, pool_pre_ping=True)
+    database = make_url(url).database
+    if database:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url, pool_size=5, max_overflow=5, pool_timeout=10, connect_args={"timeout": 10, "isolation_level": None}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("reads_only", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    schemas: dict[str | None, str | None] = {table.schema: None for table in metadata.tables.values()} | {"log": None}
+    return engine.execution_options(schema_translate_map=schemas)
+
+
+def reading(engine: Engine) -> Engine:
+    """The same engine for transactions that only read: on SQLite they take no write lock."""
+    return engine.execution_options(reads_only=True)
