@@ -8,7 +8,7 @@
     │   └── AccessDenied ── PurposeNotAllowed, NoOpenStay, QuotaExceeded
     ├── PartnerError                    the external system misbehaves
     │   ├── SystemUnavailable ── SystemTimeout
-    │   ├── SystemFault
+    │   ├── SystemFault, RequestRefused
     │   ├── AnswerRefused ── UnexpectedElement, UnknownCode, AnswerUnsigned, AnswerMismatch
     │   └── OutcomeUnknown
     └── GatewayFailure                  we cannot do it now
@@ -230,9 +230,16 @@ class SystemTimeout(SystemUnavailable):
 
 
 class SystemFault(PartnerError):
-    """The external system refused the request with a fault. Check the arguments, or ask the operator."""
+    """The external system failed on the request and said so. Try again later."""
 
     code = "system_fault"
+    status = 502
+
+
+class RequestRefused(PartnerError):
+    """The external system refused the request with a fault. Check the arguments, or ask the operator."""
+
+    code = "system_refused"
     status = 502
     retryable = False
 

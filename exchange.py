@@ -122,7 +122,8 @@ class Request:
     """An authenticated request in canonical form.
 
     `system` and `operation` name what is asked (`pmlp`, `GetPerson`). `message_id` is the signed MessageID or,
-    without one, the RequestId of the context; `content` is the digest that tells a repeat from a reuse.
+    without one, the RequestId of the context; `content` is the digest that tells a repeat from a reuse. With
+    `effect_once`, a repeat of the message gets the stored answer and has no second effect.
     """
 
     caller: Caller
@@ -132,6 +133,30 @@ class Request:
     arguments: Arguments
     message_id: str
     content: bytes
+    effect_once: bool = False
+
+    @property
+    def name(self) -> str:
+        """The operation as access.d names it: `pmlp.GetPerson`."""
+        return f"{self.system}.{self.operation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What leaves by a way in: status, headers and the exact bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """What of a record may be given: its JSON without what is withheld, and the names of both."""
+
+    record: Json
+    given: tuple[str, ...]
+    withheld: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
                 url=system["url"],
                 profile=system["profile"],
                 timeout_s=float(system["timeout_s"]),
-                trust=_path(home, system["trust"]) if system["trust"] else state / "keys" / "authority.pem",
+                trust=_path(home, system["trust"]) if system["trust"] else state / "keys" / f"{name}.pem",
             )
             for name, system in values["systems"].items()
         },

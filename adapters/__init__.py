@@ -1,0 +1,86 @@
+"""One module per external system: its operations, how each may be repeated, and honest answers on its quality.
+
+Adapters are discovered, never listed: every module of this package declares `ADAPTER`. An incomplete or duplicate
+one stops start-up.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import mappings.mapping as tables
+from errors import ConfigurationError
+
+
+class Repeat(StrEnum):
+    """What may be done when the outcome of a call is unclear."""
+
+    DEDUPES = "dedupes"  # the system recognises our MessageID, or the call only reads: send again
+    QUERYABLE = "queryable"  # ask first whether it took effect
+    NEITHER = "neither"  # a person decides
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """An argument that selects what is asked, and the rules that each of its values stands for.
+
+    So that nothing is asked which could not be given.
+    """
+
+    argument: str
+    rules: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of an external system.
+
+    `subject` names the argument that holds the personal code; `needs_open_stay` the rule that allows the operation
+    only while the person stays in an institution.
+    """
+
+    name: str
+    request: tables.Mapping[Any]
+    answer: tables.Mapping[Any]
+    repeat: Repeat
+    subject: str | None = None
+    selection: Selection | None = None
+    needs_open_stay: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """An external system: contract version, operations and the header table of its quality.
+
+    `quality` answers each rule of the quality scale: `done`, `todo` or `exempt: reason`.
+    """
+
+    name: str
+    version: str
+    operations: tuple[Operation, ...]
+    quality: Mapping[str, str] = field(default_factory=dict)
+
+    def operation(self, name: str) -> Operation | None:
+        """The operation of that name, if the system has it."""
+        return next((operation for operation in self.operations if operation.name == name), None)
+
+
+def discover() -> dict[str, Adapter]:
+    """Every adapter by name.
+
+    Raises: ConfigurationError naming the module that declares none, or two that declare the same.
+    """
+    found: dict[str, Adapter] = {}
+    for module in pkgutil.iter_modules(__path__):
+        if module.ispkg:
+            continue
+        adapter = getattr(importlib.import_module(f"{__name__}.{module.name}"), "ADAPTER", None)
+        if not isinstance(adapter, Adapter) or adapter.name != module.name:
+            raise ConfigurationError(f"adapters/{module.name}.py declares no ADAPTER named {module.name}")
+        found[adapter.name] = adapter
+    return found

@@ -1,0 +1,219 @@
+"""The plain profile: SOAP 1.1 with WS-Addressing, signed both ways.
+
+zeep reads the contract and builds the request; the answer is read from its verified bytes by the mapping tables.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+import zeep
+from cryptography import x509
+from lxml import etree
+from requests.adapters import HTTPAdapter
+
+import errors
+from adapters import Adapter, Operation
+from adapters.profiles import Message
+from config import System
+from exchange import utc_now
+from security import wsse
+from security.keys import Identity
+from security.xml import Element, parse
+from wsdl import Contract, contract
+
+WSA = "http://www.w3.org/2005/08/addressing"
+ANONYMOUS = f"{WSA}/anonymous"
+_MAX_ANSWER = 16 * 1024 * 1024
+_FAULT_CODE = re.compile(r"[A-Z][A-Z_]{0,40}")
+_NOT_FOUND = "NAV_ATRASTS"
+
+
+class _LocalOnly(zeep.Transport):  # type: ignore[misc] # zeep publishes no types
+    """Loads contracts from our own folder and nothing else: a contract never makes us call out."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def load(self, url: str) -> bytes:
+        path = Path(url).resolve()
+        if not path.is_relative_to(self._folder):
+            raise errors.ConfigurationError(f"the contract refers to {path.name} outside its folder")
+        return path.read_bytes()
+
+
+class _Addressing(zeep.Plugin):  # type: ignore[misc] # zeep publishes no types
+    """Sets the addressing headers, with the message id of the exchange rather than one of zeep's own."""
+
+    def egress(
+        self, envelope: Element, http_headers: dict[str, str], operation: Any, binding_options: dict[str, str]
+    ) -> tuple[Element, dict[str, str]]:
+        header = zeep.wsdl.utils.get_or_create_header(envelope)
+        for name, value in (
+            ("Action", operation.soapaction),
+            ("MessageID", binding_options["message_id"]),
+            ("To", binding_options["address"]),
+        ):
+            etree.SubElement(header, f"{{{WSA}}}{name}", nsmap={"wsa": WSA}).text = value
+        reply_to = etree.SubElement(header, f"{{{WSA}}}ReplyTo", nsmap={"wsa": WSA})
+        etree.SubElement(reply_to, f"{{{WSA}}}Address").text = ANONYMOUS
+        return envelope, http_headers
+
+
+class SoapProfile:
+    """One external system over plain signed SOAP, with a pool of connections of its own."""
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        system: System,
+        identity: Identity,
+        authority: Path,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._system = system
+        self._identity = identity
+        self._clock = clock
+        self._contract: Contract = contract(adapter.name, adapter.version)
+        self._policy, self._pinned = _trust(system.trust, authority)
+        self._client = zeep.Client(
+            str(self._contract.wsdl), transport=_LocalOnly(self._contract.wsdl.parent), plugins=[_Addressing()]
+        )
+        self._binding = self._client.service._binding  # no public call builds envelope and action; zeep is pinned
+        self._session = requests.Session()
+        self._session.trust_env = False
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=32, max_retries=0))
+
+    def compose(self, operation: Operation, request: object, message_id: str) -> Message:
+        """Build the request by the contract, address it with `message_id`, sign it with a fresh Timestamp."""
+        body = operation.request.write(request)
+        envelope, headers = self._binding._create(
+            operation.name,
+            (),
+            _values(body),
+            client=self._client,
+            options={"address": self._system.url, "message_id": message_id},
+        )
+        content = wsse.sign(envelope, self._identity, now=self._clock())
+        return Message(message_id, headers["SOAPAction"].strip('"'), content)
+
+    def send(self, message: Message, deadline: float) -> bytes:
+        """Post the message; redirects are not followed, the answer is read within the deadline and 16 MB.
+
+        Raises: SystemUnavailable, SystemTimeout, AnswerRefused (not SOAP).
+        """
+        left = min(deadline - time.monotonic(), self._system.timeout_s)
+        if left <= 0:
+            raise errors.SystemTimeout
+        until = time.monotonic() + left
+        try:
+            with self._session.post(
+                self._system.url,
+                data=message.content,
+                headers={"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{message.action}"'},
+                timeout=left,
+                stream=True,
+                allow_redirects=False,
+            ) as response:
+                return _read_body(response, until)
+        except requests.Timeout as error:
+            raise errors.SystemTimeout from error
+        except requests.RequestException as error:
+            if time.monotonic() >= until:
+                raise errors.SystemTimeout from error
+            raise errors.SystemUnavailable from error
+
+    def read(self, operation: Operation, message: Message, answer: bytes) -> object:
+        """Verify, match, check and map an answer; a fault becomes an error of ours."""
+        try:
+            verified = wsse.verify(parse(answer, max_bytes=_MAX_ANSWER), self._policy, now=self._clock())
+        except (errors.NotAuthenticated, errors.InvalidRequest) as error:
+            raise errors.AnswerUnsigned(error.code) from error
+        if self._pinned and verified.certificate not in self._pinned:
+            raise errors.AnswerUnsigned("certificate of another system")
+        if verified.relates_to != message.message_id:
+            raise errors.AnswerMismatch("RelatesTo")
+        payload = verified.body[0]
+        if etree.QName(payload).localname == "Fault":
+            raise self._fault(payload)
+        if verified.action != f"{message.action}Response":
+            raise errors.AnswerMismatch("Action")
+        try:
+            self._contract.validate(payload)
+        except errors.SchemaViolation as error:
+            raise errors.AnswerRefused(error.detail) from error
+        return operation.answer.read(payload)
+
+    def _fault(self, fault: Element) -> errors.GatewayError:
+        code = fault.findtext(f"detail/{{{self._contract.namespace}}}Kluda/{{{self._contract.namespace}}}Kods") or ""
+        if code == _NOT_FOUND:
+            return errors.NotFound("the external system does not know it")
+        known = code if _FAULT_CODE.fullmatch(code) else ""
+        ours = "Client" in (fault.findtext("faultcode") or "")
+        return errors.RequestRefused(known) if ours else errors.SystemFault(known)
+
+
+def outgoing_id(exchange_id: uuid.UUID) -> str:
+    """The MessageID of an exchange's outgoing message, the same for every attempt and replay."""
+    return f"urn:uuid:{exchange_id}"
+
+
+def _read_body(response: requests.Response, until: float) -> bytes:
+    if response.status_code in (502, 503, 504):
+        raise errors.SystemUnavailable(f"HTTP {response.status_code}")
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if response.status_code not in (200, 500) or kind not in ("text/xml", "application/soap+xml"):
+        raise errors.AnswerRefused(f"HTTP {response.status_code}, no SOAP message")
+    parts, size = [], 0
+    for part in response.iter_content(65536):
+        size += len(part)
+        if size > _MAX_ANSWER:
+            raise errors.AnswerRefused("over the size limit")
+        if time.monotonic() > until:
+            raise errors.SystemTimeout
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _trust(path: Path, authority: Path) -> tuple[wsse.Policy, tuple[x509.Certificate, ...]]:
+    """The policy for a system's answers. Certificates in its trust file that are no authorities are pinned."""
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+        roots = tuple(certificate for certificate in found if _is_authority(certificate))
+        pinned = tuple(certificate for certificate in found if not _is_authority(certificate))
+        if not roots:
+            roots = tuple(x509.load_pem_x509_certificates(authority.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise errors.ConfigurationError(f"no certificates can be read from {path.name}: gateway keys new") from error
+    return wsse.Policy(authorities=roots), pinned
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _values(element: Element) -> dict[str, Any]:
+    """An element's children as the arguments that zeep builds the same element from."""
+    values: dict[str, Any] = {}
+    for child in element:
+        name = etree.QName(child).localname
+        value = _values(child) if len(child) else child.text or ""
+        if name in values:
+            known = values[name]
+            values[name] = [*known, value] if isinstance(known, list) else [known, value]
+        else:
+            values[name] = value
+    return values

@@ -1,0 +1,28 @@
+"""VDEAVK, the State Medical Commission for disability and work ability. Source: p17.1."""
+
+from __future__ import annotations
+
+from adapters import Adapter, Operation, Repeat
+from mappings.vdeavk import GET_DISABILITY_ANSWER, GET_DISABILITY_REQUEST
+
+ADAPTER = Adapter(
+    name="vdeavk",
+    version="v1-0",
+    operations=(
+        Operation(
+            "GetDisability",
+            request=GET_DISABILITY_REQUEST,
+            answer=GET_DISABILITY_ANSWER,
+            repeat=Repeat.DEDUPES,
+            subject="person_code",
+        ),
+    ),
+    quality={
+        "contract": "done",
+        "golden-cases": "done",
+        "lineage": "done",
+        "signed-both-ways": "done",
+        "changes-followed": "todo",
+        "viss-profile": "todo",
+    },
+)

@@ -1,0 +1,32 @@
+"""VZD, the State Address Register. Source: p17.10."""
+
+from __future__ import annotations
+
+from adapters import Adapter, Operation, Repeat
+from mappings.vzd import (
+    RESOLVE_CODE_ANSWER,
+    RESOLVE_CODE_REQUEST,
+    SEARCH_ADDRESS_ANSWER,
+    SEARCH_ADDRESS_REQUEST,
+)
+
+ADAPTER = Adapter(
+    name="vzd",
+    version="v1-0",
+    operations=(
+        Operation(
+            "ResolveCode", request=RESOLVE_CODE_REQUEST, answer=RESOLVE_CODE_ANSWER, repeat=Repeat.DEDUPES
+        ),
+        Operation(
+            "SearchAddress", request=SEARCH_ADDRESS_REQUEST, answer=SEARCH_ADDRESS_ANSWER, repeat=Repeat.DEDUPES
+        ),
+    ),
+    quality={
+        "contract": "done",
+        "golden-cases": "done",
+        "lineage": "done",
+        "signed-both-ways": "done",
+        "changes-followed": "todo",
+        "viss-profile": "todo",
+    },
+)

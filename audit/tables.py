@@ -1,0 +1,116 @@
+"""The tables of the exchange log, of the payload archive, and of the sequencer's queue and leases.
+
+Every column of a `log_` table is committed in a leaf, derived from one, or checked against another table by
+`audit.verify`. They hold text in one exact form (ids with dashes, instants as `exchange.instant_text`), so that
+any other spelling of the same value is a change too. Source: migration `core_0001_log`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from storage import Instant, identifier, metadata
+
+# On SQLite only INTEGER PRIMARY KEY is the row's own number, which can hold nothing but an integer.
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+log_records = Table(
+    "log_records",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("exchange_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("instant", Text, nullable=False),
+    Column("system", Text),
+    Column("operation", Text),
+    Column("institution", Text),
+    Column("outcome", Text),
+    Column("leaf", Text, nullable=False),
+    Index("ix_log_records_exchange_id", "exchange_id"),
+    Index("ix_log_records_instant", "instant"),
+    schema="log",
+)
+
+log_checkpoints = Table(
+    "log_checkpoints",
+    metadata,
+    Column("size", _NUMBER, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+    schema="log",
+)
+
+log_tree = Table(
+    "log_tree",
+    metadata,
+    Column("idx", _NUMBER, primary_key=True, autoincrement=False),
+    Column("record_id", Text, ForeignKey("log.log_records.id"), nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    # The size of the first checkpoint over this leaf: a checkpoint cannot go missing unnoticed.
+    Column("checkpoint", _NUMBER, ForeignKey("log.log_checkpoints.size"), nullable=False),
+    UniqueConstraint("record_id"),
+    schema="log",
+)
+
+log_values = Table(
+    "log_values",
+    metadata,
+    Column("record_id", Text, ForeignKey("log.log_records.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("record_id", "name"),
+    # A hash index on PostgreSQL, whose ordered ones refuse long values.
+    Index("ix_log_values_value", "value", postgresql_using="hash"),
+    schema="log",
+)
+
+LOG_TABLES = (log_records, log_tree, log_checkpoints, log_values)
+
+sequencer_queue = Table(
+    "sequencer_queue",
+    metadata,
+    Column("position", _NUMBER, primary_key=True, autoincrement=True),
+    Column("record_id", Text, ForeignKey("log.log_records.id"), nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
+archive_keys = Table(
+    "archive_keys",
+    metadata,
+    Column("id", identifier(), primary_key=True),
+    Column("month", Text, nullable=False),
+    Column("retention", Text, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    UniqueConstraint("month", "retention"),
+    schema="archive",
+)
+
+archive_payloads = Table(
+    "archive_payloads",
+    metadata,
+    Column("exchange_id", identifier(), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("key_id", identifier(), ForeignKey("archive.archive_keys.id"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("exchange_id", "name"),
+    schema="archive",
+)

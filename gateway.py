@@ -1,0 +1,355 @@
+"""The eight steps of an exchange and their wiring: every way in, every system, every register goes through `run`.
+
+receive → open_record → authenticate → authorise → route → deliver → answer → commit
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+import traceback
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+
+import adapters
+import errors
+import mappings.mapping
+import mappings.services
+from adapters.profiles import Profile
+from adapters.profiles.soap import SoapProfile
+from audit import Archive, Entry, ExchangeLog
+from config import Settings
+from exchange import (
+    Arrival,
+    Disclosed,
+    Json,
+    Outcome,
+    Provenance,
+    Received,
+    Reply,
+    Request,
+    new_id,
+    today_in_riga,
+    utc_now,
+)
+from registers import Fed, open_stay
+from routing import access, quota, repeats
+from routing.register_routes import register_routes
+from routing.routes import Delivered, Plan, Routes, service_routes, system_routes
+from security.keys import Identity
+from storage import open_engine, reading
+
+diagnostics = logging.getLogger("gateway")
+
+
+class Inlet(Protocol):
+    """A way in: how a request is read and authenticated, and how an answer or a refusal is put into its form."""
+
+    def read(self, received: Received) -> Request:
+        """Parse and authenticate. Raises: NotAuthenticated, InvalidRequest and what lies beneath them."""
+
+    def compose(self, request: Request, exchange_id: uuid.UUID, disclosed: Disclosed) -> bytes:
+        """The canonical answer, checked by the contract and not yet signed: what a repeat gets again."""
+
+    def seal(self, received: Received, request: Request, answer: bytes) -> Reply:
+        """The bytes that leave: the answer in its envelope, signed where the way in asks for it."""
+
+    def refuse(self, received: Received, error: errors.GatewayError) -> Reply:
+        """The error in the way's own form: SOAP Fault, problem+json."""
+
+
+@dataclass(slots=True)
+class Trail:
+    """What is known of an exchange so far; its outcome record is written from it, however far it came."""
+
+    received: Received
+    request: Request | None = None
+    decision: access.Decision | None = None
+    plan: Plan | None = None
+    delivered: Delivered | None = None
+    disclosed: Disclosed | None = None
+    answer: bytes = b""
+    repeated: uuid.UUID | None = None
+    error: errors.GatewayError | None = None
+    began: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Everything an exchange needs, wired once per process."""
+
+    settings: Settings
+    engine: Engine
+    log: ExchangeLog
+    archive: Archive
+    access: access.Access
+    routes: Routes
+    adapters: Mapping[str, adapters.Adapter]
+    services: Mapping[str, mappings.services.Service]
+
+
+def run(gateway: Gateway, arrival: Arrival, inlet: Inlet) -> Reply:
+    """One exchange, top to bottom. Every error becomes a refusal with the exchange id and is on record."""
+    trail = Trail(receive(arrival))
+    try:
+        open_record(gateway, trail)
+        try:
+            request = authenticate(gateway, trail, inlet)
+            decision = authorise(gateway, trail, request)
+            if trail.repeated is None:
+                plan = route(gateway, trail, request, decision)
+                delivered = deliver(gateway, trail, request, decision, plan)
+                answer(trail, request, decision, delivered, inlet)
+            reply = inlet.seal(trail.received, request, trail.answer)
+        except Exception as error:
+            trail.error = _ours(error)
+            reply = _refuse(trail, inlet, trail.error)
+        return commit(gateway, trail, reply)
+    except Exception as error:  # the exchange cannot be put on record: nothing but the refusal leaves
+        unclear = trail.delivered is not None and trail.error is None
+        return _refuse(trail, inlet, errors.OutcomeUnknown() if unclear else _ours(error))
+
+
+def receive(arrival: Arrival) -> Received:
+    """Step 1: the arrival gets its id, instant and digest; the way in has checked peer and size already."""
+    instant = utc_now()
+    return Received(arrival, new_id(instant), instant, hashlib.sha256(arrival.body).digest())
+
+
+def open_record(gateway: Gateway, trail: Trail) -> None:
+    """Step 2: the record `opened` and the sealed bytes are durable before anything is parsed.
+
+    Raises: LogUnavailable, Busy: then the exchange does not take place.
+    """
+    received = trail.received
+    entry = Entry(
+        "opened",
+        received.exchange_id,
+        received.instant,
+        facts={"way": received.arrival.way.value, "environment": gateway.settings.environment.value},
+        personal={
+            "address": received.arrival.peer.address,
+            "target": received.arrival.target,
+            "request_sha256": received.digest.hex(),
+        },
+    )
+
+    def work(connection: Connection) -> None:
+        gateway.archive.put(
+            connection, received.exchange_id, "request", received.arrival.body, received.instant
+        )
+        gateway.log.append(connection, entry)
+
+    gateway.log.commit(work)
+
+
+def authenticate(gateway: Gateway, trail: Trail, inlet: Inlet) -> Request:
+    """Step 3: hardened parse, signature or key, caller and context; a message of the other environment is refused."""
+    trail.request = request = inlet.read(trail.received)
+    if request.context.environment is not gateway.settings.environment:
+        raise errors.WrongEnvironment
+    return request
+
+
+def authorise(gateway: Gateway, trail: Trail, request: Request) -> access.Decision:
+    """Step 4: caller × operation × purpose × (rule × source); a message answered before gets that answer again."""
+    trail.decision = decision = gateway.access.decide(request.caller.recipient, request.name, request.context)
+    if request.effect_once:
+        with reading(gateway.engine).begin() as connection:
+            trail.repeated = repeats.earlier(
+                connection, request.caller.name, request.message_id, request.content
+            )
+            if trail.repeated is not None:
+                trail.answer = gateway.archive.get(connection, trail.repeated, "answer")
+    return decision
+
+
+def route(gateway: Gateway, trail: Trail, request: Request, decision: access.Decision) -> Plan:
+    """Step 5: where it goes, in canonical form, asking for no more than may be given and lawful for this person."""
+    way = gateway.routes.find(request.system, request.operation)
+    trail.plan = plan = way.plan(request, decision.grant)
+    if plan.needs_open_stay:
+        with reading(gateway.engine).begin() as connection:
+            if plan.subject is None or not open_stay(connection, plan.subject, today_in_riga()):
+                raise errors.NoOpenStay(plan.needs_open_stay)
+    return plan
+
+
+def deliver(
+    gateway: Gateway, trail: Trail, request: Request, decision: access.Decision, plan: Plan
+) -> Delivered:
+    """Step 6: each attempt and the use of the quota are on record before bytes leave or a register is read."""
+
+    def before_send(number: int, content: bytes) -> None:
+        instant = utc_now()
+
+        def work(connection: Connection) -> None:
+            if number == 1:
+                subject = gateway.log.subject_index(plan.subject) if plan.subject else None
+                quota.use(connection, request.caller.recipient, subject, decision.quota, today_in_riga())
+            gateway.archive.put(connection, trail.received.exchange_id, f"sent-{number}", content, instant)
+            gateway.log.append(connection, _entry(gateway, trail, "attempt", instant, content, attempt=number))
+
+        gateway.log.commit(work)
+
+    trail.delivered = delivered = plan.deliver(
+        exchange_id=trail.received.exchange_id,
+        deadline=trail.received.arrival.deadline,
+        before_send=before_send,
+    )
+    if delivered.error is not None:
+        raise delivered.error
+    return delivered
+
+
+def answer(
+    trail: Trail, request: Request, decision: access.Decision, delivered: Delivered, inlet: Inlet
+) -> None:
+    """Step 7: only permitted fields, mapped and checked by the contract, in memory."""
+    trail.disclosed = delivered.disclose(decision.grant)
+    trail.answer = inlet.compose(request, trail.received.exchange_id, trail.disclosed)
+
+
+def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
+    """Step 8: registers, outcome, exact bytes and the answered message id in one transaction; then the bytes leave."""
+    exchange_id, instant = trail.received.exchange_id, utc_now()
+
+    def work(connection: Connection) -> None:
+        fed = Fed(0, 0)
+        delivered = trail.delivered
+        if delivered is not None:
+            for number, attempt in enumerate(delivered.attempts, start=1):
+                if attempt.received is not None:
+                    gateway.archive.put(
+                        connection, exchange_id, f"received-{number}", attempt.received, instant
+                    )
+            if trail.error is None:
+                fed = delivered.store(connection, Provenance(exchange_id, *delivered.origin, instant))
+        gateway.archive.put(connection, exchange_id, "reply", reply.body, instant)
+        request = trail.request
+        if trail.error is None and trail.repeated is None and request is not None and request.effect_once:
+            gateway.archive.put(connection, exchange_id, "answer", trail.answer, instant)
+            repeats.remember(
+                connection, request.caller.name, request.message_id, request.content, exchange_id, instant
+            )
+        gateway.log.append(connection, _entry(gateway, trail, "outcome", instant, reply.body, fed=fed))
+
+    gateway.log.commit(work)
+    return reply
+
+
+def wire(settings: Settings) -> Gateway:
+    """Open everything by the settings; nothing is shared with another process.
+
+    Raises: ConfigurationError.
+    """
+    engine = open_engine(settings.database_url)
+    found, services = adapters.discover(), mappings.services.discover()
+
+    @cache
+    def profile(system: str) -> Profile:
+        identity = Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key")
+        return SoapProfile(
+            found[system], settings.system(system), identity, settings.keys / "authority.pem"
+        )
+
+    routes = system_routes(found, profile) | service_routes(services, found, profile) | register_routes(engine)
+    return Gateway(
+        settings=settings,
+        engine=engine,
+        log=ExchangeLog(engine, settings),
+        archive=Archive(settings),
+        access=access.Access.load(settings.access),
+        routes=Routes(routes),
+        adapters=found,
+        services=services,
+    )
+
+
+def main() -> None:
+    """The console script `gateway`."""
+    from commands import cli  # the command line stands above: it is imported when called
+
+    cli()
+
+
+def _entry(
+    gateway: Gateway,
+    trail: Trail,
+    kind: str,
+    instant: datetime,
+    content: bytes,
+    *,
+    attempt: int | None = None,
+    fed: Fed | None = None,
+) -> Entry:
+    """The record of an attempt or an outcome: who, what, why and under which rule; persons only as commitments."""
+    facts: dict[str, Json] = {
+        "way": trail.received.arrival.way.value,
+        "environment": gateway.settings.environment.value,
+    }
+    personal: dict[str, Json] = {"content_sha256": hashlib.sha256(content).hexdigest()}
+    if (request := trail.request) is not None:
+        official = request.context.official
+        facts |= {
+            "caller": request.caller.name,
+            "recipient": request.caller.recipient,
+            "system": request.system,
+            "operation": request.operation,
+            "institution": official.institution,
+            "role": official.role,
+            "purpose": request.context.purpose,
+            "rule": request.context.rule,
+            "request_id": str(request.context.request_id),
+        }
+        personal |= {"official": official.id, "case": request.context.case}
+    if (plan := trail.plan) is not None and plan.subject is not None:
+        personal |= {"subject": plan.subject, "subject_index": gateway.log.subject_index(plan.subject)}
+    if attempt is not None:
+        facts["attempt"] = attempt
+    if fed is not None:
+        facts |= _outcome(trail, fed)
+        if trail.request is not None:
+            personal["selection"] = mappings.mapping.plain(trail.request.arguments)
+    return Entry(kind, trail.received.exchange_id, instant, facts, personal)
+
+
+def _outcome(trail: Trail, fed: Fed) -> dict[str, Json]:
+    delivered, disclosed = trail.delivered, trail.disclosed
+    facts: dict[str, Json] = {
+        "outcome": trail.error.outcome.value if trail.error is not None else Outcome.OK.value,
+        "code": trail.error.code if trail.error is not None else None,
+        "detail": trail.error.detail if trail.error is not None else None,
+        "attempts": len(delivered.attempts) if delivered is not None else 0,
+        "answer_signed": delivered is not None and delivered.signed,
+        "written": fed.written,
+        "confirmed": fed.confirmed,
+        "given": list(disclosed.given) if disclosed is not None else [],
+        "withheld": list(disclosed.withheld) if disclosed is not None else [],
+        "repeats": str(trail.repeated) if trail.repeated is not None else None,
+        "ms": int((time.monotonic() - trail.began) * 1000),
+    }
+    if delivered is not None:
+        facts |= dict(zip(("source", "contract", "mapping"), delivered.origin, strict=True))
+    return facts
+
+
+def _refuse(trail: Trail, inlet: Inlet, error: errors.GatewayError) -> Reply:
+    error.exchange_id = trail.received.exchange_id
+    return inlet.refuse(trail.received, error)
+
+
+def _ours(error: Exception) -> errors.GatewayError:
+    """An error of the tree. Of any other only type and place are noted: its message could hold personal data."""
+    if isinstance(error, errors.GatewayError):
+        return error
+    place = "".join(traceback.format_tb(error.__traceback__))
+    diagnostics.error("unforeseen %s\n%s", type(error).__name__, place)
+    return errors.GatewayError()

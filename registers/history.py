@@ -1,0 +1,241 @@
+"""The rules of versioned rows: what is recorded is never changed, only superseded.
+
+A row is one version of one thing. `id` names the thing and stays the same over its versions, `version_id` names the
+version. Recorded time is the half-open span from `recorded_at` to `superseded_at` (None: current). Valid time, where
+a source gives one, is in columns under the source's own names. Every version carries the exchange it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Dialect,
+    ForeignKey,
+    Index,
+    Numeric,
+    Row,
+    Table,
+    Text,
+    and_,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from exchange import Json, Provenance, new_id
+from mappings.codes import CodeList
+from storage import Instant, identifier, metadata
+
+Value = str | bool | int | Decimal | date | None | tuple[str, ...] | list[Json]
+Values = Mapping[str, Value]
+
+SOURCE_COLUMNS = ("exchange_id", "source", "contract_version", "mapping_version")
+_KEPT = ("version_id", "id", "person_id", "recorded_at", "superseded_at", *SOURCE_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """What an answer did to a register: versions begun or ended, and rows that it confirmed as they were."""
+
+    written: int = 0
+    confirmed: int = 0
+
+    def __add__(self, other: Fed) -> Fed:
+        return Fed(self.written + other.written, self.confirmed + other.confirmed)
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A decimal that comes back as it went in: NUMERIC on PostgreSQL, text on SQLite, whose numbers are floats."""
+
+    impl = Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric())
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        return str(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 — the interface of SQLAlchemy
+        return None if value is None else Decimal(value)
+
+
+class Texts(TypeDecorator[tuple[str, ...]]):
+    """Several texts in their order, such as given names; JSON in the database."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> Any:  # noqa: ARG002 — the interface of SQLAlchemy
+        return None if value is None else list(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[str, ...] | None:  # noqa: ARG002 — the interface of SQLAlchemy
+        return None if value is None else tuple(value)
+
+
+def field(
+    name: str, kind: TypeEngine[Any], *, rule: str, codes: CodeList | None = None, optional: bool = False
+) -> Column[Any]:
+    """A column with a value of law: its canonical name, the rule that allows it, and its code list."""
+    return Column(name, kind, nullable=optional, info={"rule": rule, "codes": codes})
+
+
+def provenance_columns() -> tuple[Column[Any], ...]:
+    """The columns that say which exchange a row comes from, by whose contract and by which mapping table."""
+    return (
+        Column("exchange_id", identifier(), nullable=False),
+        Column("source", Text, nullable=False),
+        Column("contract_version", Text, nullable=False),
+        Column("mapping_version", Text, nullable=False),
+    )
+
+
+def versioned(
+    system: str, thing: str, *fields: Column[Any], person: bool = True, one_per: Sequence[str] = ()
+) -> Table:
+    """Declare the table `<system>_<thing>` of versioned rows.
+
+    `person` adds the person whom the row is about. `one_per` names the columns under which only one row is current;
+    the database itself then refuses a second.
+    """
+    name = f"{system}_{thing}"
+    owner = [Column("person_id", identifier(), ForeignKey("spolis.spolis_person.id"), nullable=False)]
+    table = Table(
+        name,
+        metadata,
+        Column("version_id", identifier(), primary_key=True),
+        Column("id", identifier(), nullable=False),
+        *(owner if person else []),
+        *fields,
+        Column("recorded_at", Instant, nullable=False),
+        Column("superseded_at", Instant),
+        *provenance_columns(),
+        schema=system,
+    )
+    Index(None, table.c.id, table.c.recorded_at, unique=True)
+    _one_current(table, f"uq_{name}_current", ("id",))
+    if person:
+        Index(None, table.c.person_id, table.c.recorded_at)
+    if one_per:
+        _one_current(table, f"uq_{name}_one", one_per)
+    return table
+
+
+def _one_current(table: Table, name: str, columns: Sequence[str]) -> None:
+    where = text("superseded_at IS NULL")
+    Index(name, *(table.c[c] for c in columns), unique=True, postgresql_where=where, sqlite_where=where)
+
+
+def recorded(table: Table, at: datetime | None = None) -> ColumnElement[bool]:
+    """The condition for what is current, or for what was current at an instant."""
+    if at is None:
+        return table.c.superseded_at.is_(None)
+    return and_(
+        table.c.recorded_at <= at, or_(table.c.superseded_at.is_(None), table.c.superseded_at > at)
+    )
+
+
+def business_columns(table: Table) -> tuple[str, ...]:
+    """The columns that hold what the source said: all but identity, recorded time and provenance."""
+    return tuple(column.name for column in table.columns if column.name not in _KEPT)
+
+
+def source_values(provenance: Provenance) -> dict[str, object]:
+    """The provenance of a row as values of its columns."""
+    return {name: getattr(provenance, name) for name in SOURCE_COLUMNS}
+
+
+def replace(
+    connection: Connection,
+    table: Table,
+    owner: Mapping[str, object],
+    rows: Iterable[Values],
+    provenance: Provenance,
+    *,
+    key: Sequence[str],
+    within: Callable[[Values], bool] = lambda _row: True,
+) -> Fed:
+    """Make `rows` what is current of the owner's things in the table.
+
+    A row that is there already is confirmed and makes no version. A row that differs under the same key supersedes
+    the version before it and keeps its id. What is current and not among `rows` is superseded where `within` says
+    that the source was asked about it. The caller holds the owner's lock (`persons.person_of`, `lock`).
+    """
+    names = business_columns(table)
+    owned = and_(*(table.c[name] == value for name, value in owner.items()))
+    current = connection.execute(select(table).where(owned, recorded(table))).all()
+    left = list(current)
+    fresh: list[Values] = []
+    for row in rows:
+        same = next((old for old in left if all(getattr(old, n) == row[n] for n in names)), None)
+        if same is None:
+            fresh.append(row)
+        else:
+            left.remove(same)
+    confirmed = len(current) - len(left)
+
+    changed: list[tuple[Row[Any], Values]] = []
+    added: list[Values] = []
+    for row in fresh:
+        old = next((old for old in left if all(getattr(old, n) == row[n] for n in key)), None)
+        if old is None:
+            added.append(row)
+        else:
+            left.remove(old)
+            changed.append((old, row))
+    gone = [old for old in left if within({n: getattr(old, n) for n in names})]
+    if not (changed or added or gone):
+        return Fed(0, confirmed)
+
+    earlier = connection.execute(select(table).where(owned)).all()
+    instant = _after(earlier, provenance.recorded_at)
+    ended = [old.version_id for old in (*gone, *(old for old, _ in changed))]
+    if ended:
+        connection.execute(update(table).where(table.c.version_id.in_(ended)).values(superseded_at=instant))
+    taken = {old.id for old in current}
+    begun = [(old.id, row) for old, row in changed]
+    for row in added:
+        identity = next(
+            (o.id for o in earlier if o.id not in taken and all(getattr(o, n) == row[n] for n in key)), None
+        )
+        identity = identity or new_id()
+        taken.add(identity)
+        begun.append((identity, row))
+    if begun:
+        common = {**source_values(provenance), "recorded_at": instant, "superseded_at": None, **owner}
+        connection.execute(
+            insert(table), [{**row, **common, "version_id": new_id(), "id": identity} for identity, row in begun]
+        )
+    return Fed(len(changed) + len(added) + len(gone), confirmed)
+
+
+def _after(earlier: Sequence[Row[Any]], instant: datetime) -> datetime:
+    """The instant, or the next microsecond after all that is recorded: recorded time never runs backwards.
+
+    Two exchanges about one person may commit in another order than they began.
+    """
+    latest = max((i for row in earlier for i in (row.recorded_at, row.superseded_at) if i), default=None)
+    return instant if latest is None or instant > latest else latest + timedelta(microseconds=1)
+
+
+def lock(connection: Connection, names: Iterable[str]) -> None:
+    """Hold names until the transaction ends, so that two feeds of one thing come one after the other.
+
+    Taken in one order, so that two feeds never wait for each other. SQLite has one writer at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        for name in sorted(set(names)):
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+

@@ -1,0 +1,338 @@
+"""A register as it is read: search by declared criteria, versions of one thing, and only the fields permitted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Connection, Date, Table, Text, Uuid, and_, select
+from sqlalchemy import Row as Result
+from sqlalchemy.sql import ColumnElement
+
+from errors import InvalidRequest, NotFound
+from exchange import Json, Provenance, instant_text
+from mappings.codes import CodeList
+from registers.history import Value, Values, business_columns, recorded
+
+MOST = 200
+
+Permits = Callable[[str, str], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Rows of another table that belong to a row of a register: one (`single`) or any number."""
+
+    register: Register
+    single: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """A register: its name in the API, its table, and what it may be searched by.
+
+    `criteria` are columns by their criterion's name, of this table or of a part's. `valid` names the columns of
+    valid time. `source` is who supplies the register, for fields of which there is no row yet.
+    """
+
+    name: str
+    table: Table
+    source: str
+    criteria: Mapping[str, Column[Any]] = field(default_factory=dict)
+    valid: tuple[str, str] | None = None
+    order: tuple[str, ...] = ()
+    parts: Mapping[str, Part] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """The rule of every column that holds a value of law, as declared with the column."""
+        return {c.name: c.info["rule"] for c in self.table.columns if "rule" in c.info}
+
+    @property
+    def codes(self) -> Mapping[str, CodeList]:
+        """The code list of every column that holds a code."""
+        return {c.name: c.info["codes"] for c in self.table.columns if c.info.get("codes")}
+
+    def rules_of(self, criteria: Mapping[str, object]) -> frozenset[tuple[str, str]]:
+        """The (rule, source) pairs that a caller needs to search by these criteria: a hit tells the value.
+
+        Raises: InvalidRequest naming the criteria that there are.
+        """
+        pairs = set()
+        for name in criteria:
+            if name != "person_code":
+                column = self._column(name)
+                owner = next((p.register for p in self.parts.values() if p.register.table is column.table), self)
+                pairs.add((column.info["rule"], owner.source))
+        return frozenset(pairs)
+
+    def _column(self, name: str) -> Column[Any]:
+        try:
+            return self.criteria[name]
+        except KeyError as error:
+            known = ", ".join(sorted(["person_code", *self.criteria] if self._of_persons else self.criteria))
+            raise InvalidRequest(f"unknown criterion; {self.name} is searched by {known}") from error
+
+    @property
+    def _of_persons(self) -> bool:
+        return "person_id" in self.table.columns or bool(self.parts)
+
+    def conditions(
+        self,
+        criteria: Mapping[str, Json],
+        person: Callable[[str], uuid.UUID | None],
+        at: datetime | None,
+    ) -> Iterator[ColumnElement[bool]]:
+        """The conditions of a search, one for each criterion.
+
+        Raises: InvalidRequest, InvalidPersonCode.
+        """
+        for name, wanted in criteria.items():
+            if name == "person_code" and self._of_persons:
+                if not isinstance(wanted, str):
+                    raise InvalidRequest("person_code must be text")
+                yield self._person_column == person(wanted)
+                continue
+            column = self._column(name)
+            condition = _condition(name, column, wanted)
+            if column.table is self.table:
+                yield condition
+            else:
+                held = select(column.table.c.person_id).where(condition, recorded(column.table, at))
+                yield self._person_column.in_(held)
+
+    @property
+    def _person_column(self) -> Column[Any]:
+        return self.table.c.id if self.parts else self.table.c.person_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One version of one thing in a register, with where it comes from.
+
+    `parts` are rows of the tables that belong to it: one row or None where there is one at most, else all of them;
+    in a history all versions.
+    """
+
+    register: Register
+    id: uuid.UUID
+    person_id: uuid.UUID | None
+    values: Values
+    valid_from: date | None
+    valid_to: date | None
+    recorded_at: datetime
+    superseded_at: datetime | None
+    provenance: Provenance
+    parts: Mapping[str, Row | None | tuple[Row, ...]] = field(default_factory=dict)
+
+
+def find(
+    connection: Connection,
+    register: Register,
+    criteria: Mapping[str, Json],
+    person: Callable[[str], uuid.UUID | None],
+    *,
+    limit: int,
+    offset: int,
+    at: datetime | None,
+) -> tuple[Row, ...]:
+    """The rows of a register that meet all criteria.
+
+    Raises: InvalidRequest for an unknown criterion, a value of the wrong kind, a limit out of range.
+    """
+    if not (1 <= limit <= MOST and 0 <= offset < 2**31):
+        raise InvalidRequest(f"limit is 1 to {MOST}, offset 0 or more")
+    if not criteria:
+        raise InvalidRequest("no criterion; a register is not copied")
+    table = register.table
+    wanted = list(register.conditions(criteria, person, at))
+    query = select(table).where(*wanted).limit(limit).offset(offset)
+    if not register.parts:
+        query = query.where(recorded(table, at))
+    elif at is not None:
+        query = query.where(table.c.recorded_at <= at)
+    found = connection.execute(query.order_by(*(table.c[n] for n in register.order), table.c.id)).all()
+    return _with_parts(connection, register, found, at=at, history=False)
+
+
+def versions(
+    connection: Connection, register: Register, row_id: uuid.UUID, *, history: bool, at: datetime | None
+) -> tuple[Row, ...]:
+    """The current version of one thing, or all of its versions, newest first.
+
+    Raises: NotFound.
+    """
+    table = register.table
+    query = select(table).where(table.c.id == row_id)
+    if not (history or register.parts):
+        query = query.where(recorded(table, at))
+    found = connection.execute(query.order_by(table.c.recorded_at.desc())).all()
+    if not found:
+        raise NotFound(register.name)
+    return _with_parts(connection, register, found, at=at, history=history)
+
+
+def _with_parts(
+    connection: Connection, register: Register, found: Sequence[Result[Any]], *, at: datetime | None, history: bool
+) -> tuple[Row, ...]:
+    held: dict[str, dict[uuid.UUID, list[Row]]] = {}
+    for name, part in register.parts.items():
+        table = part.register.table
+        query = select(table).where(table.c.person_id.in_([row.id for row in found]))
+        if not history:
+            query = query.where(recorded(table, at))
+        order = (*(table.c[n] for n in part.register.order), table.c.recorded_at, table.c.id)
+        rows = held[name] = {}
+        for result in connection.execute(query.order_by(*order)):
+            rows.setdefault(result.person_id, []).append(_row(part.register, result, {}))
+    return tuple(
+        _row(
+            register,
+            result,
+            {
+                name: _single(rows) if part.single and not history else tuple(rows)
+                for name, part in register.parts.items()
+                for rows in (held[name].get(result.id, []),)
+            },
+        )
+        for result in found
+    )
+
+
+def _single(rows: list[Row]) -> Row | None:
+    return rows[0] if rows else None
+
+
+def _row(register: Register, result: Result[Any], parts: Mapping[str, Row | None | tuple[Row, ...]]) -> Row:
+    begin, end = register.valid or (None, None)
+    return Row(
+        register=register,
+        id=result.id,
+        person_id=result.id if register.parts else getattr(result, "person_id", None),
+        values={name: getattr(result, name) for name in business_columns(register.table)},
+        valid_from=getattr(result, begin) if begin else None,
+        valid_to=getattr(result, end) if end else None,
+        recorded_at=result.recorded_at,
+        superseded_at=getattr(result, "superseded_at", None),
+        provenance=Provenance(
+            exchange_id=result.exchange_id,
+            source=result.source,
+            contract_version=result.contract_version,
+            mapping_version=result.mapping_version,
+            recorded_at=result.recorded_at,
+        ),
+        parts=parts,
+    )
+
+
+def disclose(row: Row, permits: Permits) -> tuple[dict[str, Json], tuple[str, ...]]:
+    """What of a row may be given, and the names of the fields withheld.
+
+    `permits(rule, source)` judges every value by the source of its own row. A row of which nothing may be given is
+    an empty object: that it exists is told to nobody. So are rows of its parts, which are left out.
+    """
+    withheld: dict[str, None] = {}
+    given = _fields(row, permits, "", withheld)
+    for name, part in row.register.parts.items():
+        rows = row.parts[name]
+        several = isinstance(rows, tuple)
+        prefix = f"{name}." if part.single else f"{name}[]."
+        listed = rows if isinstance(rows, tuple) else (rows,) if rows else ()
+        if not listed:
+            refused = [n for n, rule in part.register.fields.items() if not permits(rule, part.register.source)]
+            withheld.update({f"{prefix}{n}": None for n in refused})
+            if len(refused) == len(part.register.fields):
+                continue
+        disclosed: list[Json] = [d for r in listed if (d := _fields(r, permits, prefix, withheld))]
+        if disclosed or not listed:
+            given[name] = disclosed if several else (disclosed[0] if disclosed else None)
+    if not given:
+        return {}, tuple(withheld)
+    head: dict[str, Json] = {"id": str(row.id)}
+    if row.person_id is not None:
+        head["person_id"] = str(row.person_id)
+    return {**head, **given, **_origin(row)}, tuple(withheld)
+
+
+def _fields(row: Row, permits: Permits, prefix: str, withheld: dict[str, None]) -> dict[str, Json]:
+    register = row.register
+    given: dict[str, Json] = {}
+    for name, rule in register.fields.items():
+        if permits(rule, row.provenance.source):
+            given[name] = _json(row.values[name], register.codes.get(name))
+        else:
+            withheld[f"{prefix}{name}"] = None
+    if not given or not prefix:
+        if given:
+            given.update(_validity(row, given))
+        return given
+    return {"id": str(row.id), **given, **_validity(row, given), **_origin(row)}
+
+
+def _validity(row: Row, given: Mapping[str, Json]) -> dict[str, Json]:
+    """Valid time under its general names, as far as the columns behind it may be given."""
+    names = zip(("valid_from", "valid_to"), row.register.valid or (), strict=False)
+    return {general: given[column] for general, column in names if column in given}
+
+
+def _origin(row: Row) -> dict[str, Json]:
+    provenance = row.provenance
+    return {
+        "recorded_at": instant_text(row.recorded_at),
+        "superseded_at": instant_text(row.superseded_at) if row.superseded_at else None,
+        "provenance": {
+            "exchange_id": str(provenance.exchange_id),
+            "source": provenance.source,
+            "contract_version": provenance.contract_version,
+            "mapping_version": provenance.mapping_version,
+        },
+    }
+
+
+def _json(value: Value, codes: CodeList | None) -> Json:
+    if codes is not None and isinstance(value, str):
+        code = codes[value]
+        return {"code": code.code, "text_lv": code.text_lv, "text_en": code.text_en}
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _condition(name: str, column: Column[Any], wanted: Json) -> ColumnElement[bool]:
+    """Equality, or for a date also `{"from", "to"}`, both included and each optional.
+
+    Raises: InvalidRequest.
+    """
+    if isinstance(column.type, Date) and isinstance(wanted, dict):
+        if not wanted or set(wanted) - {"from", "to"}:
+            raise InvalidRequest(f'{name} is a date or {{"from", "to"}}')
+        limits = {bound: _date(name, value) for bound, value in wanted.items()}
+        return and_(
+            *([column >= limits["from"]] if "from" in limits else []),
+            *([column <= limits["to"]] if "to" in limits else []),
+        )
+    if isinstance(column.type, Date):
+        return column == _date(name, wanted)
+    if isinstance(column.type, Boolean) and isinstance(wanted, bool):
+        return column == wanted
+    if isinstance(column.type, Text) and isinstance(wanted, str) and "\x00" not in wanted:
+        return column == wanted
+    if isinstance(column.type, Uuid) and isinstance(wanted, str):
+        try:
+            return column == uuid.UUID(wanted)
+        except ValueError as error:
+            raise InvalidRequest(f"{name} is an identifier") from error
+    raise InvalidRequest(f"{name} is of another kind")
+
+
+def _date(name: str, value: Json) -> date:
+    try:
+        return date.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise InvalidRequest(f"{name} is a date, YYYY-MM-DD") from error

@@ -1,0 +1,150 @@
+"""Access as law in data: `access.d/*.toml` lists what each recipient may ask and be given; all else is denied.
+
+A grant names operations (`pmlp.GetPerson`), purposes, rules and sources. A field leaves when the pair of its rule and
+the source of its value is granted; a rule covers its sub-points. Source: p17, p18, p19, p21.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from adapters import Selection
+from errors import AccessDenied, ConfigurationError, PurposeNotAllowed
+from exchange import Arguments, Context, Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One `[[grant]]` of access.d. Quotas count per recipient and day in Europe/Riga."""
+
+    recipient: str
+    operations: tuple[str, ...]
+    purposes: tuple[str, ...]
+    rules: tuple[str, ...]
+    sources: tuple[str, ...]
+    requests_day: int
+    persons_day: int
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Every (rule, source) that this right gives."""
+        return ((rule, source) for rule in self.rules for source in self.sources)
+
+    def covers(self, rule: str) -> bool:
+        """Whether a request may name this rule: one that is granted, a point above it or a point beneath it."""
+        return any(
+            rule == own or own.startswith(f"{rule}.") or rule.startswith(f"{own}.") for own in self.rules
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """The most that a recipient may ask in a day: requests, and distinct persons. Source: p19 (no mass copying)."""
+
+    requests_day: int
+    persons_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one request is allowed: its grant, its quota and the rights that gave it."""
+
+    grant: Grant
+    quota: Quota
+    rights: tuple[Right, ...]
+
+
+class Access:
+    """The rights of all recipients, read once at start-up."""
+
+    def __init__(self, rights: tuple[Right, ...]) -> None:
+        self.rights = rights
+
+    @classmethod
+    def load(cls, folder: Path) -> Access:
+        """Read every `*.toml` of the folder.
+
+        Raises: ConfigurationError naming the file and what is wrong in it.
+        """
+        return cls(tuple(right for path in sorted(folder.glob("*.toml")) for right in _read(path)))
+
+    def decide(self, recipient: str, operation: str, context: Context) -> Decision:
+        """Decide by recipient, operation, purpose and rule; several matching rights add up.
+
+        Raises: AccessDenied when the operation is not granted at all, PurposeNotAllowed when it is, but not so.
+        """
+        for_operation = [
+            right for right in self.rights if right.recipient == recipient and operation in right.operations
+        ]
+        if not for_operation:
+            raise AccessDenied(operation)
+        for_purpose = [right for right in for_operation if context.purpose in right.purposes]
+        if not for_purpose:
+            raise PurposeNotAllowed("purpose")
+        matching = tuple(right for right in for_purpose if right.covers(context.rule))
+        if not matching:
+            raise PurposeNotAllowed("rule")
+        return Decision(
+            grant=Grant(frozenset(pair for right in matching for pair in right.pairs())),
+            quota=Quota(
+                requests_day=max(right.requests_day for right in matching),
+                persons_day=max(right.persons_day for right in matching),
+            ),
+            rights=matching,
+        )
+
+
+def narrow(selection: Selection | None, arguments: Arguments, grant: Grant, source: str) -> Arguments:
+    """Ask for no more than may be given: a selection that was left out becomes all that is granted.
+
+    Raises: AccessDenied when something was asked of which nothing may be given.
+    """
+    if selection is None:
+        return arguments
+    given = tuple(
+        value
+        for value, rules in selection.rules.items()
+        if any(grant.permits(rule, source) for rule in rules)
+    )
+    asked = arguments.get(selection.argument)
+    if asked is None:
+        if not given:
+            raise AccessDenied(selection.argument)
+        return {**arguments, selection.argument: given}
+    wanted = asked if isinstance(asked, tuple | list) else (asked,)
+    if any(value in selection.rules and value not in given for value in wanted):
+        raise AccessDenied(selection.argument)
+    return arguments
+
+
+def _read(path: Path) -> Iterator[Right]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    if set(content) - {"grant"}:
+        raise ConfigurationError(f"{path}: only [[grant]] is known here")
+    for number, values in enumerate(content.get("grant", []), start=1):
+        yield _right(values, f"{path}: grant {number}")
+
+
+def _right(values: Mapping[str, Any], where: str) -> Right:
+    names = {field.name for field in fields(Right)}
+    if set(values) != names:
+        wrong = ", ".join(sorted(set(values) ^ names))
+        raise ConfigurationError(f"{where}: missing or unknown: {wrong}")
+    read: dict[str, Any] = {}
+    for name, value in values.items():
+        if name in ("requests_day", "persons_day"):
+            right = type(value) is int and value >= 0
+        elif name == "recipient":
+            right = isinstance(value, str) and bool(value)
+        else:
+            right = isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+        if not right:
+            raise ConfigurationError(f"{where}: {name} is not as it should be")
+        read[name] = tuple(value) if isinstance(value, list) else value
+    return Right(**read)

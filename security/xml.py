@@ -1,0 +1,147 @@
+"""The only door for XML from outside: what comes through holds no DTD, no entity, no comment and no surprise in size.
+
+A message is brought to UTF-8 first and its prolog is read by the grammar of XML 1.0, so that the parser never meets
+a DOCTYPE, whatever the encoding. Exclusive canonicalisation, which the signature profile asks for, is here too.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Any, TypeAlias
+
+from lxml import etree
+
+from errors import DoctypeRefused, MalformedMessage, TooLarge
+
+# lxml publishes no types: the name says what a value is.
+Element: TypeAlias = Any
+
+MAX_DEPTH = 100
+MAX_ATTRIBUTES = 64
+MAX_ATTRIBUTE_CHARACTERS = 16_384
+# The cost of writing out an element grows with the square of the declarations in its scope.
+MAX_DECLARATIONS = 64
+
+_DECLARATION = re.compile(
+    rb"<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:\"1\.0\"|'1\.0')"
+    rb"(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*[\"'](?P<encoding>[A-Za-z][A-Za-z0-9._-]*)[\"'])?"
+    rb"(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:\"yes\"|\"no\"|'yes'|'no'))?[ \t\r\n]*\?>"
+)
+_SPACE_AND_COMMENTS = re.compile(rb"(?:[ \t\r\n]+|<!--.*?-->)*", re.DOTALL)
+_UTF_16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_DECLARED = {"utf-8": {"utf-8", "utf8", "us-ascii"}, "utf-16-le": {"utf-16", "utf-16le"}} | {
+    "utf-16-be": {"utf-16", "utf-16be"}
+}
+
+_TOO_DEEP = etree.XPath("boolean(/" + "/".join(["*"] * (MAX_DEPTH + 1)) + ")")
+_TOO_MANY_ATTRIBUTES = etree.XPath(f"boolean(//*[count(@*) > {MAX_ATTRIBUTES}])")
+_ATTRIBUTE_TOO_LONG = etree.XPath(f"boolean(//@*[string-length() > {MAX_ATTRIBUTE_CHARACTERS}])")
+_INSTRUCTION = etree.XPath("boolean(//processing-instruction())")
+
+
+def parse(data: bytes, *, max_bytes: int = 4_194_304) -> Element:
+    """Parse a message from outside into its root element.
+
+    Shape: UTF-8, or UTF-16 with a byte order mark; XML 1.0. Comments are dropped, so that a text is one text.
+    Raises: DoctypeRefused, TooLarge (bytes, depth, attributes, declarations), MalformedMessage (with the position).
+    """
+    if len(data) > max_bytes:
+        raise TooLarge(f"more than {max_bytes} bytes")
+    text = _without_declaration(data)
+    _refuse_prolog(text)
+    if text.count(b"xmlns") > MAX_DECLARATIONS and any(
+        tag.count(b"xmlns") > MAX_DECLARATIONS for tag in text.split(b"<")
+    ):
+        raise TooLarge(f"more than {MAX_DECLARATIONS} namespace declarations in one element")
+    # A parser of its own for each message: parsers keep state and a lock.
+    parser = etree.XMLParser(
+        encoding="utf-8",
+        attribute_defaults=False,
+        dtd_validation=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        resolve_entities=False,
+        remove_comments=True,
+        remove_pis=False,
+        collect_ids=False,
+    )
+    try:
+        root = etree.fromstring(text, parser)
+    except etree.XMLSyntaxError as error:
+        # The parser's message quotes the text; the position is enough.
+        raise MalformedMessage(f"line {error.lineno}, column {error.offset}") from error
+    # Never reached as long as the prolog is read rightly; kept because everything above rests on it.
+    if root.getroottree().docinfo.doctype or any(True for _ in root.iter(etree.Entity)):
+        raise DoctypeRefused
+    if _TOO_DEEP(root):
+        raise TooLarge(f"elements nested more than {MAX_DEPTH} deep")
+    if _TOO_MANY_ATTRIBUTES(root):
+        raise TooLarge(f"more than {MAX_ATTRIBUTES} attributes in one element")
+    if _ATTRIBUTE_TOO_LONG(root):
+        raise TooLarge(f"an attribute of more than {MAX_ATTRIBUTE_CHARACTERS} characters")
+    if _INSTRUCTION(root):
+        raise MalformedMessage("processing instruction")
+    return root
+
+
+def serialise(element: Element) -> bytes:
+    """Write an element as a document of its own: UTF-8 with the XML declaration."""
+    written: bytes = etree.tostring(element, encoding="UTF-8", xml_declaration=True, with_tail=False)
+    return written
+
+
+def canonical(element: Element, prefixes: tuple[str, ...] = ()) -> bytes:
+    """Write an element in exclusive canonical XML 1.0 without comments.
+
+    Shape: `prefixes` is the InclusiveNamespaces PrefixList (`#default` for the default namespace).
+    Raises: MalformedMessage where XML has no canonical form (a relative namespace name).
+    """
+    try:
+        written: bytes = etree.tostring(
+            element,
+            method="c14n",
+            exclusive=True,
+            with_comments=False,
+            with_tail=False,
+            inclusive_ns_prefixes=list(prefixes) or None,
+        )
+    except etree.C14NError as error:
+        raise MalformedMessage("no canonical form: a namespace name is not absolute") from error
+    return written
+
+
+def _without_declaration(data: bytes) -> bytes:
+    """The message in UTF-8, without byte order mark and XML declaration: one encoding reaches the parser.
+
+    Raises: MalformedMessage when it is in another encoding, or in another one than it says.
+    """
+    encoding = next((name for mark, name in _UTF_16 if data.startswith(mark)), "utf-8")
+    try:
+        # Strict, and from the bytes: a declaration must not choose how itself is read.
+        text = data.decode(encoding).removeprefix("\ufeff").encode("utf-8")
+    except UnicodeError as error:
+        raise MalformedMessage(f"the bytes are not {encoding}") from error
+    declaration = _DECLARATION.match(text)
+    if declaration is None:
+        return text
+    declared = declaration["encoding"]
+    if declared is not None and declared.decode("ascii").lower() not in _DECLARED[encoding]:
+        raise MalformedMessage("the encoding declared is not the one used, or not one accepted")
+    return text[declaration.end() :]
+
+
+def _refuse_prolog(text: bytes) -> None:
+    """Refuse all that may stand before the root element except white space and comments.
+
+    Raises: DoctypeRefused, MalformedMessage.
+    """
+    matched = _SPACE_AND_COMMENTS.match(text)
+    start = matched.end() if matched is not None else 0
+    if text.startswith(b"<!DOCTYPE", start):
+        raise DoctypeRefused
+    if text.startswith(b"<?", start):
+        raise MalformedMessage("processing instruction")
+    if not text.startswith(b"<", start) or text.startswith(b"<!", start):
+        raise MalformedMessage("no root element")

@@ -1,0 +1,1 @@
+"""The exchange log, the payload archive, the sequencer's queue and the leases."""
