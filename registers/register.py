@@ -247,7 +247,11 @@ def disclose(row: Row, permits: Permits) -> tuple[dict[str, Json], tuple[str, ..
             withheld.update({f"{prefix}{n}": None for n in refused})
             if len(refused) == len(part.register.fields):
                 continue
-        disclosed: list[Json] = [d for r in listed if (d := _fields(r, permits, prefix, withheld))]
+        disclosed: list[Json] = [
+            {"id": str(each.id), **fields, **_origin(each)}
+            for each in listed
+            if (fields := _fields(each, permits, prefix, withheld))
+        ]
         if disclosed or not listed:
             given[name] = disclosed if several else (disclosed[0] if disclosed else None)
     if not given:
@@ -259,18 +263,13 @@ def disclose(row: Row, permits: Permits) -> tuple[dict[str, Json], tuple[str, ..
 
 
 def _fields(row: Row, permits: Permits, prefix: str, withheld: dict[str, None]) -> dict[str, Json]:
-    register = row.register
     given: dict[str, Json] = {}
-    for name, rule in register.fields.items():
+    for name, rule in row.register.fields.items():
         if permits(rule, row.provenance.source):
-            given[name] = _json(row.values[name], register.codes.get(name))
+            given[name] = _json(row.values[name], row.register.codes.get(name))
         else:
             withheld[f"{prefix}{name}"] = None
-    if not given or not prefix:
-        if given:
-            given.update(_validity(row, given))
-        return given
-    return {"id": str(row.id), **given, **_validity(row, given), **_origin(row)}
+    return given | _validity(row, given)
 
 
 def _validity(row: Row, given: Mapping[str, Json]) -> dict[str, Json]:

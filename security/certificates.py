@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import verification
 
@@ -52,8 +53,93 @@ def read(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
         # Both are parsed only when asked for; a broken one must be found here.
-        certificate.extensions  # noqa: B018 — asked for its error
-        certificate.public_key()
-    except (ValueError, TypeError, x509.DuplicateExtension, *_UNSUPPORTED) as error:
+        _ = certificate.extensions
+        _ = certificate.public_key()
+    except (ValueError, TypeError, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
         raise UntrustedCertificate("the token is no X.509 certificate that can be read") from error
     return certificate
+
+
+def check(
+    certificate: x509.Certificate,
+    authorities: Sequence[x509.Certificate],
+    revocations: Sequence[x509.CertificateRevocationList],
+    now: datetime,
+) -> None:
+    """Check that a certificate may sign messages at an instant.
+
+    Shape: issued by one of the authorities (an intermediate may be one of them); within its dates; RSA of 2048 bits
+    or more, or P-256, P-384, P-521; digitalSignature where it has a key usage; not itself an authority; not revoked.
+    A subject alternative name is not asked for: partners sign with seals, which have none.
+    Raises: UntrustedCertificate.
+    """
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < MIN_RSA_BITS:
+            raise UntrustedCertificate(f"RSA key under {MIN_RSA_BITS} bits")
+    elif not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, CURVES):
+        raise UntrustedCertificate("neither an RSA key nor one on P-256, P-384 or P-521")
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise UntrustedCertificate("outside its dates")
+    if not authorities:
+        raise UntrustedCertificate("no authority is trusted")
+    verifier = (
+        verification.PolicyBuilder()
+        .store(verification.Store(list(authorities)))
+        .time(now)
+        .extension_policies(
+            ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(),
+            ee_policy=verification.ExtensionPolicy.permit_all()
+            .may_be_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, _signs)
+            .may_be_present(x509.BasicConstraints, verification.Criticality.AGNOSTIC, _is_leaf),
+        )
+        .build_client_verifier()
+    )
+    try:
+        chain = verifier.verify(certificate, []).chain
+    except verification.VerificationError as error:
+        # The library's message names subjects: it stays in the chained error.
+        raise UntrustedCertificate(
+            "no chain to a trusted authority, or not a certificate for signatures"
+        ) from error
+    if any(
+        extension.critical and isinstance(extension.value, x509.UnrecognizedExtension)
+        for extension in certificate.extensions
+    ):
+        raise UntrustedCertificate("a critical extension that is not known")
+    for issued, issuer in zip(chain, chain[1:], strict=False):
+        _refuse_revoked(issued, issuer, revocations)
+
+
+def _signs(_policy: object, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+    if usage is not None and not usage.digital_signature:
+        raise ValueError("the key usage has no digitalSignature")
+
+
+def _is_leaf(
+    _policy: object, _certificate: x509.Certificate, constraints: x509.BasicConstraints | None
+) -> None:
+    if constraints is not None and constraints.ca:
+        raise ValueError("an authority signs no messages")
+
+
+def _refuse_revoked(
+    certificate: x509.Certificate,
+    issuer: x509.Certificate,
+    revocations: Sequence[x509.CertificateRevocationList],
+) -> None:
+    """Look a certificate up in the lists of its issuer.
+
+    An old list still refuses what it holds; that it is old is for the operator's alarms, not a reason to stop all.
+    Raises: UntrustedCertificate; also when a list in the issuer's name is not signed by it.
+    """
+    key = issuer.public_key()
+    for revocation in revocations:
+        if revocation.issuer != certificate.issuer:
+            continue
+        if not isinstance(
+            key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+        ) or not revocation.is_signature_valid(key):
+            raise UntrustedCertificate("the revocation list of its issuer is not signed by the issuer")
+        if revocation.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None:
+            raise UntrustedCertificate("revoked by its issuer")

@@ -73,7 +73,7 @@ PARTS: Mapping[Slot, Part] = {
     Slot.WIDOW: _part("F", 1970, 1982, 6),
     Slot.FOREIGNER: _part("F", 1975, 1993, 7),
     Slot.CHILD_OF_FOREIGNER: _part(None, 2013, 2021, 7),
-    Slot.LEFT_CARE: _part(None, 2002, 2006, 6),
+    Slot.LEFT_CARE: _part(None, 2000, 2006, 6),
     Slot.LONE_PENSIONER: _part(None, 1930, 1957, 8),
 }
 

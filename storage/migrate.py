@@ -11,9 +11,8 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from alembic import command
+from alembic import command, op
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -57,25 +56,8 @@ def upgrade(engine: Engine, roots: Iterable[Path] = _ROOTS) -> None:
         raise ConfigurationError(f"the database cannot be upgraded: {type(error).__name__}") from error
 
 
-def pending(engine: Engine, roots: Iterable[Path] = _ROOTS) -> tuple[str, ...]:
-    """The heads that the database has not reached, () when it is up to date.
-
-    Raises: ConfigurationError when the database cannot be reached.
-    """
-    from alembic.runtime.migration import MigrationContext
-
-    try:
-        with engine.connect() as connection:
-            reached = set(MigrationContext.configure(connection).get_current_heads())
-    except SQLAlchemyError as error:
-        raise ConfigurationError(f"the database cannot be read: {type(error).__name__}") from error
-    return tuple(sorted(set(ScriptDirectory.from_config(_config(roots)).get_heads()) - reached))
-
-
 def create_schema(name: str) -> None:
     """In a migration: make a schema on PostgreSQL; SQLite has none, the tables' prefix is what is left."""
-    from alembic import op
-
     if op.get_bind().dialect.name == "postgresql":
         op.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
 

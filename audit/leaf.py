@@ -1,0 +1,202 @@
+"""What one record of the exchange log holds: a canonical JSON leaf, and beside it the erasable values.
+
+The leaf is what the Merkle tree hashes. Personal values stand in it as salted commitments only; the values and their
+salts lie in `log_values`, where they can be erased without breaking the tree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+import rfc8785
+
+from errors import InvalidPersonCode, InvalidRequest
+from exchange import Json, instant_text
+
+VERSION = 1
+SALT_BYTES = 16
+_VALUE_TAG = b"spolis-gateway log value v1\0"
+
+# Facts that are columns too, for search; the leaf has the last word.
+COLUMNS = ("system", "operation", "institution", "outcome")
+_RESERVED = frozenset({"v", "id", "exchange", "kind", "instant", "commitments"})
+
+SUBJECT = "subject"
+SUBJECT_INDEX = "subject_index"
+
+
+class Kind(StrEnum):
+    """What a record of the log tells."""
+
+    ORIGIN = "origin"  # the first leaf: which log, which environment, which key
+    OPENED = "opened"
+    ATTEMPT = "attempt"
+    OUTCOME = "outcome"
+    ADMIN = "admin"  # what an auditor or an operator did
+    REFUSALS = "refusals"  # how many arrivals the limits turned away, summed up
+    ERASURE = "erasure"  # which values may be missing from now on
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record to append.
+
+    `facts` stand in the leaf for good: no personal data, no floats (amounts are text). `personal` values are committed
+    by name and kept erasable; a `subject` among them (a personal code or a list of them) is indexed for search.
+    """
+
+    kind: Kind
+    exchange_id: uuid.UUID
+    instant: datetime
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    personal: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An erasable value as it lies in `log_values`: canonical JSON text under its name and salt."""
+
+    name: str
+    salt: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record ready to be inserted: its id, the leaf's text, the columns derived from it, the erasable values."""
+
+    id: str
+    leaf: str
+    columns: Mapping[str, str | None]
+    values: tuple[Value, ...]
+
+
+def canonical(value: Json) -> str:
+    """The canonical JSON text of a value (RFC 8785).
+
+    Raises: InvalidRequest for what has none: text that is not Unicode, integers beyond 2^53, floats without a number.
+    """
+    try:
+        return rfc8785.dumps(value).decode()
+    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
+        raise InvalidRequest("a value has no canonical JSON form") from error
+
+
+def commitment(salt: bytes, text: str) -> str:
+    """The commitment to a value, hexadecimal; the salt's fixed length keeps salt and value apart."""
+    return hashlib.sha256(_VALUE_TAG + salt + text.encode()).hexdigest()
+
+
+def normalised(code: str) -> str:
+    """A personal code in the one form that is indexed: 11 digits, no dash.
+
+    Raises: InvalidPersonCode.
+    """
+    digits = code.strip().replace("-", "", 1)
+    if not re.fullmatch(r"[0-9]{11}", digits):
+        raise InvalidPersonCode
+    return digits
+
+
+def subject_index(key: bytes, code: str) -> str:
+    """What a subject is found by: HMAC-SHA-256 of the normalised personal code, hexadecimal.
+
+    A subject without a personal code (a provider's client code) is indexed by the text as it is.
+    """
+    try:
+        text = normalised(code)
+    except InvalidPersonCode:
+        text = code
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def seal(entry: Entry, record_id: uuid.UUID, subject_key: bytes) -> Record:
+    """The record of an entry, with fresh salts.
+
+    Raises: InvalidRequest where a value has no canonical JSON form.
+    """
+    if reserved := _RESERVED & entry.facts.keys():
+        raise ValueError(f"facts may not be named {sorted(reserved)}")
+    _refuse_floats(dict(entry.facts), "")
+    personal = dict(entry.personal)
+    for name, code in _subjects(entry.personal.get(SUBJECT)):
+        personal[name] = subject_index(subject_key, code)
+    values = tuple(
+        Value(name, os.urandom(SALT_BYTES), canonical(value)) for name, value in sorted(personal.items())
+    )
+    columns: dict[str, str | None] = {
+        "exchange_id": str(entry.exchange_id),
+        "kind": Kind(entry.kind).value,
+        "instant": instant_text(entry.instant),
+    }
+    for name in COLUMNS:
+        fact = entry.facts.get(name)
+        if fact is not None and not isinstance(fact, str):
+            raise ValueError(f"the fact {name} is text")
+        columns[name] = fact
+    leaf: dict[str, Json] = {
+        **entry.facts,
+        "v": VERSION,
+        "id": str(record_id),
+        "exchange": columns["exchange_id"],
+        "kind": columns["kind"],
+        "instant": columns["instant"],
+        "commitments": {value.name: commitment(value.salt, value.text) for value in values},
+    }
+    return Record(id=str(record_id), leaf=canonical(leaf), columns=columns, values=values)
+
+
+def _subjects(subject: Json) -> list[tuple[str, str]]:
+    if subject is None:
+        return []
+    if isinstance(subject, str):
+        return [(SUBJECT_INDEX, subject)]
+    if isinstance(subject, list):
+        return [(f"{SUBJECT_INDEX}.{n}", code) for n, code in enumerate(subject) if isinstance(code, str)]
+    raise ValueError("a subject is a personal code or a list of them")
+
+
+def _refuse_floats(value: Json, path: str) -> None:
+    if isinstance(value, float):
+        raise ValueError(f"the fact {path} is a float; write it as text")
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _refuse_floats(part, f"{path}.{name}" if path else name)
+    if isinstance(value, list):
+        for part in value:
+            _refuse_floats(part, path)
+
+
+def _refuse_number(text: str) -> Json:
+    raise ValueError(f"a leaf holds no such number: {text}")
+
+
+_decode = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number).decode
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+def parse(text: str) -> dict[str, Json]:
+    """A leaf's text back into its members.
+
+    Raises: ValueError when the text is not the canonical form of an object of a known version.
+    """
+    try:
+        leaf = _decode(text)
+        # The encoder of `json` writes the canonical form wherever there are no floats and no names beyond the
+        # basic plane, at a quarter of the cost; where it differs, the slow one decides.
+        if _encode(leaf) != text and rfc8785.dumps(leaf).decode() != text:
+            raise ValueError("the leaf is not in canonical form")
+    except (rfc8785.CanonicalizationError, RecursionError) as error:
+        raise ValueError("the leaf is not in canonical form") from error
+    if type(leaf) is not dict or type(leaf.get("v")) is not int or leaf["v"] != VERSION:
+        raise ValueError("the leaf is of an unknown version")
+    return leaf

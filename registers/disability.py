@@ -1,0 +1,89 @@
+"""The register of disability, as VDEAVK determines it. Source: p8.13.1–p8.13.12, p17.1."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import Boolean, Connection, Date, Text
+
+from exchange import Provenance
+from mappings.vdeavk import Disability, DisabilityStatus
+from registers.history import Fed, Values, field, replace, versioned
+from registers.persons import person_of
+from registers.register import Register
+
+DISABILITY = versioned(
+    "vdeavk",
+    "disability",
+    field("determined_on", Date(), rule="p8.13.1"),
+    field("group", Text(), rule="p8.13.2", codes="disability_group"),
+    field("valid_until", Date(), rule="p8.13.3", optional=True),
+    field("certificate_no", Text(), rule="p8.13.4"),
+    field("movement_impairment", Boolean(), rule="p8.13.5"),
+    field("vision_impairment", Boolean(), rule="p8.13.6"),
+    field("hearing_impairment", Boolean(), rule="p8.13.7"),
+    field("severe_mental_impairment", Boolean(), rule="p8.13.8"),
+    field("other_impairment", Boolean(), rule="p8.13.9"),
+    field("cause", Text(), rule="p8.13.10", codes="disability_cause"),
+    field("special_care", Boolean(), rule="p8.13.11"),
+    field("opinion_issued_on", Date(), rule="p8.13.12", optional=True),
+    field("opinion_number", Text(), rule="p8.13.12", optional=True),
+    field("opinion_valid_from", Date(), rule="p8.13.12", optional=True),
+    field("opinion_valid_to", Date(), rule="p8.13.12", optional=True),
+)
+
+REGISTERS = (
+    Register(
+        name="disability",
+        table=DISABILITY,
+        source="vdeavk",
+        criteria={
+            name: DISABILITY.c[name]
+            for name in ("determined_on", "group", "valid_until", "certificate_no", "special_care")
+        },
+        valid=("determined_on", "valid_until"),
+        order=("determined_on",),
+    ),
+)
+
+
+def feed_disability(connection: Connection, status: DisabilityStatus, provenance: Provenance) -> Fed:
+    """Keep the disability in force on the day asked about.
+
+    A determination that the register holds as in force on that day, and that VDEAVK does not name, is superseded;
+    determinations of other times were not asked about and stay.
+    """
+    owner = {"person_id": person_of(connection, status.person_code, provenance)}
+    rows = [_values(status.disability)] if status.disability else []
+
+    def asked(row: Values) -> bool:
+        begin, end = row["determined_on"], row["valid_until"]
+        started = isinstance(begin, date) and begin <= status.on_date
+        return started and (not isinstance(end, date) or end >= status.on_date)
+
+    key = ("determined_on", "certificate_no")
+    return replace(connection, DISABILITY, owner, rows, provenance, key=key, within=asked)
+
+
+def _values(disability: Disability) -> Values:
+    opinion = disability.opinion
+    return {
+        "determined_on": disability.determined_on,
+        "group": disability.group.code,
+        "valid_until": disability.valid_until,
+        "certificate_no": disability.certificate_no,
+        "movement_impairment": disability.movement_impairment,
+        "vision_impairment": disability.vision_impairment,
+        "hearing_impairment": disability.hearing_impairment,
+        "severe_mental_impairment": disability.severe_mental_impairment,
+        "other_impairment": disability.other_impairment,
+        "cause": disability.cause.code,
+        "special_care": disability.special_care,
+        "opinion_issued_on": opinion.issued_on if opinion else None,
+        "opinion_number": opinion.number if opinion else None,
+        "opinion_valid_from": opinion.valid_from if opinion else None,
+        "opinion_valid_to": opinion.valid_to if opinion else None,
+    }
+
+
+FEEDS = {DisabilityStatus: feed_disability}

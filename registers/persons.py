@@ -1,0 +1,305 @@
+"""The register of persons: an internal person, codes as dated aliases, and what PMLP says of the person.
+
+A person is not a code: a code may change, a person stays. Names are a table apart from the other particulars, because
+PMLP also gives name and code alone, and a row has one provenance for all of its values.
+Source: p8.1–p8.12, p9.2.5.1, p17.2.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+
+from sqlalchemy import Boolean, Column, Connection, Date, Table, Text, delete, insert, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from errors import Busy, InvalidRequest, UnknownCode
+from exchange import Provenance, new_id
+from mappings.pmlp import Person
+from registers.history import (
+    Fed,
+    Texts,
+    Values,
+    field,
+    provenance_columns,
+    recorded,
+    replace,
+    source_values,
+    versioned,
+)
+from registers.register import Part, Register
+from storage import Instant, identifier, metadata
+
+PERSON = Table(
+    "spolis_person",
+    metadata,
+    Column("id", identifier(), primary_key=True),
+    Column("recorded_at", Instant, nullable=False),
+    *provenance_columns(),
+    schema="spolis",
+)
+
+PERSON_CODE = versioned(
+    "spolis",
+    "person_code",
+    field("code", Text(), rule="p8.3"),
+    field("valid_from", Date(), rule="p8.3", optional=True),
+    field("valid_to", Date(), rule="p8.3", optional=True),
+    one_per=("code",),
+)
+
+IDENTITY = versioned(
+    "pmlp",
+    "identity",
+    field("given_names", Texts(), rule="p8.1"),
+    field("family_name", Text(), rule="p8.2"),
+    one_per=("person_id",),
+)
+
+PARTICULARS = versioned(
+    "pmlp",
+    "particulars",
+    field("birth_date", Date(), rule="p8.4", optional=True),
+    field("sex", Text(), rule="p8.5", codes="sex", optional=True),
+    field("nationality", Text(), rule="p8.6", optional=True),
+    field("nationality_kind", Text(), rule="p8.6", codes="nationality_kind", optional=True),
+    field("deceased", Boolean(), rule="p8.7", optional=True),
+    field("death_date", Date(), rule="p8.7", optional=True),
+    field("capacity_restricted", Boolean(), rule="p8.8", optional=True),
+    field("capacity_review_date", Date(), rule="p8.8", optional=True),
+    field("registry_status", Text(), rule="p8.10", codes="registry_status", optional=True),
+    one_per=("person_id",),
+)
+
+REPRESENTATIVE = versioned(
+    "pmlp",
+    "representative",
+    field("person_code", Text(), rule="p8.9"),
+    field("kind", Text(), rule="p8.9", codes="representative_kind"),
+)
+
+DOCUMENT = versioned(
+    "pmlp",
+    "document",
+    field("kind", Text(), rule="p8.11.1", codes="document_kind"),
+    field("number", Text(), rule="p8.11.2"),
+    field("issued_on", Date(), rule="p8.11.3"),
+    field("valid_to", Date(), rule="p8.11.4", optional=True),
+    field("country", Text(), rule="p8.11.5"),
+    field("authority", Text(), rule="p8.11.5"),
+)
+
+ADDRESS = versioned(
+    "pmlp",
+    "address",
+    field("kind", Text(), rule="p8.12", codes="address_kind"),
+    field("varis_code", Text(), rule="p8.12", optional=True),
+    field("text", Text(), rule="p8.12"),
+)
+
+FAMILY = versioned(
+    "pmlp",
+    "family",
+    field("relation", Text(), rule="p9.2.5.1", codes="family_relation"),
+    field("person_code", Text(), rule="p9.2.5.1"),
+    field("given_names", Texts(), rule="p9.2.5.1"),
+    field("family_name", Text(), rule="p9.2.5.1"),
+)
+
+
+def _part(name: str, table: Table, *, single: bool = False, source: str = "pmlp", **more: tuple[str, ...]) -> Part:
+    valid = more.get("valid")
+    return Part(
+        register=Register(
+            name=name,
+            table=table,
+            source=source,
+            valid=(valid[0], valid[1]) if valid else None,
+            order=more.get("order", ()),
+        ),
+        single=single,
+    )
+
+
+REGISTERS = (
+    Register(
+        name="persons",
+        table=PERSON,
+        source="pmlp",
+        criteria={"family_name": IDENTITY.c.family_name, "birth_date": PARTICULARS.c.birth_date},
+        parts={
+            "identity": _part("identity", IDENTITY, single=True),
+            "particulars": _part("particulars", PARTICULARS, single=True),
+            "codes": _part("codes", PERSON_CODE, valid=("valid_from", "valid_to"), order=("valid_to", "code")),
+            "representatives": _part("representatives", REPRESENTATIVE, order=("kind", "person_code")),
+            "documents": _part("documents", DOCUMENT, valid=("issued_on", "valid_to"), order=("kind", "number")),
+            "addresses": _part("addresses", ADDRESS, order=("kind", "text")),
+            "family": _part("family", FAMILY, order=("relation", "person_code")),
+        },
+    ),
+)
+
+
+def person_by_code(connection: Connection, code: str) -> uuid.UUID | None:
+    """The person who has or had this code, or None."""
+    found: uuid.UUID | None = connection.execute(
+        select(PERSON_CODE.c.person_id).where(PERSON_CODE.c.code == code, recorded(PERSON_CODE))
+    ).scalar()
+    return found
+
+
+def codes_of(connection: Connection, person_id: uuid.UUID) -> tuple[str, ...]:
+    """The codes of a person, the one in force first."""
+    rows = connection.execute(
+        select(PERSON_CODE.c.code, PERSON_CODE.c.valid_to).where(
+            PERSON_CODE.c.person_id == person_id, recorded(PERSON_CODE)
+        )
+    ).all()
+    return tuple(row.code for row in sorted(rows, key=lambda row: row.valid_to or date.max, reverse=True))
+
+
+def person_of(connection: Connection, code: str, provenance: Provenance) -> uuid.UUID:
+    """The person of a code, made when there is none, and locked until the transaction ends.
+
+    Two transactions that meet the same new code make one person: the second waits for the first at the unique index
+    of current codes.
+    """
+    person_id = person_by_code(connection, code)
+    while person_id is None:
+        person_id = _new_person(connection, code, provenance) or person_by_code(connection, code)
+    connection.execute(select(PERSON.c.id).where(PERSON.c.id == person_id).with_for_update())
+    return person_id
+
+
+def _new_person(connection: Connection, code: str, provenance: Provenance) -> uuid.UUID | None:
+    """A new person with this code, or None where another transaction was first."""
+    person_id = new_id()
+    origin = {**source_values(provenance), "recorded_at": provenance.recorded_at}
+    connection.execute(insert(PERSON).values(id=person_id, **origin))
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    alias = dialect.insert(PERSON_CODE).values(
+        version_id=new_id(), id=new_id(), person_id=person_id, code=code, **origin
+    )
+    made = connection.execute(
+        alias.on_conflict_do_nothing(index_elements=["code"], index_where=text("superseded_at IS NULL"))
+    )
+    if made.rowcount:
+        return person_id
+    connection.execute(delete(PERSON).where(PERSON.c.id == person_id))
+    return None
+
+
+def add_code(connection: Connection, known: str, new: str, since: date, provenance: Provenance) -> Fed:
+    """Give a person a new code from a day on; the code before it ends the day before and stays an alias.
+
+    Raises: InvalidRequest when the new code is another person's, or when the old one begins later. Busy when the new
+    code was met for the first time by another exchange at this moment.
+    """
+    person_id = person_of(connection, known, provenance)
+    holder = person_by_code(connection, new)
+    if holder is not None and holder != person_id:
+        raise InvalidRequest("the new code already belongs to another person; two persons are not joined by a feed")
+    held = connection.execute(
+        select(PERSON_CODE).where(PERSON_CODE.c.person_id == person_id, recorded(PERSON_CODE))
+    ).all()
+    if holder == person_id:
+        return Fed(0, len(held))
+    ended = since - timedelta(days=1)
+    rows: list[Values] = [{"code": new, "valid_from": since, "valid_to": None}]
+    for row in held:
+        if row.valid_to is None and row.valid_from is not None and row.valid_from > ended:
+            raise InvalidRequest("the new code begins before the one that it replaces")
+        rows.append({"code": row.code, "valid_from": row.valid_from, "valid_to": row.valid_to or ended})
+    try:
+        return replace(connection, PERSON_CODE, {"person_id": person_id}, rows, provenance, key=("code",))
+    except IntegrityError as error:
+        raise Busy("the new code is being registered") from error
+
+
+def _identity(person: Person) -> list[Values]:
+    return [{"given_names": person.given_names, "family_name": person.family_name}]
+
+
+def _particulars(person: Person) -> list[Values]:
+    return [
+        {
+            "birth_date": person.birth_date,
+            "sex": person.sex.code if person.sex else None,
+            "nationality": person.nationality,
+            "nationality_kind": person.nationality_kind.code if person.nationality_kind else None,
+            "deceased": person.deceased,
+            "death_date": person.death_date,
+            "capacity_restricted": person.capacity_restricted,
+            "capacity_review_date": person.capacity_review_date,
+            "registry_status": person.registry_status.code if person.registry_status else None,
+        }
+    ]
+
+
+def _representatives(person: Person) -> list[Values]:
+    return [{"person_code": r.person_code, "kind": r.kind.code} for r in person.representatives]
+
+
+def _documents(person: Person) -> list[Values]:
+    return [
+        {
+            "kind": d.kind.code,
+            "number": d.number,
+            "issued_on": d.issued_on,
+            "valid_to": d.valid_to,
+            "country": d.country,
+            "authority": d.authority,
+        }
+        for d in person.documents
+    ]
+
+
+def _addresses(person: Person) -> list[Values]:
+    return [{"kind": a.kind.code, "varis_code": a.varis_code, "text": a.text} for a in person.addresses]
+
+
+def _family(person: Person) -> list[Values]:
+    return [
+        {
+            "relation": m.relation.code,
+            "person_code": m.person_code,
+            "given_names": m.given_names,
+            "family_name": m.family_name,
+        }
+        for m in person.family
+    ]
+
+
+# What each data set of PMLP feeds besides the name: table, rows, and the columns that tell one thing from another.
+_Feed = tuple[Table, Callable[[Person], list[Values]], tuple[str, ...]]
+_DATA_SETS: Mapping[str, _Feed | None] = {
+    "NAME_AND_CODE": None,
+    "IDENTITY": (PARTICULARS, _particulars, ()),
+    "REPRESENTATIVES": (REPRESENTATIVE, _representatives, ("person_code", "kind")),
+    "DOCUMENTS": (DOCUMENT, _documents, ("kind", "country", "number")),
+    "ADDRESSES": (ADDRESS, _addresses, ("kind",)),
+    "FAMILY": (FAMILY, _family, ("person_code",)),
+}
+
+
+def feed_person(connection: Connection, person: Person, provenance: Provenance) -> Fed:
+    """Keep what PMLP says of a person; data sets that were not delivered stay as they are.
+
+    Raises: UnknownCode for a data set that is not in the contract.
+    """
+    unknown = set(person.data_sets) - set(_DATA_SETS)
+    if unknown:
+        raise UnknownCode("data_sets")
+    owner = {"person_id": person_of(connection, person.person_code, provenance)}
+    fed = replace(connection, IDENTITY, owner, _identity(person), provenance, key=())
+    for name in dict.fromkeys(person.data_sets):
+        delivered = _DATA_SETS[name]
+        if delivered is not None:
+            table, rows, key = delivered
+            fed += replace(connection, table, owner, rows(person), provenance, key=key)
+    return fed
+
+
+FEEDS = {Person: feed_person}

@@ -1,0 +1,49 @@
+"""The register of children in out-of-family care, as NPAIS gives it. Source: p10.11.1–p10.11.3, p17.5."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Date, Text
+
+from exchange import Provenance
+from mappings.npais import Placements
+from registers.history import Fed, Values, field, replace, versioned
+from registers.persons import person_of
+from registers.register import Register
+
+PLACEMENT = versioned(
+    "npais",
+    "placement",
+    field("institution", Text(), rule="p10.11"),
+    field("entered_on", Date(), rule="p10.11.1"),
+    field("stopped_on", Date(), rule="p10.11.2", optional=True),
+    field("stop_reason", Text(), rule="p10.11.3", codes="stop_reason", optional=True),
+)
+
+REGISTERS = (
+    Register(
+        name="placements",
+        table=PLACEMENT,
+        source="npais",
+        criteria={name: PLACEMENT.c[name] for name in ("institution", "entered_on", "stopped_on", "stop_reason")},
+        valid=("entered_on", "stopped_on"),
+        order=("entered_on", "institution"),
+    ),
+)
+
+
+def feed_placements(connection: Connection, answer: Placements, provenance: Provenance) -> Fed:
+    """Keep the placements of a child; a placement that NPAIS no longer names is superseded."""
+    owner = {"person_id": person_of(connection, answer.person_code, provenance)}
+    rows: list[Values] = [
+        {
+            "institution": placement.institution,
+            "entered_on": placement.entered_on,
+            "stopped_on": placement.stopped_on,
+            "stop_reason": placement.stop_reason.code if placement.stop_reason else None,
+        }
+        for placement in answer.placements
+    ]
+    return replace(connection, PLACEMENT, owner, rows, provenance, key=("institution", "entered_on"))
+
+
+FEEDS = {Placements: feed_placements}
