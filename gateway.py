@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 import traceback
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
@@ -20,17 +18,14 @@ from sqlalchemy import Connection, Engine
 
 import adapters
 import errors
-import mappings.mapping
 import mappings.services
 from adapters.profiles import Profile
 from adapters.profiles.soap import SoapProfile
-from audit import Archive, Entry, ExchangeLog
+from audit import Archive, ExchangeLog, open_log, subject_index
 from config import Settings
 from exchange import (
     Arrival,
     Disclosed,
-    Json,
-    Outcome,
     Provenance,
     Received,
     Reply,
@@ -43,6 +38,7 @@ from registers import Fed, open_stay
 from routing import access, quota, repeats
 from routing.register_routes import register_routes
 from routing.routes import Delivered, Plan, Routes, service_routes, system_routes
+from routing.trail import Trail, attempt_record, opened_record, outcome_record
 from security.keys import Identity
 from storage import open_engine, reading
 
@@ -65,22 +61,6 @@ class Inlet(Protocol):
         """The error in the way's own form: SOAP Fault, problem+json."""
 
 
-@dataclass(slots=True)
-class Trail:
-    """What is known of an exchange so far; its outcome record is written from it, however far it came."""
-
-    received: Received
-    request: Request | None = None
-    decision: access.Decision | None = None
-    plan: Plan | None = None
-    delivered: Delivered | None = None
-    disclosed: Disclosed | None = None
-    answer: bytes = b""
-    repeated: uuid.UUID | None = None
-    error: errors.GatewayError | None = None
-    began: float = field(default_factory=time.monotonic)
-
-
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """Everything an exchange needs, wired once per process."""
@@ -97,7 +77,7 @@ class Gateway:
 
 def run(gateway: Gateway, arrival: Arrival, inlet: Inlet) -> Reply:
     """One exchange, top to bottom. Every error becomes a refusal with the exchange id and is on record."""
-    trail = Trail(receive(arrival))
+    trail = Trail(receive(arrival), gateway.settings.environment)
     try:
         open_record(gateway, trail)
         try:
@@ -107,13 +87,17 @@ def run(gateway: Gateway, arrival: Arrival, inlet: Inlet) -> Reply:
                 plan = route(gateway, trail, request, decision)
                 delivered = deliver(gateway, trail, request, decision, plan)
                 answer(trail, request, decision, delivered, inlet)
-            reply = inlet.seal(trail.received, request, trail.answer)
+            return commit(gateway, trail, inlet.seal(trail.received, request, trail.answer))
+        except repeats.AnsweredMeanwhile as earlier:
+            repeat(gateway, trail, earlier.exchange_id)
+            return commit(gateway, trail, inlet.seal(trail.received, request, trail.answer))
+        except errors.LogUnavailable:
+            raise
         except Exception as error:
             trail.error = _ours(error)
-            reply = _refuse(trail, inlet, trail.error)
-        return commit(gateway, trail, reply)
+            return commit(gateway, trail, _refuse(trail, inlet, trail.error))
     except Exception as error:  # the exchange cannot be put on record: nothing but the refusal leaves
-        unclear = trail.delivered is not None and trail.error is None
+        unclear = trail.delivered is not None and trail.delivered.error is None
         return _refuse(trail, inlet, errors.OutcomeUnknown() if unclear else _ours(error))
 
 
@@ -129,23 +113,12 @@ def open_record(gateway: Gateway, trail: Trail) -> None:
     Raises: LogUnavailable, Busy: then the exchange does not take place.
     """
     received = trail.received
-    entry = Entry(
-        "opened",
-        received.exchange_id,
-        received.instant,
-        facts={"way": received.arrival.way.value, "environment": gateway.settings.environment.value},
-        personal={
-            "address": received.arrival.peer.address,
-            "target": received.arrival.target,
-            "request_sha256": received.digest.hex(),
-        },
-    )
 
     def work(connection: Connection) -> None:
         gateway.archive.put(
             connection, received.exchange_id, "request", received.arrival.body, received.instant
         )
-        gateway.log.append(connection, entry)
+        gateway.log.append(connection, opened_record(trail))
 
     gateway.log.commit(work)
 
@@ -159,16 +132,21 @@ def authenticate(gateway: Gateway, trail: Trail, inlet: Inlet) -> Request:
 
 
 def authorise(gateway: Gateway, trail: Trail, request: Request) -> access.Decision:
-    """Step 4: caller × operation × purpose × (rule × source); a message answered before gets that answer again."""
+    """Step 4: caller × operation × purpose × (rule × source), again for a message that was answered before."""
     trail.decision = decision = gateway.access.decide(request.caller.recipient, request.name, request.context)
     if request.effect_once:
         with reading(gateway.engine).begin() as connection:
-            trail.repeated = repeats.earlier(
-                connection, request.caller.name, request.message_id, request.content
-            )
-            if trail.repeated is not None:
-                trail.answer = gateway.archive.get(connection, trail.repeated, "answer")
+            earlier = repeats.earlier(connection, request.caller.name, request.message_id, request.content)
+        if earlier is not None:
+            repeat(gateway, trail, earlier)
     return decision
+
+
+def repeat(gateway: Gateway, trail: Trail, earlier: uuid.UUID) -> None:
+    """A message answered before gets the stored answer of that exchange, and nothing takes effect again."""
+    with reading(gateway.engine).begin() as connection:
+        trail.answer = gateway.archive.get(connection, earlier, "answer")
+    trail.repeated, trail.delivered, trail.disclosed = earlier, None, None
 
 
 def route(gateway: Gateway, trail: Trail, request: Request, decision: access.Decision) -> Plan:
@@ -192,10 +170,10 @@ def deliver(
 
         def work(connection: Connection) -> None:
             if number == 1:
-                subject = gateway.log.subject_index(plan.subject) if plan.subject else None
+                subject = subject_index(gateway.subject_key, plan.subject) if plan.subject else None
                 quota.use(connection, request.caller.recipient, subject, decision.quota, today_in_riga())
             gateway.archive.put(connection, trail.received.exchange_id, f"sent-{number}", content, instant)
-            gateway.log.append(connection, _entry(gateway, trail, "attempt", instant, content, attempt=number))
+            gateway.log.append(connection, attempt_record(trail, number, content, instant))
 
         gateway.log.commit(work)
 
@@ -239,7 +217,7 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
             repeats.remember(
                 connection, request.caller.name, request.message_id, request.content, exchange_id, instant
             )
-        gateway.log.append(connection, _entry(gateway, trail, "outcome", instant, reply.body, fed=fed))
+        gateway.log.append(connection, outcome_record(trail, fed, reply.body, instant))
 
     gateway.log.commit(work)
     return reply
@@ -256,15 +234,15 @@ def wire(settings: Settings) -> Gateway:
     @cache
     def profile(system: str) -> Profile:
         identity = Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key")
-        return SoapProfile(
-            found[system], settings.system(system), identity, settings.keys / "authority.pem"
-        )
+        return SoapProfile(found[system], settings.system(system), identity, settings.keys / "authority.pem")
 
-    routes = system_routes(found, profile) | service_routes(services, found, profile) | register_routes(engine)
+    routes = (
+        system_routes(found, profile) | service_routes(services, found, profile) | register_routes(engine)
+    )
     return Gateway(
         settings=settings,
         engine=engine,
-        log=ExchangeLog(engine, settings),
+        log=open_log(settings, engine),
         archive=Archive(settings),
         access=access.Access.load(settings.access),
         routes=Routes(routes),
@@ -278,67 +256,6 @@ def main() -> None:
     from commands import cli  # the command line stands above: it is imported when called
 
     cli()
-
-
-def _entry(
-    gateway: Gateway,
-    trail: Trail,
-    kind: str,
-    instant: datetime,
-    content: bytes,
-    *,
-    attempt: int | None = None,
-    fed: Fed | None = None,
-) -> Entry:
-    """The record of an attempt or an outcome: who, what, why and under which rule; persons only as commitments."""
-    facts: dict[str, Json] = {
-        "way": trail.received.arrival.way.value,
-        "environment": gateway.settings.environment.value,
-    }
-    personal: dict[str, Json] = {"content_sha256": hashlib.sha256(content).hexdigest()}
-    if (request := trail.request) is not None:
-        official = request.context.official
-        facts |= {
-            "caller": request.caller.name,
-            "recipient": request.caller.recipient,
-            "system": request.system,
-            "operation": request.operation,
-            "institution": official.institution,
-            "role": official.role,
-            "purpose": request.context.purpose,
-            "rule": request.context.rule,
-            "request_id": str(request.context.request_id),
-        }
-        personal |= {"official": official.id, "case": request.context.case}
-    if (plan := trail.plan) is not None and plan.subject is not None:
-        personal |= {"subject": plan.subject, "subject_index": gateway.log.subject_index(plan.subject)}
-    if attempt is not None:
-        facts["attempt"] = attempt
-    if fed is not None:
-        facts |= _outcome(trail, fed)
-        if trail.request is not None:
-            personal["selection"] = mappings.mapping.plain(trail.request.arguments)
-    return Entry(kind, trail.received.exchange_id, instant, facts, personal)
-
-
-def _outcome(trail: Trail, fed: Fed) -> dict[str, Json]:
-    delivered, disclosed = trail.delivered, trail.disclosed
-    facts: dict[str, Json] = {
-        "outcome": trail.error.outcome.value if trail.error is not None else Outcome.OK.value,
-        "code": trail.error.code if trail.error is not None else None,
-        "detail": trail.error.detail if trail.error is not None else None,
-        "attempts": len(delivered.attempts) if delivered is not None else 0,
-        "answer_signed": delivered is not None and delivered.signed,
-        "written": fed.written,
-        "confirmed": fed.confirmed,
-        "given": list(disclosed.given) if disclosed is not None else [],
-        "withheld": list(disclosed.withheld) if disclosed is not None else [],
-        "repeats": str(trail.repeated) if trail.repeated is not None else None,
-        "ms": int((time.monotonic() - trail.began) * 1000),
-    }
-    if delivered is not None:
-        facts |= dict(zip(("source", "contract", "mapping"), delivered.origin, strict=True))
-    return facts
 
 
 def _refuse(trail: Trail, inlet: Inlet, error: errors.GatewayError) -> Reply:

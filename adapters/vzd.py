@@ -18,7 +18,10 @@ ADAPTER = Adapter(
             "ResolveCode", request=RESOLVE_CODE_REQUEST, answer=RESOLVE_CODE_ANSWER, repeat=Repeat.DEDUPES
         ),
         Operation(
-            "SearchAddress", request=SEARCH_ADDRESS_REQUEST, answer=SEARCH_ADDRESS_ANSWER, repeat=Repeat.DEDUPES
+            "SearchAddress",
+            request=SEARCH_ADDRESS_REQUEST,
+            answer=SEARCH_ADDRESS_ANSWER,
+            repeat=Repeat.DEDUPES,
         ),
     ),
     quality={

@@ -1,0 +1,7 @@
+"""The exchange log: append, sequence, sign, verify, search; and the archive of the exact bytes exchanged."""
+
+from audit.archive import Archive
+from audit.leaf import Entry, Kind, subject_index
+from audit.log import ExchangeLog, open_log
+
+__all__ = ["Archive", "Entry", "ExchangeLog", "Kind", "open_log", "subject_index"]

@@ -37,7 +37,7 @@ log_records = Table(
     Column("institution", Text),
     Column("outcome", Text),
     Column("leaf", Text, nullable=False),
-    Index("ix_log_records_exchange_id", "exchange_id"),
+    Index("ix_log_records_exchange_id_kind", "exchange_id", "kind"),
     Index("ix_log_records_instant", "instant"),
     schema="log",
 )

@@ -1,0 +1,97 @@
+"""The command line: one module per group of commands, discovered, never listed.
+
+A module that has a `command` becomes `gateway <module>`. Every error ends here, as one line on standard error and an
+exit code that scripts can use; standard output holds what was asked for, or nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import traceback
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from errors import GatewayError
+from exchange import Json
+
+_JSON = "commands.json"
+
+
+class _Discovered(click.Group):
+    """A group whose commands are the modules of this package; a module is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 — the interface of click
+        return sorted(module.name.replace("_", "-") for module in _modules() if _command(module.name))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 — the interface of click
+        name = cmd_name.replace("-", "_")
+        return _command(name) if any(module.name == name for module in _modules()) else None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except GatewayError as error:
+            _report(ctx, error)
+            ctx.exit(error.exit_code)
+        except (
+            Exception
+        ) as error:  # the last boundary: no stack trace leaves, its message may hold personal data
+            _report(ctx, GatewayError(_place(error)))
+            ctx.exit(GatewayError.exit_code)
+
+
+@click.group(cls=_Discovered, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(metadata.version("spolis-gateway"), prog_name="gateway")
+def cli() -> None:
+    """Interoperability gateway of SPOLIS, the register system of social policy.
+
+    \b
+    Try it:   gateway demo
+    Then:     gateway simulate            (in one terminal)
+              gateway call pmlp get-person person_code=… --purpose social-service --rule p8
+    """
+
+
+def print_json(value: Json) -> None:
+    """Print a value as one line of JSON on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def _modules() -> list[pkgutil.ModuleInfo]:
+    return list(pkgutil.iter_modules(__path__))
+
+
+def _command(module: str) -> click.Command | None:
+    found = getattr(importlib.import_module(f"{__name__}.{module}"), "command", None)
+    return found if isinstance(found, click.Command) else None
+
+
+def _report(ctx: click.Context, error: GatewayError) -> None:
+    if not ctx.meta.get(_JSON):
+        where = f" [exchange {error.exchange_id}]" if error.exchange_id else ""
+        click.echo(f"gateway: {error}{where}", err=True)
+        return
+    content: dict[str, Json] = {
+        "code": error.code,
+        "message": error.message,
+        "exchange_id": str(error.exchange_id) if error.exchange_id else None,
+        "retryable": error.retryable,
+        "retry_after": error.retry_after,
+    }
+    click.echo(json.dumps(content, ensure_ascii=False), err=True)
+
+
+def _place(error: Exception) -> str:
+    """Type and place of an unforeseen error: enough to find it, nothing of what it was about."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"unforeseen {type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"

@@ -133,7 +133,9 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any], path: Path, prefix:
         if known is None:
             raise ConfigurationError(f"{path}: unknown setting {name}")
         if isinstance(known, dict) != isinstance(value, dict):
-            raise ConfigurationError(f"{path}: {name} must {'' if isinstance(known, dict) else 'not '}be a table")
+            raise ConfigurationError(
+                f"{path}: {name} must {'' if isinstance(known, dict) else 'not '}be a table"
+            )
         if isinstance(known, dict):
             merged[key] = _merge(known, value, path, f"{name}.")
         elif type(value) is not type(known) and not (isinstance(known, float) and type(value) is int):

@@ -1,0 +1,122 @@
+"""The SPOLIS registers that the gateway feeds, with history and provenance of every row.
+
+A register is a module of this package with `REGISTERS` (how it is read) and `FEEDS` (record type → function that
+keeps it). Modules are discovered; two that claim one name or one record type stop start-up.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection
+
+from errors import ConfigurationError, UnknownOperation
+from exchange import Json, Provenance
+from registers.history import Fed
+from registers.persons import codes_of, person_by_code
+from registers.reading import Permits, Register, Row, disclose, find, versions
+
+__all__ = [
+    "FEEDS",
+    "REGISTERS",
+    "Fed",
+    "Permits",
+    "Register",
+    "Row",
+    "codes_of",
+    "disclose",
+    "feed",
+    "read",
+    "register",
+    "search",
+]
+
+# A function keeps records of its own type, which the table's key says and the type system cannot.
+Feed = Callable[[Connection, Any, Provenance], Fed]
+
+
+def discover(modules: Iterable[ModuleType]) -> tuple[Mapping[str, Register], Mapping[type, Feed]]:
+    """The registers by name and the feeds by record type that modules declare.
+
+    Raises: ConfigurationError when two modules declare the same.
+    """
+    found: dict[str, Register] = {}
+    feeds: dict[type, Feed] = {}
+    for module in modules:
+        for each in getattr(module, "REGISTERS", ()):
+            if each.name in found:
+                raise ConfigurationError(f"{module.__name__}: register {each.name} is declared twice")
+            found[each.name] = each
+        for record, function in getattr(module, "FEEDS", {}).items():
+            if record in feeds:
+                raise ConfigurationError(f"{module.__name__}: {record.__name__} is fed twice")
+            feeds[record] = function
+    return found, feeds
+
+
+REGISTERS, FEEDS = discover(
+    import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__) if not info.ispkg
+)
+
+
+def register(name: str) -> Register:
+    """A register by its name in the API.
+
+    Raises: UnknownOperation.
+    """
+    try:
+        return REGISTERS[name]
+    except KeyError as error:
+        raise UnknownOperation("registers: " + ", ".join(sorted(REGISTERS))) from error
+
+
+def feed(connection: Connection, record: object, provenance: Provenance) -> Fed:
+    """Keep a canonical record in the register of its type.
+
+    Runs in the caller's transaction. On PostgreSQL the person stays locked until it ends: a transaction that feeds
+    several persons can meet a deadlock with another, and is then to be run again.
+    Raises: ConfigurationError for a record that no register keeps.
+    """
+    try:
+        function = FEEDS[type(record)]
+    except KeyError as error:
+        raise ConfigurationError(f"no register keeps {type(record).__name__}") from error
+    return function(connection, record, provenance)
+
+
+def search(
+    connection: Connection,
+    name: str,
+    criteria: Mapping[str, Json],
+    limit: int = 50,
+    offset: int = 0,
+    *,
+    at: datetime | None = None,
+) -> tuple[Row, ...]:
+    """The rows of a register that meet all criteria, as they are now or as they were recorded at an instant.
+
+    A person is found under any code that he has or had.
+    Raises: UnknownOperation, InvalidRequest, InvalidPersonCode.
+    """
+
+    def person(code: str) -> uuid.UUID | None:
+        return person_by_code(connection, code)
+
+    return find(connection, register(name), criteria, person, limit=limit, offset=offset, at=at)
+
+
+def read(
+    connection: Connection, name: str, row_id: uuid.UUID, history: bool = False, *, at: datetime | None = None
+) -> tuple[Row, ...]:
+    """One thing of a register: the current version, or with `history` all versions, newest first.
+
+    A person is one row, whose parts then hold all their versions.
+    Raises: UnknownOperation, NotFound.
+    """
+    return versions(connection, register(name), row_id, history=history, at=at)

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, Connection, Date, Text
 from exchange import Json, Provenance
 from mappings.vzd import AddressMatches, RegisteredAddress
 from registers.history import Exact, Fed, Values, field, lock, replace, versioned
-from registers.register import Register
+from registers.reading import Register
 
 ADDRESS = versioned(
     "vzd",

@@ -8,7 +8,7 @@ from exchange import Provenance
 from mappings.npais import Decisions
 from registers.history import Fed, Values, field, replace, versioned
 from registers.persons import person_of
-from registers.register import Register
+from registers.reading import Register
 
 DECISION = versioned(
     "npais",

@@ -10,7 +10,7 @@ from exchange import Provenance
 from mappings.vdeavk import Disability, DisabilityStatus
 from registers.history import Fed, Values, field, replace, versioned
 from registers.persons import person_of
-from registers.register import Register
+from registers.reading import Register
 
 DISABILITY = versioned(
     "vdeavk",

@@ -35,7 +35,6 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from exchange import Json, Provenance, new_id
-from mappings.codes import CodeList
 from storage import Instant, identifier, metadata
 
 Value = str | bool | int | Decimal | date | None | tuple[str, ...] | list[Json]
@@ -86,7 +85,7 @@ class Texts(TypeDecorator[tuple[str, ...]]):
 
 
 def field(
-    name: str, kind: TypeEngine[Any], *, rule: str, codes: CodeList | None = None, optional: bool = False
+    name: str, kind: TypeEngine[Any], *, rule: str, codes: str | None = None, optional: bool = False
 ) -> Column[Any]:
     """A column with a value of law: its canonical name, the rule that allows it, and its code list."""
     return Column(name, kind, nullable=optional, info={"rule": rule, "codes": codes})
@@ -142,9 +141,7 @@ def recorded(table: Table, at: datetime | None = None) -> ColumnElement[bool]:
     """The condition for what is current, or for what was current at an instant."""
     if at is None:
         return table.c.superseded_at.is_(None)
-    return and_(
-        table.c.recorded_at <= at, or_(table.c.superseded_at.is_(None), table.c.superseded_at > at)
-    )
+    return and_(table.c.recorded_at <= at, or_(table.c.superseded_at.is_(None), table.c.superseded_at > at))
 
 
 def business_columns(table: Table) -> tuple[str, ...]:
@@ -216,7 +213,8 @@ def replace(
     if begun:
         common = {**source_values(provenance), "recorded_at": instant, "superseded_at": None, **owner}
         connection.execute(
-            insert(table), [{**row, **common, "version_id": new_id(), "id": identity} for identity, row in begun]
+            insert(table),
+            [{**row, **common, "version_id": new_id(), "id": identity} for identity, row in begun],
         )
     return Fed(len(changed) + len(added) + len(gone), confirmed)
 
@@ -237,5 +235,6 @@ def lock(connection: Connection, names: Iterable[str]) -> None:
     """
     if connection.dialect.name == "postgresql":
         for name in sorted(set(names)):
-            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
-
+            connection.execute(
+                text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
+            )

@@ -13,7 +13,7 @@ from exchange import Provenance
 from mappings.sais import Payments
 from registers.history import Exact, Fed, Values, field, replace, versioned
 from registers.persons import person_of
-from registers.register import Register
+from registers.reading import Register
 
 PAYMENT = versioned(
     "sais",
@@ -31,7 +31,9 @@ REGISTERS = (
         name="payments",
         table=PAYMENT,
         source="sais",
-        criteria={name: PAYMENT.c[name] for name in ("kind", "counts_for_share", "month", "paid_on", "status")},
+        criteria={
+            name: PAYMENT.c[name] for name in ("kind", "counts_for_share", "month", "paid_on", "status")
+        },
         order=("month", "kind"),
     ),
 )

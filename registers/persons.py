@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from sqlalchemy import Boolean, Column, Connection, Date, Table, Text, delete, insert, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from errors import Busy, InvalidRequest, UnknownCode
@@ -29,8 +28,8 @@ from registers.history import (
     source_values,
     versioned,
 )
-from registers.register import Part, Register
-from storage import Instant, identifier, metadata
+from registers.reading import Part, Register
+from storage import Instant, identifier, metadata, upsert
 
 PERSON = Table(
     "spolis_person",
@@ -109,7 +108,9 @@ FAMILY = versioned(
 )
 
 
-def _part(name: str, table: Table, *, single: bool = False, source: str = "pmlp", **more: tuple[str, ...]) -> Part:
+def _part(
+    name: str, table: Table, *, single: bool = False, source: str = "pmlp", **more: tuple[str, ...]
+) -> Part:
     valid = more.get("valid")
     return Part(
         register=Register(
@@ -132,9 +133,13 @@ REGISTERS = (
         parts={
             "identity": _part("identity", IDENTITY, single=True),
             "particulars": _part("particulars", PARTICULARS, single=True),
-            "codes": _part("codes", PERSON_CODE, valid=("valid_from", "valid_to"), order=("valid_to", "code")),
+            "codes": _part(
+                "codes", PERSON_CODE, valid=("valid_from", "valid_to"), order=("valid_to", "code")
+            ),
             "representatives": _part("representatives", REPRESENTATIVE, order=("kind", "person_code")),
-            "documents": _part("documents", DOCUMENT, valid=("issued_on", "valid_to"), order=("kind", "number")),
+            "documents": _part(
+                "documents", DOCUMENT, valid=("issued_on", "valid_to"), order=("kind", "number")
+            ),
             "addresses": _part("addresses", ADDRESS, order=("kind", "text")),
             "family": _part("family", FAMILY, order=("relation", "person_code")),
         },
@@ -178,14 +183,11 @@ def _new_person(connection: Connection, code: str, provenance: Provenance) -> uu
     person_id = new_id()
     origin = {**source_values(provenance), "recorded_at": provenance.recorded_at}
     connection.execute(insert(PERSON).values(id=person_id, **origin))
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    alias = dialect.insert(PERSON_CODE).values(
+    alias = upsert(connection, PERSON_CODE).values(
         version_id=new_id(), id=new_id(), person_id=person_id, code=code, **origin
     )
-    made = connection.execute(
-        alias.on_conflict_do_nothing(index_elements=["code"], index_where=text("superseded_at IS NULL"))
-    )
-    if made.rowcount:
+    alias = alias.on_conflict_do_nothing(index_elements=["code"], index_where=text("superseded_at IS NULL"))
+    if connection.execute(alias.returning(PERSON_CODE.c.id)).first() is not None:
         return person_id
     connection.execute(delete(PERSON).where(PERSON.c.id == person_id))
     return None
@@ -200,7 +202,9 @@ def add_code(connection: Connection, known: str, new: str, since: date, provenan
     person_id = person_of(connection, known, provenance)
     holder = person_by_code(connection, new)
     if holder is not None and holder != person_id:
-        raise InvalidRequest("the new code already belongs to another person; two persons are not joined by a feed")
+        raise InvalidRequest(
+            "the new code already belongs to another person; two persons are not joined by a feed"
+        )
     held = connection.execute(
         select(PERSON_CODE).where(PERSON_CODE.c.person_id == person_id, recorded(PERSON_CODE))
     ).all()

@@ -8,7 +8,7 @@ from exchange import Provenance
 from mappings.npais import Placements
 from registers.history import Fed, Values, field, replace, versioned
 from registers.persons import person_of
-from registers.register import Register
+from registers.reading import Register
 
 PLACEMENT = versioned(
     "npais",
@@ -24,7 +24,9 @@ REGISTERS = (
         name="placements",
         table=PLACEMENT,
         source="npais",
-        criteria={name: PLACEMENT.c[name] for name in ("institution", "entered_on", "stopped_on", "stop_reason")},
+        criteria={
+            name: PLACEMENT.c[name] for name in ("institution", "entered_on", "stopped_on", "stop_reason")
+        },
         valid=("entered_on", "stopped_on"),
         order=("entered_on", "institution"),
     ),

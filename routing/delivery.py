@@ -31,6 +31,12 @@ class Called:
     error: errors.GatewayError | None
     attempts: tuple[Exchanged, ...]
 
+    @property
+    def verified(self) -> bool:
+        """Whether the last attempt was answered and the signature of that answer held."""
+        answered = bool(self.attempts) and self.attempts[-1].received is not None
+        return answered and not isinstance(self.error, errors.AnswerUnsigned)
+
 
 def call(
     profile: Profile,
@@ -85,6 +91,4 @@ def _send(profile: Profile, message: Message, deadline: float, attempts: list[Ex
 
 
 def _repeatable(error: BaseException, operation: Operation) -> bool:
-    return (
-        isinstance(error, errors.PartnerError) and error.retryable and operation.repeat is Repeat.DEDUPES
-    )
+    return isinstance(error, errors.PartnerError) and error.retryable and operation.repeat is Repeat.DEDUPES

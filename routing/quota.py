@@ -52,7 +52,10 @@ def use(connection: Connection, recipient: str, subject: str | None, quota: Quot
     ours = (persons.c.recipient == recipient) & (persons.c.day == day)
     if connection.execute(select(persons.c.day).where(ours, persons.c.subject == subject)).first():
         return
-    if connection.execute(select(func.count()).select_from(persons).where(ours)).scalar_one() >= quota.persons_day:
+    if (
+        connection.execute(select(func.count()).select_from(persons).where(ours)).scalar_one()
+        >= quota.persons_day
+    ):
         raise QuotaExceeded("persons", retry_after=_seconds_left(day))
     connection.execute(
         upsert(connection, persons)

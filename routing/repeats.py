@@ -8,11 +8,10 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, LargeBinary, String, Table, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, Connection, LargeBinary, String, Table, select
 
-from errors import Busy, MessageIdReused
-from storage import Instant, identifier, metadata
+from errors import MessageIdReused
+from storage import Instant, identifier, metadata, upsert
 
 answered = Table(
     "routing_answered",
@@ -24,6 +23,14 @@ answered = Table(
     Column("answered_at", Instant, nullable=False),
     schema="routing",
 )
+
+
+class AnsweredMeanwhile(Exception):
+    """Another exchange answered the same message first; its answer is the one to give."""
+
+    def __init__(self, exchange_id: uuid.UUID) -> None:
+        super().__init__()
+        self.exchange_id = exchange_id
 
 
 def earlier(connection: Connection, caller: str, message_id: str, content: bytes) -> uuid.UUID | None:
@@ -45,18 +52,27 @@ def earlier(connection: Connection, caller: str, message_id: str, content: bytes
 
 
 def remember(
-    connection: Connection, caller: str, message_id: str, content: bytes, exchange_id: uuid.UUID, now: datetime
+    connection: Connection,
+    caller: str,
+    message_id: str,
+    content: bytes,
+    exchange_id: uuid.UUID,
+    now: datetime,
 ) -> None:
     """Record, in the transaction of the outcome, that this exchange answered the message.
 
-    Raises: Busy when another exchange answered the same message meanwhile: nothing of this one takes effect, and a
-    repeat gets that answer.
+    Raises: AnsweredMeanwhile when another exchange did so first: then nothing of this one may take effect.
+    MessageIdReused when it did with other content.
     """
-    try:
-        connection.execute(
-            insert(answered).values(
-                caller=caller, message_id=message_id, content=content, exchange_id=exchange_id, answered_at=now
-            )
+    written = connection.execute(
+        upsert(connection, answered)
+        .values(
+            caller=caller, message_id=message_id, content=content, exchange_id=exchange_id, answered_at=now
         )
-    except IntegrityError as error:
-        raise Busy("the same message is being answered", retry_after=1) from error
+        .on_conflict_do_nothing()
+    )
+    if not written.rowcount:
+        other = earlier(connection, caller, message_id, content)
+        if other is None:
+            raise LookupError("an answered message was deleted")
+        raise AnsweredMeanwhile(other)

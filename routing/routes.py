@@ -27,11 +27,16 @@ BeforeSend = Callable[[int, bytes], None]
 
 
 class Delivered(Protocol):
-    """What came of a delivery: attempts, the error or what may be disclosed, and what the registers keep of it."""
+    """What came of a delivery: attempts, the error or what may be disclosed, and what the registers keep of it.
 
+    `subjects` are persons seen beyond the one that the request names.
+    """
+
+    subjects: tuple[str, ...]
     attempts: tuple[Exchanged, ...]
     error: errors.GatewayError | None
-    signed: bool
+    request_signed: bool
+    answer_signed: bool
     origin: tuple[str, str, str]  # source, contract version, mapping version
 
     def disclose(self, grant: Grant) -> Disclosed:
@@ -119,9 +124,11 @@ class SystemPlan:
         )
         answer = self.route.operation.answer
         return SystemAnswer(
+            subjects=(),
             attempts=called.attempts,
             error=called.error,
-            signed=called.record is not None or isinstance(called.error, errors.NotFound),
+            request_signed=True,
+            answer_signed=called.verified,
             origin=(self.route.adapter.name, self.route.adapter.version, answer.version),
             answer=answer,
             record=called.record,
@@ -132,9 +139,11 @@ class SystemPlan:
 class SystemAnswer:
     """What an external system answered."""
 
+    subjects: tuple[str, ...]
     attempts: tuple[Exchanged, ...]
     error: errors.GatewayError | None
-    signed: bool
+    request_signed: bool
+    answer_signed: bool
     origin: tuple[str, str, str]
     answer: tables.Mapping[Any]
     record: object

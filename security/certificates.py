@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
@@ -107,7 +108,7 @@ def check(
         for extension in certificate.extensions
     ):
         raise UntrustedCertificate("a critical extension that is not known")
-    for issued, issuer in zip(chain, chain[1:], strict=False):
+    for issued, issuer in pairwise(chain):
         _refuse_revoked(issued, issuer, revocations)
 
 

@@ -46,6 +46,7 @@ MAX_REFERENCES = 24
 
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _PREFIXES = re.compile(r"(?:(?:#default|[A-Za-z_][\w.-]*)(?: (?:#default|[A-Za-z_][\w.-]*)){0,31})?")
+_BASE64_TEXT = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)")
 _IDS = etree.XPath("//@*[translate(local-name(), 'ID', 'id') = 'id']")
 _NO_ATTRIBUTES: frozenset[str] = frozenset()
 _AN_ID = frozenset({"Id"})
@@ -73,6 +74,11 @@ class Parts:
     references: tuple[Reference, ...]
 
 
+def is_id(text: str) -> bool:
+    """Whether a reference may name this Id: a plain name, so that no pointer syntax comes into it."""
+    return _ID.fullmatch(text) is not None
+
+
 def parts(root: Element) -> Parts:
     """Find the parts of a signed envelope, and refuse every structure but the one of the profile.
 
@@ -93,9 +99,9 @@ def parts(root: Element) -> Parts:
         raise SignatureInvalid("Header: an addressing header stands there twice")
     by_id = ids(root)
     signed_info, key_info = _signature(signature)
-    if ids.get(_key_reference(key_info)) is not token:
+    if by_id.get(_key_reference(key_info)) is not token:
         raise SignatureInvalid("Signature/KeyInfo: does not name the BinarySecurityToken")
-    references = _references(signed_info, ids)
+    references = _references(signed_info, by_id)
     _coverage(references, (timestamp, body, *addressing), token)
     return Parts(soap, body, timestamp, token, addressing, signature, references)
 
@@ -128,14 +134,17 @@ def _only(root: Element, tag: str, parent: Element, path: str) -> Element:
     return found[0]
 
 
-def _ids(root: Element) -> dict[str, Element]:
-    """Every element that carries an id, whatever the attribute's spelling and namespace."""
-    ids: dict[str, Element] = {}
+def ids(root: Element) -> dict[str, Element]:
+    """Every element that carries an id, by it, whatever the attribute's spelling and namespace.
+
+    Raises: SignatureInvalid when two attributes have the same value.
+    """
+    found: dict[str, Element] = {}
     for value in _IDS(root):
-        if str(value) in ids:
+        if str(value) in found:
             raise SignatureInvalid("an Id stands there twice")
-        ids[str(value)] = value.getparent()
-    return ids
+        found[str(value)] = value.getparent()
+    return found
 
 
 def _children(element: Element, path: str, *tags: str) -> list[Element]:
@@ -151,6 +160,12 @@ def _attributes(element: Element, path: str, allowed: frozenset[str]) -> None:
         raise SignatureInvalid(f"{path}: other attributes than the profile has")
 
 
+def _value(element: Element, path: str) -> None:
+    _children(element, path)
+    if not _BASE64_TEXT.fullmatch("".join((element.text or "").split())):
+        raise SignatureInvalid(f"{path}: not base64")
+
+
 def _signature(signature: Element) -> tuple[Element, Element]:
     _attributes(signature, "Signature", _AN_ID)
     signed_info, value, key_info = _children(
@@ -158,7 +173,7 @@ def _signature(signature: Element) -> tuple[Element, Element]:
     )
     _attributes(signed_info, "Signature/SignedInfo", _AN_ID)
     _attributes(value, "Signature/SignatureValue", _AN_ID)
-    _children(value, "Signature/SignatureValue")
+    _value(value, "Signature/SignatureValue")
     return signed_info, key_info
 
 
@@ -175,12 +190,12 @@ def _key_reference(key_info: Element) -> str:
 
 
 def _same_document(uri: str | None, path: str) -> str:
-    if uri is None or not uri.startswith("#") or not _ID.fullmatch(uri, 1):
+    if uri is None or not uri.startswith("#") or not is_id(uri[1:]):
         raise SignatureInvalid(f"{path}: not a reference to an Id in this document")
     return uri[1:]
 
 
-def _references(signed_info: Element, ids: dict[str, Element]) -> tuple[Reference, ...]:
+def _references(signed_info: Element, by_id: dict[str, Element]) -> tuple[Reference, ...]:
     children = list(signed_info)
     if len(children) < 3:
         raise SignatureInvalid("Signature/SignedInfo: no references")
@@ -195,10 +210,10 @@ def _references(signed_info: Element, ids: dict[str, Element]) -> tuple[Referenc
     )
     _canonicalisation(method, "SignedInfo/CanonicalizationMethod")
     _algorithm(algorithm, "SignedInfo/SignatureMethod", SIGNATURES)
-    return tuple(_reference(reference, ids) for reference in references)
+    return tuple(_reference(reference, by_id) for reference in references)
 
 
-def _reference(reference: Element, ids: dict[str, Element]) -> Reference:
+def _reference(reference: Element, by_id: dict[str, Element]) -> Reference:
     path = "SignedInfo/Reference"
     _attributes(reference, path, frozenset({"Id", "URI"}))
     transforms, digest, value = _children(
@@ -209,8 +224,8 @@ def _reference(reference: Element, ids: dict[str, Element]) -> Reference:
     prefixes = _canonicalisation(transform, f"{path}/Transforms/Transform")
     _algorithm(digest, f"{path}/DigestMethod", DIGESTS)
     _attributes(value, f"{path}/DigestValue", _NO_ATTRIBUTES)
-    _children(value, f"{path}/DigestValue")
-    element = ids.get(_same_document(reference.get("URI"), path))
+    _value(value, f"{path}/DigestValue")
+    element = by_id.get(_same_document(reference.get("URI"), path))
     if element is None:
         raise SignatureInvalid(f"{path}: no element has this Id")
     return Reference(element, prefixes)

@@ -15,13 +15,20 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import signxml
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
+from signxml.algorithms import (
+    CanonicalizationMethod,
+    DigestAlgorithm,
+    SignatureConstructionMethod,
+    SignatureMethod,
+)
 from signxml.exceptions import SignXMLException
+from signxml.signer import XMLSigner
+from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from errors import GatewayFailure, MalformedMessage, SignatureInvalid, Stale, UntrustedCertificate
 from security import certificates, profile
@@ -35,10 +42,8 @@ etree.register_namespace("wsu", WSU)
 etree.register_namespace("ds", DS)
 
 _WSU_ID = f"{{{WSU}}}Id"
-_CONFIGURATION = {
-    "signature_methods": frozenset(signxml.SignatureMethod(uri) for uri in profile.SIGNATURES),
-    "digest_algorithms": frozenset(signxml.DigestAlgorithm(uri) for uri in profile.DIGESTS),
-}
+_SIGNATURES = frozenset(SignatureMethod(uri) for uri in profile.SIGNATURES)
+_DIGESTS = frozenset(DigestAlgorithm(uri) for uri in profile.DIGESTS)
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z")
 
 
@@ -58,7 +63,7 @@ class Verified:
     """What a signature vouches for, and nothing besides.
 
     Shape: `envelope` is a new tree: Header with the addressing headers, Body. `body` is its Body.
-    `body_digest` is the SHA-256 of the Body in exclusive canonical XML.
+    `body_digest` is the SHA-256 of the Body in exclusive canonical XML, without its wsu:Id.
     """
 
     envelope: Element
@@ -76,10 +81,9 @@ class Verified:
 def sign(envelope: Element, identity: Identity, *, now: datetime, lifetime_s: int = 300) -> bytes:
     """Sign a finished envelope: Timestamp, Body and every addressing header. The envelope given is not changed.
 
-    Raises: GatewayFailure when it is no SOAP envelope or has a Security header already.
+    Raises: GatewayFailure when it is no SOAP envelope, has a Security header already, or the same Id twice.
     """
-    written = serialise(envelope)
-    root = parse(written, max_bytes=len(written))
+    root = _reparsed(serialise(envelope))
     soap = etree.QName(root).namespace
     body = root.find(f"{{{soap}}}Body")
     if soap not in SOAP_VERSIONS or root.tag != f"{{{soap}}}Envelope" or body is None:
@@ -91,9 +95,9 @@ def sign(envelope: Element, identity: Identity, *, now: datetime, lifetime_s: in
         header = etree.Element(f"{{{soap}}}Header")
         root.insert(0, header)
     addressing = [child for child in header if etree.QName(child).namespace in profile.ADDRESSING]
-    # Declared here once: a signature that moves under an ancestor's prefix for the same namespace would change.
-    security = etree.Element(f"{{{WSSE}}}Security", nsmap={"wsse": WSSE, "wsu": WSU, "ds": DS})
-    header.insert(0, security)
+    # Made in its place, with its declarations: lxml gives an element that is moved the prefix of an ancestor for the
+    # same namespace, and a signature with another prefix is another signature.
+    security = etree.SubElement(header, f"{{{WSSE}}}Security", nsmap={"wsse": WSSE, "wsu": WSU, "ds": DS})
     security.set(f"{{{soap}}}mustUnderstand", "1")
     timestamp = etree.SubElement(security, f"{{{WSU}}}Timestamp")
     etree.SubElement(timestamp, f"{{{WSU}}}Created").text = _instant_text(now)
@@ -104,7 +108,10 @@ def sign(envelope: Element, identity: Identity, *, now: datetime, lifetime_s: in
         {"ValueType": profile.X509_V3, "EncodingType": profile.BASE64},
     )
     token.text = base64.b64encode(identity.certificate.public_bytes(Encoding.DER)).decode()
-    taken = set(profile.ids(root))
+    try:
+        taken = set(profile.ids(root))
+    except SignatureInvalid as error:
+        raise GatewayFailure("the envelope has two elements with the same Id") from error
     token_id = _give_id(token, taken)
     references = [f"#{_give_id(part, taken)}" for part in (timestamp, body, *addressing)]
     security.append(_signature(root, identity, token_id, references))
@@ -118,14 +125,16 @@ def verify(envelope: Element | bytes, policy: Policy, *, now: datetime) -> Verif
     where bytes are given).
     """
     # A tree may come from another parser: its comments, entities and DTD are judged by ours.
-    root = parse(envelope if isinstance(envelope, bytes) else serialise(envelope))
+    root = parse(envelope) if isinstance(envelope, bytes) else _reparsed(serialise(envelope))
     parts = profile.parts(root)
     certificate = certificates.read(_token(parts.token))
     certificates.check(certificate, policy.authorities, policy.crls, now)
-    signed = dict(zip((r.element for r in parts.references), _signed(root, parts, certificate, now), strict=True))
-    created = _fresh(parse(signed[parts.timestamp]), policy, now)
+    signed = dict(
+        zip((r.element for r in parts.references), _signed(root, parts, certificate, now), strict=True)
+    )
+    created = _fresh(_reparsed(signed[parts.timestamp]), policy, now)
     # Joined as bytes, each part as it was signed: moving nodes between trees would change their prefixes.
-    verified = parse(
+    verified = _reparsed(
         b'<soap:Envelope xmlns:soap="%b"><soap:Header>%b</soap:Header>%b</soap:Envelope>'
         % (
             parts.soap.encode("ascii"),
@@ -144,8 +153,23 @@ def verify(envelope: Element | bytes, policy: Policy, *, now: datetime) -> Verif
         action=_address(header, "Action"),
         to=_address(header, "To"),
         soap_version=SOAP_VERSIONS[parts.soap],
-        body_digest=hashlib.sha256(canonical(body)).digest(),
+        body_digest=_content(signed[parts.body]),
     )
+
+
+def _content(body: bytes) -> bytes:
+    """The digest that tells a repeat from other content.
+
+    The Body's own wsu:Id is left out: it belongs to the signature, and most stacks make a new one for each try.
+    """
+    element = _reparsed(body)
+    element.attrib.pop(_WSU_ID, None)
+    return hashlib.sha256(canonical(element)).digest()
+
+
+def _reparsed(written: bytes) -> Element:
+    """Parse what we wrote; canonical XML may be longer than what arrived, whose size was limited already."""
+    return parse(written, max_bytes=len(written))
 
 
 def _instant_text(instant: datetime) -> str:
@@ -155,7 +179,7 @@ def _instant_text(instant: datetime) -> str:
 def _give_id(element: Element, taken: set[str]) -> str:
     """The element's wsu:Id, or a new one that no other element has."""
     present: str | None = element.get(_WSU_ID)
-    if present is not None:
+    if present is not None and profile.is_id(present):
         return present
     name = etree.QName(element).localname
     number = 1
@@ -173,11 +197,11 @@ def _signature(root: Element, identity: Identity, token_id: str, references: lis
     key = identity.key
     size = min(max(256, key.key_size), 512) if isinstance(key, ec.EllipticCurvePrivateKey) else 256
     kind = "ECDSA" if isinstance(key, ec.EllipticCurvePrivateKey) else "RSA"
-    signer = signxml.XMLSigner(
-        method=signxml.methods.detached,
-        signature_algorithm=signxml.SignatureMethod[f"{kind}_SHA{size}"],
-        digest_algorithm=signxml.DigestAlgorithm.SHA256,
-        c14n_algorithm=signxml.CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
+    signer = XMLSigner(
+        method=SignatureConstructionMethod.detached,
+        signature_algorithm=SignatureMethod[f"{kind}_SHA{size}"],
+        digest_algorithm=DigestAlgorithm.SHA256,
+        c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
     )
     return signer.sign(root, key=key, key_info=key_info, reference_uri=references)
 
@@ -195,17 +219,18 @@ def _signed(root: Element, parts: profile.Parts, certificate: x509.Certificate, 
     Raises: SignatureInvalid.
     """
     try:
-        results = signxml.XMLVerifier().verify(
+        results = XMLVerifier().verify(
             root,
             x509_cert=certificate,
             # The structure is checked already, and stricter than by the schema.
             validate_schema=False,
-            expect_config=signxml.SignatureConfiguration(
+            expect_config=SignatureConfiguration(
                 require_x509=True,
                 location=f"./{{{parts.soap}}}Header/{{{WSSE}}}Security/",
                 expect_references=len(parts.references),
                 verification_time=now,
-                **_CONFIGURATION,
+                signature_methods=_SIGNATURES,
+                digest_algorithms=_DIGESTS,
             ),
         )
     except (SignXMLException, InvalidSignature, UnsupportedAlgorithm, ValueError, etree.LxmlError) as error:

@@ -29,9 +29,12 @@ _DECLARATION = re.compile(
     rb"(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:\"yes\"|\"no\"|'yes'|'no'))?[ \t\r\n]*\?>"
 )
 _SPACE_AND_COMMENTS = re.compile(rb"(?:[ \t\r\n]+|<!--.*?-->)*", re.DOTALL)
+_VALUE = re.compile(rb"\"[^\"]*\"|'[^']*'")
 _UTF_16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_DECLARED = {"utf-8": {"utf-8", "utf8", "us-ascii"}, "utf-16-le": {"utf-16", "utf-16le"}} | {
-    "utf-16-be": {"utf-16", "utf-16be"}
+_DECLARED = {
+    "utf-8": {"utf-8", "utf8", "us-ascii"},
+    "utf-16-le": {"utf-16", "utf-16le"},
+    "utf-16-be": {"utf-16", "utf-16be"},
 }
 
 _TOO_DEEP = etree.XPath("boolean(/" + "/".join(["*"] * (MAX_DEPTH + 1)) + ")")
@@ -50,9 +53,7 @@ def parse(data: bytes, *, max_bytes: int = 4_194_304) -> Element:
         raise TooLarge(f"more than {max_bytes} bytes")
     text = _without_declaration(data)
     _refuse_prolog(text)
-    if text.count(b"xmlns") > MAX_DECLARATIONS and any(
-        tag.count(b"xmlns") > MAX_DECLARATIONS for tag in text.split(b"<")
-    ):
+    if text.count(b"xmlns") > MAX_DECLARATIONS and any(map(_declares_too_much, text.split(b"<"))):
         raise TooLarge(f"more than {MAX_DECLARATIONS} namespace declarations in one element")
     # A parser of its own for each message: parsers keep state and a lock.
     parser = etree.XMLParser(
@@ -145,3 +146,12 @@ def _refuse_prolog(text: bytes) -> None:
         raise MalformedMessage("processing instruction")
     if not text.startswith(b"<", start) or text.startswith(b"<!", start):
         raise MalformedMessage("no root element")
+
+
+def _declares_too_much(piece: bytes) -> bool:
+    """Whether a tag, given with the text behind it, has too many namespace declarations."""
+    if piece.count(b"xmlns") <= MAX_DECLARATIONS:
+        return False
+    # Only values may hold a `>`; without them the tag ends at the first one, and the text behind counts for nothing.
+    tag, _, _ = _VALUE.sub(b"", piece).partition(b">")
+    return tag.count(b"xmlns") > MAX_DECLARATIONS

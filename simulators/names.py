@@ -38,7 +38,8 @@ ABROAD = {
     "XXA": (("Vera", "Galina", "Tamara"), ("Boris", "Oleg", "Viktor"), ("Morozov", "Sokol", "Zorin")),
 }  # fmt: skip
 
-COURT_OFFICES = ("Rīgas", "Valmieras", "Liepājas", "Daugavpils", "Jelgavas", "Kuldīgas")
+CITIES_ABROAD = {"LTU": "Vilnius, Lietuva", "EST": "Tartu, Igaunija", "DEU": "Lübeck, Vācija"}
+DEPARTMENTS = ("Rīgas", "Valmieras", "Liepājas", "Daugavpils", "Jelgavas", "Kuldīgas")
 CHILD_CARE_INSTITUTIONS = (
     "Bērnu aprūpes centrs “Saulespuķe”",
     "Ģimenes atbalsta centrs “Bezdelīga”",

@@ -111,6 +111,11 @@ class Population:
         """The person in another slot of the same community."""
         return self.person(person.block * SLOTS + slot)
 
+    def other(self, person: Person) -> Person:
+        """Somebody else: the one in the same slot of the next community, or the next person where there is one only."""
+        step = SLOTS if self._blocks > 1 else 1
+        return self.person((person.index + step) % (self._blocks * SLOTS))
+
     def by_code(self, code: str) -> Person | None:
         """The person with this code, the present one or the one before a change; None for an unknown code."""
         index = person_codes.read_new_form(code, self._new_forms)
@@ -210,7 +215,7 @@ class Population:
     def documents(self, person: Person) -> tuple[IdentityDocument, ...]:
         """An identity card or residence permit for everybody, a passport for most."""
         draw = self.draw("documents", person.index)
-        office = names.COURT_OFFICES[draw % len(names.COURT_OFFICES)]
+        office = names.DEPARTMENTS[draw % len(names.DEPARTMENTS)]
         authority = f"PMLP {office} nodaļa"
         abroad = person.nationality != "LVA"
         card = "RESIDENCE_PERMIT" if abroad else "EID"

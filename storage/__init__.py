@@ -63,7 +63,11 @@ def open_engine(url: str) -> Engine:
     if database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        url, pool_size=5, max_overflow=5, pool_timeout=10, connect_args={"timeout": 10, "isolation_level": None}
+        url,
+        pool_size=5,
+        max_overflow=5,
+        pool_timeout=10,
+        connect_args={"timeout": 10, "isolation_level": None},
     )
 
     @event.listens_for(engine, "connect")
@@ -76,7 +80,9 @@ def open_engine(url: str) -> Engine:
         reads = connection.get_execution_options().get("reads_only", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
-    schemas: dict[str | None, str | None] = {table.schema: None for table in metadata.tables.values()} | {"log": None}
+    schemas: dict[str | None, str | None] = {table.schema: None for table in metadata.tables.values()} | {
+        "log": None
+    }
     return engine.execution_options(schema_translate_map=schemas)
 
 

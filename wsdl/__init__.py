@@ -1,0 +1,210 @@
+"""The contracts: one folder per system and version with its WSDL and XSD, external ones as received, ours in `spolis/`.
+
+A published file never changes: `SHA256SUMS` beside it says what it was, `changed_files` says what it no longer is.
+Nothing here touches the network; a reference that leads out of this folder is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from lxml import etree
+
+from errors import ConfigurationError, InvalidRequest, SchemaViolation
+from security.xml import Element, parse
+
+ROOT = Path(__file__).parent.resolve()
+CHECKSUMS = "SHA256SUMS"
+
+_WSDL = "http://schemas.xmlsoap.org/wsdl/"
+_SOAP_VERSIONS = {
+    "http://schemas.xmlsoap.org/wsdl/soap/": "1.1",
+    "http://schemas.xmlsoap.org/wsdl/soap12/": "1.2",
+}
+_NAME_LIMIT = 64
+_STEP = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<position>\d+)\])?")
+
+# libxml2 keeps one error log per compiled schema: shared, a thread would read messages, and values, of another.
+_compiled = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A published contract: `system` is its folder below `wsdl/` (`pmlp`, `spolis/persons`).
+
+    `ports` and `actions` are by SOAP version (`1.1`, `1.2`) and by operation.
+    """
+
+    system: str
+    version: str
+    wsdl: Path
+    xsd: Path
+    namespace: str
+    service: str
+    ports: Mapping[str, str]
+    actions: Mapping[str, str]
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The names of the operations, in the order of the WSDL."""
+        return tuple(self.actions)
+
+    @property
+    def port(self) -> str:
+        """The port that speaks SOAP 1.1; every contract has one."""
+        return self.ports["1.1"]
+
+    def schema(self) -> etree.XMLSchema:
+        """The compiled schema of this thread."""
+        schemas: dict[Path, etree.XMLSchema] = _compiled.__dict__.setdefault("schemas", {})
+        found = schemas.get(self.xsd)
+        if found is None:
+            found = schemas[self.xsd] = _compile(self.xsd)
+        return found
+
+    def validate(self, element: Element) -> None:
+        """Check an element, root or not, by the schema.
+
+        Raises: SchemaViolation with the path of local names and the broken rule of XML Schema, never a value.
+        """
+        schema = self.schema()
+        if not schema.validate(element):
+            entry = schema.error_log[0]
+            rule = entry.type_name.removeprefix("SCHEMAV_").replace("_", "-").lower()
+            raise SchemaViolation(f"{_path(element, entry.path)}: {rule}")
+
+
+@cache
+def contract(name: str, version: str = "v1-0") -> Contract:
+    """The contract of a system or, as `spolis/<service>`, of a service of ours.
+
+    Raises: ConfigurationError naming the folder when there is none or its WSDL cannot be read.
+    """
+    folder = (ROOT / name / version).resolve()
+    path = folder / f"{folder.parent.name}.wsdl"
+    if not path.is_relative_to(ROOT) or not path.is_file():
+        raise ConfigurationError(f"no contract in wsdl/{name}/{version}")
+    try:
+        return _read(name, version, path)
+    except (InvalidRequest, KeyError, ValueError) as error:
+        raise ConfigurationError(f"wsdl/{name}/{version}/{path.name} is not a WSDL of ours") from error
+
+
+def contracts() -> Iterator[Contract]:
+    """Every contract, sorted by folder."""
+    for path in sorted(ROOT.glob("**/*.wsdl")):
+        folder = path.parent
+        yield contract(folder.parent.relative_to(ROOT).as_posix(), folder.name)
+
+
+def changed_files(root: Path = ROOT) -> tuple[str, ...]:
+    """What no longer is as published, one line a file: `pmlp/v1-0/pmlp.xsd: changed`, `… missing`, `… not listed`."""
+    found: list[str] = []
+    folders = sorted({path.parent for pattern in ("**/*.xsd", "**/*.wsdl") for path in root.glob(pattern)})
+    listed_in = {path.parent for path in root.glob(f"**/{CHECKSUMS}")}
+    for folder in sorted({*folders, *listed_in}):
+        name = folder.relative_to(root).as_posix()
+        if folder not in listed_in:
+            found.append(f"{name}/{CHECKSUMS}: missing")
+            continue
+        listed = _listed(folder / CHECKSUMS)
+        present = {path.name: path for path in sorted(folder.iterdir()) if path.name != CHECKSUMS}
+        for file in sorted({*listed, *present}):
+            if file not in present:
+                found.append(f"{name}/{file}: missing")
+            elif file not in listed:
+                found.append(f"{name}/{file}: not listed")
+            elif hashlib.sha256(present[file].read_bytes()).hexdigest() != listed[file]:
+                found.append(f"{name}/{file}: changed")
+    return tuple(found)
+
+
+def checksums(folder: Path) -> str:
+    """The text of `SHA256SUMS` for the files of a contract folder, in the form that `sha256sum -c` reads."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != CHECKSUMS)
+    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
+
+
+def _listed(path: Path) -> dict[str, str]:
+    pairs = (line.split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines())
+    return {pair[1].lstrip("*"): pair[0] for pair in pairs if len(pair) == 2}
+
+
+def _read(name: str, version: str, path: Path) -> Contract:
+    root = parse(path.read_bytes())
+    service = root.find(f"{{{_WSDL}}}service")
+    if service is None:
+        raise ValueError("no service")
+    ports: dict[str, str] = {}
+    for port in service.iterfind(f"{{{_WSDL}}}port"):
+        for child in port:
+            soap_version = _SOAP_VERSIONS.get(etree.QName(child).namespace or "")
+            if soap_version:
+                ports[soap_version] = port.attrib["name"]
+    actions: dict[str, str] = {}
+    for operation in root.iterfind(f"{{{_WSDL}}}binding/{{{_WSDL}}}operation"):
+        for child in operation:
+            if etree.QName(child).localname == "operation":
+                actions[operation.attrib["name"]] = child.attrib["soapAction"]
+    if "1.1" not in ports:
+        raise ValueError("no port for SOAP 1.1")
+    return Contract(
+        system=name,
+        version=version,
+        wsdl=path,
+        xsd=path.with_suffix(".xsd"),
+        namespace=root.attrib["targetNamespace"],
+        service=service.attrib["name"],
+        ports=ports,
+        actions=actions,
+    )
+
+
+class _OwnFilesOnly(etree.Resolver):  # type: ignore[misc] — lxml publishes no types
+    """Loads what a schema refers to from this folder; any other reference is refused."""
+
+    def resolve(self, url: str | None, public_id: str | None, context: object) -> object:  # noqa: ARG002 — the interface of lxml
+        parts = urlsplit(url or "")
+        path = Path(unquote(parts.path)).resolve()
+        if parts.scheme not in ("", "file") or not path.is_relative_to(ROOT) or not path.is_file():
+            raise ConfigurationError(f"a schema refers to a file outside wsdl/: {path.name}")
+        return self.resolve_string(path.read_bytes(), context, base_url=str(path))
+
+
+def _compile(path: Path) -> etree.XMLSchema:
+    parser = etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False)
+    parser.resolvers.add(_OwnFilesOnly())
+    try:
+        return etree.XMLSchema(etree.parse(str(path), parser))
+    except (OSError, etree.LxmlError) as error:
+        raise ConfigurationError(f"{path.relative_to(ROOT).as_posix()} cannot be compiled") from error
+
+
+def _path(element: Element, found: str | None) -> str:
+    """Local names down to the element in which an error was found.
+
+    libxml2 writes `/*/*[3]` where the namespace is a default one, and `/p:A/p:B[2]` where it has a prefix.
+    """
+    names, here = [_name(element)], element
+    for step in (found or "").split("/")[2:]:
+        match = _STEP.fullmatch(step)
+        if match is None:
+            break
+        name, position = match["name"].rpartition(":")[2], int(match["position"] or 1)
+        alike = [child for child in here.iterchildren("*") if name == "*" or _name(child, limit=None) == name]
+        if len(alike) < position:
+            break
+        here = alike[position - 1]
+        names.append(_name(here))
+    return "/" + "/".join(names)
+
+
+def _name(element: Element, limit: int | None = _NAME_LIMIT) -> str:
+    return str(etree.QName(element).localname)[:limit]

@@ -86,9 +86,13 @@ class SoapProfile:
         self._contract: Contract = contract(adapter.name, adapter.version)
         self._policy, self._pinned = _trust(system.trust, authority)
         self._client = zeep.Client(
-            str(self._contract.wsdl), transport=_LocalOnly(self._contract.wsdl.parent), plugins=[_Addressing()]
+            str(self._contract.wsdl),
+            transport=_LocalOnly(self._contract.wsdl.parent),
+            plugins=[_Addressing()],
         )
-        self._binding = self._client.service._binding  # no public call builds envelope and action; zeep is pinned
+        self._binding = (
+            self._client.service._binding
+        )  # no public call builds envelope and action; zeep is pinned
         self._session = requests.Session()
         self._session.trust_env = False
         for scheme in ("http://", "https://"):
@@ -110,7 +114,8 @@ class SoapProfile:
     def send(self, message: Message, deadline: float) -> bytes:
         """Post the message; redirects are not followed, the answer is read within the deadline and 16 MB.
 
-        Raises: SystemUnavailable, SystemTimeout, AnswerRefused (not SOAP).
+        What else it may be than SOAP is seen when it is read, so that it is kept as evidence first.
+        Raises: SystemUnavailable, SystemTimeout, AnswerRefused (over the size).
         """
         left = min(deadline - time.monotonic(), self._system.timeout_s)
         if left <= 0:
@@ -136,7 +141,8 @@ class SoapProfile:
     def read(self, operation: Operation, message: Message, answer: bytes) -> object:
         """Verify, match, check and map an answer; a fault becomes an error of ours."""
         try:
-            verified = wsse.verify(parse(answer, max_bytes=_MAX_ANSWER), self._policy, now=self._clock())
+            envelope = parse(answer, max_bytes=_MAX_ANSWER)
+            verified = wsse.verify(envelope, self._policy, now=self._clock())
         except (errors.NotAuthenticated, errors.InvalidRequest) as error:
             raise errors.AnswerUnsigned(error.code) from error
         if self._pinned and verified.certificate not in self._pinned:
@@ -155,7 +161,10 @@ class SoapProfile:
         return operation.answer.read(payload)
 
     def _fault(self, fault: Element) -> errors.GatewayError:
-        code = fault.findtext(f"detail/{{{self._contract.namespace}}}Kluda/{{{self._contract.namespace}}}Kods") or ""
+        code = (
+            fault.findtext(f"detail/{{{self._contract.namespace}}}Kluda/{{{self._contract.namespace}}}Kods")
+            or ""
+        )
         if code == _NOT_FOUND:
             return errors.NotFound("the external system does not know it")
         known = code if _FAULT_CODE.fullmatch(code) else ""
@@ -171,9 +180,6 @@ def outgoing_id(exchange_id: uuid.UUID) -> str:
 def _read_body(response: requests.Response, until: float) -> bytes:
     if response.status_code in (502, 503, 504):
         raise errors.SystemUnavailable(f"HTTP {response.status_code}")
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if response.status_code not in (200, 500) or kind not in ("text/xml", "application/soap+xml"):
-        raise errors.AnswerRefused(f"HTTP {response.status_code}, no SOAP message")
     parts, size = [], 0
     for part in response.iter_content(65536):
         size += len(part)
@@ -194,7 +200,9 @@ def _trust(path: Path, authority: Path) -> tuple[wsse.Policy, tuple[x509.Certifi
         if not roots:
             roots = tuple(x509.load_pem_x509_certificates(authority.read_bytes()))
     except (OSError, ValueError) as error:
-        raise errors.ConfigurationError(f"no certificates can be read from {path.name}: gateway keys new") from error
+        raise errors.ConfigurationError(
+            f"no certificates can be read from {path.name}: gateway keys new"
+        ) from error
     return wsse.Policy(authorities=roots), pinned
 
 

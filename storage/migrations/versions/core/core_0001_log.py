@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_log_records"),
         schema="log",
     )
-    op.create_index("ix_log_records_exchange_id", "log_records", ["exchange_id"], schema="log")
+    op.create_index("ix_log_records_exchange_id_kind", "log_records", ["exchange_id", "kind"], schema="log")
     op.create_index("ix_log_records_instant", "log_records", ["instant"], schema="log")
     op.create_table(
         "log_checkpoints",
@@ -70,9 +70,7 @@ def upgrade() -> None:
         ),
         schema="log",
     )
-    op.create_index(
-        "ix_log_values_value", "log_values", ["value"], schema="log", postgresql_using="hash"
-    )
+    op.create_index("ix_log_values_value", "log_values", ["value"], schema="log", postgresql_using="hash")
     op.create_table(
         "sequencer_queue",
         sa.Column("position", _NUMBER, nullable=False, autoincrement=True),

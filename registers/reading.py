@@ -15,7 +15,6 @@ from sqlalchemy.sql import ColumnElement
 
 from errors import InvalidRequest, NotFound
 from exchange import Json, Provenance, instant_text
-from mappings.codes import CodeList
 from registers.history import Value, Values, business_columns, recorded
 
 MOST = 200
@@ -53,7 +52,7 @@ class Register:
         return {c.name: c.info["rule"] for c in self.table.columns if "rule" in c.info}
 
     @property
-    def codes(self) -> Mapping[str, CodeList]:
+    def codes(self) -> Mapping[str, str]:
         """The code list of every column that holds a code."""
         return {c.name: c.info["codes"] for c in self.table.columns if c.info.get("codes")}
 
@@ -66,7 +65,9 @@ class Register:
         for name in criteria:
             if name != "person_code":
                 column = self._column(name)
-                owner = next((p.register for p in self.parts.values() if p.register.table is column.table), self)
+                owner = next(
+                    (p.register for p in self.parts.values() if p.register.table is column.table), self
+                )
                 pairs.add((column.info["rule"], owner.source))
         return frozenset(pairs)
 
@@ -127,7 +128,7 @@ class Row:
     recorded_at: datetime
     superseded_at: datetime | None
     provenance: Provenance
-    parts: Mapping[str, Row | None | tuple[Row, ...]] = field(default_factory=dict)
+    parts: Mapping[str, Row | tuple[Row, ...] | None] = field(default_factory=dict)
 
 
 def find(
@@ -177,7 +178,12 @@ def versions(
 
 
 def _with_parts(
-    connection: Connection, register: Register, found: Sequence[Result[Any]], *, at: datetime | None, history: bool
+    connection: Connection,
+    register: Register,
+    found: Sequence[Result[Any]],
+    *,
+    at: datetime | None,
+    history: bool,
 ) -> tuple[Row, ...]:
     held: dict[str, dict[uuid.UUID, list[Row]]] = {}
     for name, part in register.parts.items():
@@ -207,7 +213,7 @@ def _single(rows: list[Row]) -> Row | None:
     return rows[0] if rows else None
 
 
-def _row(register: Register, result: Result[Any], parts: Mapping[str, Row | None | tuple[Row, ...]]) -> Row:
+def _row(register: Register, result: Result[Any], parts: Mapping[str, Row | tuple[Row, ...] | None]) -> Row:
     begin, end = register.valid or (None, None)
     return Row(
         register=register,
@@ -243,7 +249,9 @@ def disclose(row: Row, permits: Permits) -> tuple[dict[str, Json], tuple[str, ..
         prefix = f"{name}." if part.single else f"{name}[]."
         listed = rows if isinstance(rows, tuple) else (rows,) if rows else ()
         if not listed:
-            refused = [n for n, rule in part.register.fields.items() if not permits(rule, part.register.source)]
+            refused = [
+                n for n, rule in part.register.fields.items() if not permits(rule, part.register.source)
+            ]
             withheld.update({f"{prefix}{n}": None for n in refused})
             if len(refused) == len(part.register.fields):
                 continue
@@ -292,10 +300,9 @@ def _origin(row: Row) -> dict[str, Json]:
     }
 
 
-def _json(value: Value, codes: CodeList | None) -> Json:
+def _json(value: Value, codes: str | None) -> Json:
     if codes is not None and isinstance(value, str):
-        code = codes[value]
-        return {"code": code.code, "text_lv": code.text_lv, "text_en": code.text_en}
+        return {"code": value}
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, date):

@@ -1,0 +1,111 @@
+"""The exact bytes received and sent, compressed and encrypted, for as long as their retention class is kept.
+
+A data key serves one month and one retention class: destroying it erases all of them at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, insert, select
+
+from audit.tables import archive_keys, archive_payloads
+from config import Settings
+from errors import GatewayFailure, NotFound
+from security import payloads
+from security.keys import load_secret
+from storage import upsert
+
+RETENTION = "exchange"
+
+
+class Archive:
+    """Puts payloads in the caller's transaction and gets them back. Raises: ConfigurationError without master key."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._master_key = load_secret(settings.keys / "master.key")
+        # By the wrapped form and what it belongs to, never by month: a key whose row was rolled back is not found.
+        self._opened: dict[tuple[bytes, bytes], bytes] = {}
+
+    def put(
+        self,
+        connection: Connection,
+        exchange_id: uuid.UUID,
+        name: str,
+        data: bytes,
+        instant: datetime,
+        retention: str = RETENTION,
+    ) -> bytes:
+        """Keep the exact bytes under (exchange, name), once, and return their SHA-256."""
+        month = f"{instant.astimezone(UTC):%Y-%m}"
+        key_id, key = self._data_key(connection, month, retention)
+        digest = hashlib.sha256(data).digest()
+        connection.execute(
+            insert(archive_payloads).values(
+                exchange_id=exchange_id,
+                name=name,
+                key_id=key_id,
+                digest=digest,
+                sealed=payloads.seal(data, key, associated=_place(exchange_id, name)),
+            )
+        )
+        return digest
+
+    def get(self, connection: Connection, exchange_id: uuid.UUID, name: str) -> bytes:
+        """The bytes as they were put.
+
+        Raises: NotFound, GatewayFailure when the row or its key was changed.
+        """
+        row = connection.execute(
+            select(
+                archive_payloads.c.digest,
+                archive_payloads.c.sealed,
+                archive_keys.c.month,
+                archive_keys.c.retention,
+                archive_keys.c.wrapped,
+            )
+            .join(archive_keys, archive_keys.c.id == archive_payloads.c.key_id)
+            .where(archive_payloads.c.exchange_id == exchange_id, archive_payloads.c.name == name)
+        ).first()
+        if row is None:
+            raise NotFound("payload")
+        key = self._open(row.wrapped, row.month, row.retention)
+        data = payloads.open_(row.sealed, key, associated=_place(exchange_id, name))
+        if hashlib.sha256(data).digest() != row.digest:
+            raise GatewayFailure("a stored payload does not match its digest")
+        return data
+
+    def _data_key(self, connection: Connection, month: str, retention: str) -> tuple[uuid.UUID, bytes]:
+        statement = select(archive_keys.c.id, archive_keys.c.wrapped).where(
+            archive_keys.c.month == month, archive_keys.c.retention == retention
+        )
+        row = connection.execute(statement).first()
+        if row is None:
+            wrapped = payloads.wrap(
+                payloads.new_data_key(), self._master_key, associated=_class(month, retention)
+            )
+            connection.execute(
+                upsert(connection, archive_keys)
+                .values(id=uuid.uuid4(), month=month, retention=retention, wrapped=wrapped)
+                .on_conflict_do_nothing(index_elements=["month", "retention"])
+            )
+            row = connection.execute(statement).one()
+        return row.id, self._open(row.wrapped, month, retention)
+
+    def _open(self, wrapped: bytes, month: str, retention: str) -> bytes:
+        associated = _class(month, retention)
+        key = self._opened.get((wrapped, associated))
+        if key is None:
+            key = payloads.unwrap(wrapped, self._master_key, associated=associated)
+            self._opened[wrapped, associated] = key
+        return key
+
+
+def _place(exchange_id: uuid.UUID, name: str) -> bytes:
+    return f"{exchange_id}/{name}".encode()
+
+
+def _class(month: str, retention: str) -> bytes:
+    return f"{month}/{retention}".encode()

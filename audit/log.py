@@ -1,0 +1,266 @@
+"""The exchange log as the gateway writes it: rows are appended and never updated.
+
+Nobody is answered before the commit that holds his record. Commits are shared: while one thread writes, the works of
+the others gather and go together in the next transaction, each in a savepoint of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import Connection, Engine, insert
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
+
+from audit import leaf as leaves
+from audit import origin
+from audit.tables import log_records, log_values, sequencer_queue
+from config import Settings
+from errors import Busy, LogUnavailable
+from exchange import Environment, new_id
+from security.keys import load_secret
+
+T = TypeVar("T")
+
+# Above 64 savepoints in one transaction PostgreSQL's snapshots get slow for everybody.
+_BATCH = 50
+
+
+class _Job:
+    """One caller's work on its way through a shared transaction."""
+
+    __slots__ = ("done", "error", "leads", "touches_database", "value", "work")
+
+    def __init__(self, work: Callable[[Connection], Any], *, touches_database: bool) -> None:
+        self.work = work
+        self.touches_database = touches_database
+        self.done = threading.Event()
+        self.leads = False
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+
+class ExchangeLog:
+    """The one way in which records, and what must be committed with them, reach the database.
+
+    `writers` transactions run at a time (PostgreSQL; SQLite has one writer), `capacity` works wait at most. An object
+    made before a fork works in the child, with connections of its own.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        environment: Environment,
+        public_key: Ed25519PublicKey,
+        subject_key: bytes,
+        writers: int = 1,
+        capacity: int = 1000,
+    ) -> None:
+        self._engine = engine
+        self._environment = environment
+        self._public_key = public_key
+        self._subject_key = subject_key
+        self._writers = writers if engine.dialect.name == "postgresql" else 1
+        self._capacity = capacity
+        self._closed = False
+        self._begun = False
+        self._reset()
+        _every_log.add(self)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._origin_lock = threading.Lock()
+        self._waiting: deque[_Job] = deque()
+        self._leaders = 0
+
+    def _after_fork(self) -> None:
+        self._reset()
+        # The parent's connections must not be closed here, nor used.
+        self._engine.dispose(close=False)
+
+    def append(self, connection: Connection, entry: leaves.Entry) -> uuid.UUID:
+        """Add one record in the caller's transaction, queued for the sequencer.
+
+        In a work of `commit` the rows are inserted with those of the other works, just before the commit.
+        Raises: InvalidRequest where a value has no canonical JSON form.
+        """
+        record_id = new_id(entry.instant)
+        record = leaves.seal(entry, record_id, self._subject_key)
+        gathered = connection.get_execution_options().get(_GATHERED)
+        if gathered is None:
+            _insert(connection, [record])
+        else:
+            gathered.append(record)
+        return record_id
+
+    def commit(self, work: Callable[[Connection], T]) -> T:
+        """Run quick database work in a shared transaction and return its result once that is committed.
+
+        A work that raises is rolled back alone and its exception is raised here. It must not end the transaction.
+        Raises: Busy when too many wait, LogUnavailable when the database fails; then nothing of the work is kept,
+        unless the connection broke at the very commit.
+        """
+        result: T = self._through(_Job(work, touches_database=True))
+        return result
+
+    def write(self, *entries: leaves.Entry) -> list[uuid.UUID]:
+        """Append and commit entries that go with nothing else.
+
+        Raises: InvalidRequest, Busy, LogUnavailable.
+        """
+        appended: list[uuid.UUID] = self._through(
+            _Job(
+                lambda connection: [self.append(connection, entry) for entry in entries],
+                touches_database=False,
+            )
+        )
+        return appended
+
+    def close(self) -> None:
+        """Take no more works; those that wait are still done."""
+        with self._lock:
+            self._closed = True
+
+    def _through(self, job: _Job) -> Any:
+        self._begin()
+        with self._lock:
+            if self._closed:
+                raise LogUnavailable("the log is closed")
+            if self._leaders < self._writers:
+                self._leaders += 1
+                job.leads = True
+            elif len(self._waiting) >= self._capacity:
+                raise Busy(retry_after=1)
+            else:
+                self._waiting.append(job)
+        if not job.leads:
+            job.done.wait()
+        if job.leads:
+            self._lead(job)
+        if job.error is not None:
+            raise job.error
+        return job.value
+
+    def _begin(self) -> None:
+        if self._begun:
+            return
+        with self._origin_lock:
+            try:
+                origin.ensure(self._engine, self._environment, self._public_key)
+            except SQLAlchemyError as error:
+                raise LogUnavailable(type(error).__name__) from error
+            self._begun = True
+
+    def _lead(self, own: _Job) -> None:
+        with self._lock:
+            batch = [own, *(self._waiting.popleft() for _ in range(min(_BATCH - 1, len(self._waiting))))]
+        try:
+            self._run(batch)
+        finally:
+            with self._lock:
+                heir = self._waiting.popleft() if self._waiting else None
+                if heir is None:
+                    self._leaders -= 1
+            if heir is not None:
+                heir.leads = True
+                heir.done.set()
+            for job in batch[1:]:
+                job.done.set()
+
+    def _run(self, batch: Sequence[_Job]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                gathered: list[leaves.Record] = []
+                connection.execution_options(**{_GATHERED: gathered})
+                for job in batch:
+                    _attempt(connection, job, gathered)
+                _insert(connection, gathered)
+        except SQLAlchemyError as error:
+            for job in batch:
+                job.value = None
+                job.error = LogUnavailable(type(error).__name__)
+                job.error.__cause__ = error
+        except BaseException:
+            # The leader's thread is being ended: the others must not wait for ever, nor believe in a commit.
+            for job in batch:
+                job.error = LogUnavailable("the writer was interrupted")
+            raise
+
+
+def open_log(settings: Settings, engine: Engine) -> ExchangeLog:
+    """The exchange log of these settings, with the keys in `settings.keys`.
+
+    Raises: ConfigurationError when a key is missing.
+    """
+    return ExchangeLog(
+        engine,
+        environment=settings.environment,
+        public_key=origin.load_public_key(settings.keys / "log.pub"),
+        subject_key=load_secret(settings.keys / "subject.key"),
+    )
+
+
+_INSERT_RECORD = insert(log_records)
+_INSERT_QUEUE = insert(sequencer_queue).inline()
+_INSERT_VALUE = insert(log_values)
+
+
+# The execution option under which a shared transaction gathers its records: three statements for the whole group.
+_GATHERED = "gathered_log_records"
+
+
+def _insert(connection: Connection, records: Sequence[leaves.Record]) -> None:
+    if not records:
+        return
+    connection.execute(
+        _INSERT_RECORD, [{"id": record.id, "leaf": record.leaf, **record.columns} for record in records]
+    )
+    connection.execute(_INSERT_QUEUE, [{"record_id": record.id} for record in records])
+    values = [
+        {"record_id": record.id, "name": value.name, "salt": value.salt, "value": value.text}
+        for record in records
+        for value in record.values
+    ]
+    if values:
+        connection.execute(_INSERT_VALUE, values)
+
+
+def _attempt(connection: Connection, job: _Job, gathered: list[leaves.Record]) -> None:
+    before = len(gathered)
+    if job.touches_database:
+        connection.exec_driver_sql("SAVEPOINT work")
+    try:
+        job.value = job.work(connection)
+    except Exception as error:
+        if _is_failure_of_the_database(error):
+            raise
+        job.error = error
+        del gathered[before:]
+        if job.touches_database:
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
+    if job.touches_database:
+        connection.exec_driver_sql("RELEASE SAVEPOINT work")
+
+
+def _is_failure_of_the_database(error: BaseException) -> bool:
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, (OperationalError, InterfaceError, InternalError))
+
+
+_every_log: weakref.WeakSet[ExchangeLog] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for log in list(_every_log):
+        log._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

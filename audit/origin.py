@@ -1,0 +1,100 @@
+"""The first leaf of a log: which log it is, of which environment, and the public key of its checkpoints."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from sqlalchemy import Connection, Engine, insert, select, text
+
+from audit import leaf as leaves
+from audit.checkpoint import origin_line
+from audit.tables import log_records, sequencer_queue
+from errors import ConfigurationError
+from exchange import Environment, Json, new_id, utc_now
+
+# Any number will do as long as it stays: the key of the advisory lock on PostgreSQL ("origin" in ASCII).
+_LOCK = 0x6F726967696E
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the first leaf says."""
+
+    log_id: str
+    environment: Environment
+    public_key: str
+
+    @property
+    def line(self) -> str:
+        """The first line of every checkpoint of this log."""
+        return origin_line(self.environment, self.log_id)
+
+
+def key_text(key: Ed25519PublicKey) -> str:
+    """A public key as the first leaf names it: base64 of its 32 bytes."""
+    return base64.b64encode(key.public_bytes_raw()).decode()
+
+
+def read(leaf: dict[str, Json]) -> Origin:
+    """The origin that a leaf states.
+
+    Raises: ValueError when it is no origin.
+    """
+    match leaf:
+        case {"kind": "origin", "log": str(log_id), "environment": str(environment), "public_key": str(key)}:
+            return Origin(log_id, Environment(environment), key)
+    raise ValueError("the first leaf is not an origin")
+
+
+def ensure(engine: Engine, environment: Environment, key: Ed25519PublicKey) -> None:
+    """Begin the log if nobody has; of processes that start together, one does.
+
+    Raises: ConfigurationError when the log in the database is of the other environment or of another key.
+    """
+    statement = select(log_records.c.leaf).where(log_records.c.kind == leaves.Kind.ORIGIN.value)
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        found = connection.execute(statement).scalar()
+        if found is None:
+            _begin(connection, environment, key)
+            return
+    try:
+        origin = read(leaves.parse(found))
+    except (TypeError, ValueError):
+        return  # damaged: `audit verify` names it, and the exchanges must still be recorded
+    if (origin.environment, origin.public_key) != (environment, key_text(key)):
+        raise ConfigurationError("the exchange log in the database belongs to another environment or key")
+
+
+def _begin(connection: Connection, environment: Environment, key: Ed25519PublicKey) -> None:
+    log_id = new_id()
+    entry = leaves.Entry(
+        leaves.Kind.ORIGIN,
+        log_id,
+        utc_now(),
+        {"log": str(log_id), "environment": environment.value, "public_key": key_text(key)},
+    )
+    record = leaves.seal(entry, uuid.uuid4(), b"")
+    connection.execute(insert(log_records).values(id=record.id, leaf=record.leaf, **record.columns))
+    connection.execute(insert(sequencer_queue).values(record_id=record.id))
+
+
+def load_public_key(path: Path) -> Ed25519PublicKey:
+    """The key that checkpoints are verified with (`log.pub`, PEM).
+
+    Raises: ConfigurationError.
+    """
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        raise ConfigurationError(f"{path} cannot be read: make keys with `gateway keys new`") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise ConfigurationError(f"{path} is not an Ed25519 key")
+    return key

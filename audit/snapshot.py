@@ -1,0 +1,222 @@
+"""The log's rows as they lie in the database at one moment, in batches: constant memory, whatever the length.
+
+Values come as the driver gives them, without SQLAlchemy's types: a number or a blob where text belongs must be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, Connection, Engine, Select, exists, func, inspect, select, type_coerce
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import NullType
+
+from audit.tables import LOG_TABLES, log_checkpoints, log_records, log_tree, log_values, sequencer_queue
+from storage import reading
+
+_BATCH = 2000
+
+
+class Place(NamedTuple):
+    """A row of `log_tree`."""
+
+    idx: Any
+    record_id: Any
+    leaf_hash: Any
+    checkpoint: Any
+
+
+class Stored(NamedTuple):
+    """A row of `log_records`; all None where the record is missing."""
+
+    id: Any
+    exchange_id: Any
+    kind: Any
+    instant: Any
+    system: Any
+    operation: Any
+    institution: Any
+    outcome: Any
+    leaf: Any
+
+
+# Name, salt and value of each value of one record.
+Values = Sequence[tuple[Any, Any, Any]]
+
+
+class Unreadable(Exception):
+    """A row that the driver cannot read, such as text that is not UTF-8. Names its index."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"row {index} cannot be read")
+        self.index = index
+
+
+@contextmanager
+def at_one_moment(engine: Engine) -> Iterator[Connection]:
+    """A connection in a transaction that sees the database as it is now, while others write on."""
+    with reading(engine).connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection
+
+
+def missing_tables(connection: Connection) -> list[str]:
+    """The log's tables that are not there."""
+    found = inspect(connection)
+    schemaless = connection.dialect.name == "sqlite"
+    return [
+        table.name
+        for table in LOG_TABLES
+        if not found.has_table(table.name, schema=None if schemaless else table.schema)
+    ]
+
+
+def count(connection: Connection, column: Column[Any]) -> int:
+    """How many rows the column's table has."""
+    number: int = connection.execute(select(func.count()).select_from(column.table)).scalar_one()
+    return number
+
+
+def leaves(connection: Connection) -> Iterator[tuple[Place, Stored, Values]]:
+    """Every leaf of the tree by index, with its record and the record's values.
+
+    Raises: Unreadable.
+    """
+    last: int | None = None
+    while True:
+        page = select(*_raw(log_tree), *_raw(log_records)).outerjoin(
+            log_records, log_records.c.id == log_tree.c.record_id
+        )
+        page = page.order_by(log_tree.c.idx).limit(_BATCH)
+        if last is not None:
+            page = page.where(log_tree.c.idx > last)
+        rows = _readable(connection, page, last)
+        if not rows:
+            return
+        first, last = rows[0][0], rows[-1][0]
+        by_record = _grouped(
+            _readable(
+                connection,
+                select(*_raw(log_values))
+                .join(log_tree, log_tree.c.record_id == log_values.c.record_id)
+                .where(log_tree.c.idx >= first, log_tree.c.idx <= last),
+                first - 1,
+            )
+        )
+        for row in rows:
+            yield Place(*row[:4]), Stored(*row[4:]), by_record.get(row[1], ())
+
+
+def waiting(connection: Connection) -> Iterator[tuple[Stored, Values]]:
+    """Every record that waits for the sequencer, by id, with its values."""
+    last = ""
+    while True:
+        page = (
+            select(*_raw(log_records))
+            .where(
+                log_records.c.id > last,
+                exists().where(sequencer_queue.c.record_id == log_records.c.id),
+                ~exists().where(log_tree.c.record_id == log_records.c.id),
+            )
+            .order_by(log_records.c.id)
+            .limit(_BATCH)
+        )
+        rows = connection.execute(page).all()
+        if not rows:
+            return
+        ids = [row[0] for row in rows]
+        last = ids[-1]
+        by_record = _grouped(
+            connection.execute(select(*_raw(log_values)).where(log_values.c.record_id.in_(ids))).all()
+        )
+        for row in rows:
+            yield Stored(*row), by_record.get(row[0], ())
+
+
+def checkpoints(connection: Connection) -> Iterator[tuple[Any, Any]]:
+    """Size and note of every checkpoint, by size."""
+    last: int | None = None
+    while True:
+        page = select(*_raw(log_checkpoints)).order_by(log_checkpoints.c.size).limit(_BATCH)
+        if last is not None:
+            page = page.where(log_checkpoints.c.size > last)
+        rows = connection.execute(page).all()
+        if not rows:
+            return
+        last = rows[-1][0]
+        yield from ((row[0], row[1]) for row in rows)
+
+
+def opened_before(connection: Connection, exchange_id: str, index: int) -> bool:
+    """Whether the exchange was opened at a lower index."""
+    statement = (
+        select(log_tree.c.idx)
+        .join(log_records, log_records.c.id == log_tree.c.record_id)
+        .where(
+            log_records.c.exchange_id == exchange_id,
+            log_records.c.kind == "opened",
+            log_tree.c.idx < index,
+        )
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def first_under(connection: Connection, checkpoint: int) -> int | None:
+    """The lowest index that names a checkpoint as its first."""
+    index: int | None = connection.execute(
+        select(func.min(log_tree.c.idx)).where(log_tree.c.checkpoint == checkpoint)
+    ).scalar()
+    return index
+
+
+def erasures(connection: Connection) -> Iterator[tuple[int, Any]]:
+    """Index and leaf of every record of an erasure."""
+    statement = (
+        select(log_tree.c.idx, type_coerce(log_records.c.leaf, NullType()))
+        .join(log_records, log_records.c.id == log_tree.c.record_id)
+        .where(log_records.c.kind == "erasure")
+        .order_by(log_tree.c.idx)
+    )
+    yield from ((row[0], row[1]) for row in connection.execute(statement))
+
+
+def dangling(connection: Connection) -> int:
+    """How many rows of the queue name a record that is not there."""
+    number: int = connection.execute(
+        select(func.count())
+        .select_from(sequencer_queue)
+        .where(~exists().where(log_records.c.id == sequencer_queue.c.record_id))
+    ).scalar_one()
+    return number
+
+
+def _raw(table: Any) -> list[Any]:
+    return [type_coerce(column, NullType()) for column in table.columns]
+
+
+def _grouped(rows: Sequence[Any]) -> dict[Any, list[tuple[Any, Any, Any]]]:
+    by_record: dict[Any, list[tuple[Any, Any, Any]]] = {}
+    for record_id, name, salt, value in rows:
+        by_record.setdefault(record_id, []).append((name, salt, value))
+    return by_record
+
+
+def _readable(connection: Connection, page: Select[Any], last: int | None) -> Sequence[Any]:
+    try:
+        return connection.execute(page).all()
+    except DBAPIError:
+        if connection.dialect.name != "sqlite":
+            raise
+        indexes = select(log_tree.c.idx).order_by(log_tree.c.idx).limit(_BATCH)
+        if last is not None:
+            indexes = indexes.where(log_tree.c.idx > last)
+        for index in connection.execute(indexes).scalars().all():
+            try:
+                connection.execute(page.where(log_tree.c.idx == index)).all()
+            except DBAPIError as error:
+                raise Unreadable(index) from error
+        raise

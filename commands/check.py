@@ -1,0 +1,187 @@
+"""`gateway check`: whether every adapter, contract, mapping table and right is as the house demands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+import adapters
+import config
+import mappings.services
+import registers
+import wsdl
+from adapters import Adapter
+from commands import print_json
+from errors import ConfigurationError
+from exchange import Json
+from mappings.regulation import rules
+from routing.access import Access
+from routing.register_routes import register_routes
+from storage import open_engine
+
+EXCHANGES = config.CHECKOUT / "tests" / "exchanges"
+
+# (what it is about: a system, or "" for the house; what is wrong)
+Finding = tuple[str, str]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Check every adapter against its contract, its golden cases and the regulation, and access.d against all.
+
+    Prints how each adapter answers the quality scale, and what is wrong; exit code 1 when something is.
+
+    \b
+    Example:  gateway check --json
+    """
+    settings = config.load()
+    found = adapters.discover()
+    findings = [
+        *contract_findings(found),
+        *(finding for adapter in found.values() for finding in adapter_findings(adapter, found)),
+        *(finding for adapter in found.values() for finding in case_findings(adapter, EXCHANGES)),
+        *service_findings(),
+        *register_findings(),
+        *access_findings(Access.load(settings.access), found),
+    ]
+    answers: list[Json] = [
+        {**quality(adapter), "findings": [what for about, what in findings if about == adapter.name]}
+        for adapter in found.values()
+    ]
+    if as_json:
+        print_json(answers)
+    else:
+        for adapter in found.values():
+            click.echo(_line(adapter))
+    for about, what in findings:
+        click.echo(f"{about or 'gateway'}: {what}", err=True)
+    if findings:
+        ctx.exit(1)
+    if not as_json:
+        click.echo(f"{len(found)} adapters, nothing wrong")
+
+
+def quality(adapter: Adapter) -> dict[str, Json]:
+    """The adapter's answers to the quality scale, sorted by answer."""
+    answers = adapter.quality.items()
+    return {
+        "adapter": adapter.name,
+        "done": [rule for rule, answer in answers if answer == "done"],
+        "todo": [rule for rule, answer in answers if answer == "todo"],
+        "exempt": {
+            rule: answer.removeprefix("exempt:").strip()
+            for rule, answer in answers
+            if answer.startswith("exempt:")
+        },
+    }
+
+
+def contract_findings(found: Mapping[str, Adapter]) -> Iterator[Finding]:
+    """Files of contracts that are not as published."""
+    for line in wsdl.changed_files():
+        name = line.partition("/")[0]
+        yield (name if name in found else "", f"wsdl/{line}")
+
+
+def adapter_findings(adapter: Adapter, found: Mapping[str, Adapter]) -> Iterator[Finding]:
+    """Rules of the quality scale left open, operations that are not mapped, fields without a rule of the law."""
+    scale = sorted({rule for other in found.values() for rule in other.quality})
+    for rule in scale:
+        answer = adapter.quality.get(rule, "")
+        exempt, _, reason = answer.partition(":")
+        if answer not in ("done", "todo") and not (exempt == "exempt" and reason.strip()):
+            yield adapter.name, f"quality rule {rule} is answered neither done, todo nor exempt: reason"
+    try:
+        contract = wsdl.contract(adapter.name, adapter.version)
+    except ConfigurationError as error:
+        yield adapter.name, error.detail
+        return
+    for name in sorted(set(contract.operations) ^ {operation.name for operation in adapter.operations}):
+        where = "the contract only" if name in contract.operations else "the adapter only"
+        yield adapter.name, f"operation {name} is in {where}"
+    for operation in adapter.operations:
+        for part in (operation.request, operation.answer):
+            for problem in part.problems(contract):
+                yield adapter.name, f"{operation.name}: {problem}"
+        for line in operation.answer.lineage(adapter.name):
+            if line.rule not in rules():
+                yield adapter.name, f"{operation.name}: {line.field} names {line.rule!r}, which is no rule"
+
+
+def case_findings(adapter: Adapter, exchanges: Path) -> Iterator[Finding]:
+    """Operations without a golden case of success or of a fault; nothing where the tests are not installed."""
+    if not exchanges.is_dir():
+        return
+    for operation in adapter.operations:
+        cases = [path for path in (exchanges / adapter.name).glob("*") if _of_operation(path, operation.name)]
+        for wanted, fault in (("success", False), ("fault", True)):
+            if not any(_is_fault(path) is fault for path in cases):
+                yield adapter.name, f"{operation.name} has no golden case of {wanted}"
+
+
+def service_findings() -> Iterator[Finding]:
+    """Operations of our own services that are not mapped."""
+    for service in mappings.services.discover().values():
+        contract = wsdl.contract(f"spolis/{service.name}", service.version)
+        for name in sorted(set(contract.operations) ^ {own.name for own in service.operations}):
+            yield "", f"service {service.name}: operation {name} is in the contract or the mapping only"
+        for own in service.operations:
+            for part in (own.request, own.answer):
+                for problem in part.problems(contract):
+                    yield "", f"service {service.name}, {own.name}: {problem}"
+
+
+def register_findings() -> Iterator[Finding]:
+    """Register columns whose rule is not in the regulation."""
+    for register in registers.REGISTERS.values():
+        parts = [register, *(part.register for part in register.parts.values())]
+        for part in parts:
+            for column, rule in part.fields.items():
+                if rule not in rules():
+                    yield "", f"register {register.name}: {column} names {rule!r}, which is no rule"
+
+
+def access_findings(access: Access, found: Mapping[str, Adapter]) -> Iterator[Finding]:
+    """Rights that name operations, rules or sources that there are not: they would grant nothing."""
+    operations = {
+        *(
+            f"{adapter.name}.{operation.name}"
+            for adapter in found.values()
+            for operation in adapter.operations
+        ),
+        *(
+            f"{service.name}.{operation.name}"
+            for service in mappings.services.discover().values()
+            for operation in service.operations
+        ),
+        *(f"{system}.{operation}" for system, operation in register_routes(open_engine("sqlite://"))),
+    }
+    sources = {*found, *(register.source for register in registers.REGISTERS.values())}
+    for right in access.rights:
+        for kind, named, known in (
+            ("operation", right.operations, operations),
+            ("rule", right.rules, set(rules())),
+            ("source", right.sources, sources),
+        ):
+            for name in named:
+                if name not in known:
+                    yield "", f"access.d: {right.recipient} is granted the unknown {kind} {name}"
+
+
+def _line(adapter: Adapter) -> str:
+    answers = quality(adapter)
+    texts = [f"{answer}: {', '.join(map(str, answers[answer] or []))}" for answer in ("done", "todo")]  # type: ignore[arg-type] — both are lists
+    exempt = [f"exempt: {rule} ({reason})" for rule, reason in dict(answers["exempt"]).items()]  # type: ignore[arg-type, call-overload] — a dict
+    return "; ".join([f"{adapter.name} {adapter.version}  {texts[0]}", texts[1], *exempt])
+
+
+def _of_operation(path: Path, operation: str) -> bool:
+    raise NotImplementedError
+
+
+def _is_fault(path: Path) -> bool:
+    raise NotImplementedError

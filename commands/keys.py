@@ -1,0 +1,84 @@
+"""`gateway keys`: make what an installation needs to begin, and show what there is, never a private key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from cryptography import x509
+
+import config
+from commands import print_json
+from commands.opening import administer, open_database
+from commands.rendering import print_rows
+from errors import ConfigurationError
+from exchange import Json, instant_text
+from security.keys import fingerprint, new_keys
+
+
+@click.group()
+def command() -> None:
+    """Keys and certificates of this installation."""
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+def new(as_json: bool) -> None:
+    """Make the keys that are missing; nothing that exists is changed.
+
+    A test authority, the gateway's own keys, the key of the exchange log and one for each simulator. Where a real
+    authority issues the certificates, put them in place of the test ones and take authority.key away.
+
+    \b
+    Example:  gateway keys new
+    """
+    settings = config.load()
+    before = _files(settings.keys)
+    new_keys(settings.keys, settings.systems)
+    made = sorted(_files(settings.keys) - before)
+    if made:
+        administer(
+            settings,
+            open_database(settings),
+            "keys new",
+            "made: " + ", ".join(made),
+            "",
+            lambda _connection: None,
+        )
+    if as_json:
+        print_json({"directory": str(settings.keys), "made": list[Json](made)})
+    else:
+        click.echo(f"{settings.keys}: {len(made)} files made" + (f" ({', '.join(made)})" if made else ""))
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+def show(as_json: bool) -> None:
+    """Show every certificate with its dates and fingerprint.
+
+    \b
+    Example:  gateway keys show --json
+    """
+    settings = config.load()
+    found = [_certificate(path) for path in sorted(settings.keys.glob("*.pem"))]
+    if as_json:
+        print_json(list[Json](found))
+    else:
+        print_rows(("name", "subject", "valid to", "sha256"), [tuple(row.values()) for row in found])
+
+
+def _files(directory: Path) -> set[str]:
+    return {path.name for path in directory.glob("[!.]*")}
+
+
+def _certificate(path: Path) -> dict[str, str]:
+    try:
+        certificate = x509.load_pem_x509_certificates(path.read_bytes())[0]
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path}: no certificate in PEM") from error
+    return {
+        "name": path.stem,
+        "subject": certificate.subject.rfc4514_string(),
+        "valid_to": instant_text(certificate.not_valid_after_utc),
+        "sha256": fingerprint(certificate),
+    }

@@ -1,0 +1,88 @@
+"""What commands open before they act: keys, the migrated database, and the exchange log for their own acts."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+from sqlalchemy import Connection, Engine
+
+from audit import Entry, Kind, open_log
+from config import Settings
+from errors import ConfigurationError
+from exchange import Environment, new_id, utc_now
+from security.keys import new_keys
+from storage import migrate, open_engine
+
+T = TypeVar("T")
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Name(click.ParamType[str]):
+    """A name in a register of parties: a letter or digit, then up to 99 letters, digits, dots, dashes, underscores."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not _NAME.fullmatch(value):
+            self.fail("letters, digits, dots, dashes and underscores, 100 at most", param, ctx)
+        return value
+
+
+def ensure_keys(settings: Settings) -> None:
+    """Make the keys that are missing, in the test environment only.
+
+    Raises: ConfigurationError in production when the keys are missing: there an operator makes them.
+    """
+    if settings.environment is Environment.TEST:
+        new_keys(settings.keys, settings.systems)
+    elif not (settings.keys / "log.key").exists():
+        raise ConfigurationError(f"no keys in {settings.keys}: gateway keys new")
+
+
+def open_database(settings: Settings) -> Engine:
+    """The database, brought to the newest state.
+
+    Raises: ConfigurationError.
+    """
+    engine = open_engine(settings.database_url)
+    migrate.upgrade(engine)
+    return engine
+
+
+def administer(
+    settings: Settings, engine: Engine, act: str, name: str, recipient: str, work: Callable[[Connection], T]
+) -> T:
+    """Carry out an administrative act and put it on record in the same transaction: one never stands without the other.
+
+    Raises: LogUnavailable, Busy, and what `work` raises.
+    """
+    ensure_keys(settings)
+    entry = Entry(
+        Kind.ADMIN,
+        new_id(),
+        utc_now(),
+        facts={"act": act, "name": name, "recipient": recipient, "environment": settings.environment.value},
+        personal={"official": operating_user()},
+    )
+    log = open_log(settings, engine)
+
+    def recorded(connection: Connection) -> T:
+        result = work(connection)
+        log.append(connection, entry)
+        return result
+
+    return log.commit(recorded)
+
+
+def operating_user() -> str:
+    """The name of the account that runs this process, as the operating system knows it."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # an account without a name, as in some containers
+        return f"uid-{os.getuid()}"

@@ -1,0 +1,77 @@
+"""One table in the form that was asked for: text, CSV, HTML or JSON."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+
+import click
+
+
+class Form(StrEnum):
+    """How a table is printed."""
+
+    TEXT = "text"
+    CSV = "csv"
+    HTML = "html"
+    JSON = "json"
+
+
+def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], form: Form) -> str:
+    """The table as one text, ending in a line break."""
+    match form:
+        case Form.TEXT:
+            return text(heads, rows)
+        case Form.CSV:
+            return _csv(heads, rows)
+        case Form.HTML:
+            return _html(title, heads, rows)
+        case Form.JSON:
+            keys = [head.replace(" ", "_") for head in heads]
+            return f"{json.dumps([dict(zip(keys, row, strict=True)) for row in rows], ensure_ascii=False)}\n"
+
+
+def text(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest text, without colours, so that scripts can cut it."""
+    lines = [tuple(heads), *map(tuple, rows)]
+    widths = [max(len(line[number]) for line in lines) for number in range(len(heads))]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in lines
+    )
+
+
+def print_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under their heads."""
+    click.echo(text(heads, rows), nl=False)
+
+
+def _csv(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+_STYLE = (
+    "body{font:15px/1.4 system-ui,sans-serif;margin:2rem}table{border-collapse:collapse}"
+    "th,td{border-bottom:1px solid #ccc;padding:.3rem .8rem;text-align:left;vertical-align:top}"
+    "th{position:sticky;top:0;background:#fff}"
+)
+
+
+def _html(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def line(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>\n"
+
+    head = html.escape(title)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{head}</title>'
+        f"<style>{_STYLE}</style></head>\n<body><h1>{head}</h1>\n<table>\n<thead>{line(heads, 'th')}</thead>\n"
+        f"<tbody>\n{''.join(line(row, 'td') for row in rows)}</tbody></table></body></html>\n"
+    )

@@ -1,0 +1,94 @@
+"""What every way in does before an exchange begins: who is at the other end, how fast he asks, how much he sends."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from errors import Busy, MalformedMessage, TooLarge
+from exchange import Peer
+
+# What WSGI hands over: strings by the names of CGI, and objects by dotted names.
+Environ = Mapping[str, Any]
+
+diagnostics = logging.getLogger("gateway.endpoints")
+
+_PIECE = 65_536
+_MOST_PEERS = 10_000
+
+
+def peer(environ: Environ) -> Peer:
+    """The other end of the connection, with its certificate where the listener asked for one."""
+    connection = environ.get("gunicorn.socket")
+    certificate = connection.getpeercert(True) if isinstance(connection, ssl.SSLSocket) else None
+    return Peer(str(environ.get("REMOTE_ADDR", "")), certificate)
+
+
+def read_body(environ: Environ, limit: int) -> bytes:
+    """The body of a request, whole, with or without Content-Length.
+
+    Raises: TooLarge over `limit` bytes, MalformedMessage when it did not arrive whole or in time.
+    """
+    expected = _length(environ)
+    if expected is not None and expected > limit:
+        raise TooLarge(f"{limit} bytes at most")
+    if expected is None and not environ.get("HTTP_TRANSFER_ENCODING"):
+        return b""
+    received = bytearray()
+    stream = environ["wsgi.input"]
+    try:
+        while expected is None or len(received) < expected:
+            piece = stream.read(_PIECE if expected is None else min(_PIECE, expected - len(received)))
+            if not piece:
+                break
+            received += piece
+            if len(received) > limit:
+                raise TooLarge(f"{limit} bytes at most")
+    except OSError as error:  # the peer fell silent or went away; the reason is the connection's, not ours
+        raise MalformedMessage("the body did not arrive whole and in time") from error
+    if expected is not None and len(received) < expected:
+        raise MalformedMessage("the body did not arrive whole and in time")
+    return bytes(received)
+
+
+def _length(environ: Environ) -> int | None:
+    text = str(environ.get("CONTENT_LENGTH") or "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise MalformedMessage("Content-Length")
+    return int(text)
+
+
+class Limiter:
+    """A token bucket for each peer address: `rate` requests a second, as many at once; kept per process.
+
+    `clock` gives seconds that never run backwards.
+    """
+
+    def __init__(self, rate: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = float(rate)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def check(self, address: str) -> None:
+        """Take one token.
+
+        Raises: Busy with the seconds to wait when the bucket is empty.
+        """
+        with self._lock:
+            now = self._clock()
+            tokens, since = self._buckets.pop(address, (self._rate, now))
+            tokens = min(self._rate, tokens + (now - since) * self._rate)
+            empty = tokens < 1
+            # Put back at the end: the dictionary stays in order of last use.
+            self._buckets[address] = (tokens if empty else tokens - 1, now)
+            while len(self._buckets) > _MOST_PEERS:
+                del self._buckets[next(iter(self._buckets))]
+        if empty:
+            raise Busy("too many requests of one address", retry_after=1)

@@ -1,0 +1,138 @@
+"""The register of stays in long-term care, written by SPOLIS core.
+
+A person is in one place: stays of one person share a day at most, the day of moving from one to the next.
+Source: p12.8.12–p12.8.14, p15^1.1.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+
+from sqlalchemy import Connection, Date, Text, exists, or_, select
+
+from errors import InvalidRequest
+from exchange import Provenance
+from mappings.care_stays import CareStay
+from registers.history import Fed, Values, field, recorded, replace, versioned
+from registers.persons import person_by_code, person_of
+from registers.reading import Register
+
+CARE_STAY = versioned(
+    "spolis",
+    "care_stay",
+    field("institution", Text(), rule="p15^1.1"),
+    field("institution_address", Text(), rule="p15^1.1"),
+    field("institution_kind", Text(), rule="p15^1.1", codes="institution_kind"),
+    field("region", Text(), rule="p15^1.1", optional=True),
+    field("entered_on", Date(), rule="p12.8.13"),
+    field("funding_source", Text(), rule="p12.8.12", codes="funding_source"),
+    field("ended_on", Date(), rule="p12.8.13", optional=True),
+    field("end_reason", Text(), rule="p12.8.14", codes="end_reason", optional=True),
+    one_per=("person_id", "institution", "entered_on"),
+)
+
+_KEY = ("institution", "entered_on")
+
+REGISTERS = (
+    Register(
+        name="care-stays",
+        table=CARE_STAY,
+        source="spolis",
+        criteria={
+            name: CARE_STAY.c[name]
+            for name in (
+                "institution",
+                "institution_kind",
+                "region",
+                "entered_on",
+                "funding_source",
+                "ended_on",
+                "end_reason",
+            )
+        },
+        valid=("entered_on", "ended_on"),
+        order=("entered_on", "institution"),
+    ),
+)
+
+
+def write_care_stay(connection: Connection, stay: CareStay, provenance: Provenance) -> tuple[uuid.UUID, Fed]:
+    """Keep a stay and give its id; the same person, institution and first day are the same stay.
+
+    Raises: InvalidRequest when the stay ends before it begins, has a reason without an end, or covers days of
+    another stay of the person.
+    """
+    if stay.ended_on is not None and stay.ended_on < stay.entered_on:
+        raise InvalidRequest("ended_on is before entered_on")
+    if stay.end_reason is not None and stay.ended_on is None:
+        raise InvalidRequest("end_reason needs ended_on")
+    person_id = person_of(connection, stay.person_code, provenance)
+    table = CARE_STAY
+    others = connection.execute(
+        select(table).where(table.c.person_id == person_id, recorded(table)).order_by(table.c.entered_on)
+    ).all()
+    for other in others:
+        same = (other.institution, other.entered_on) == (stay.institution, stay.entered_on)
+        if not same and overlap((other.entered_on, other.ended_on), (stay.entered_on, stay.ended_on)):
+            raise InvalidRequest("the person has another stay on these days; end that one first")
+    fed = replace(
+        connection,
+        table,
+        {"person_id": person_id},
+        [_values(stay)],
+        provenance,
+        key=_KEY,
+        within=lambda _row: False,
+    )
+    stay_id: uuid.UUID = connection.execute(
+        select(table.c.id).where(
+            table.c.person_id == person_id,
+            table.c.institution == stay.institution,
+            table.c.entered_on == stay.entered_on,
+            recorded(table),
+        )
+    ).scalar_one()
+    return stay_id, fed
+
+
+def feed_care_stay(connection: Connection, stay: CareStay, provenance: Provenance) -> Fed:
+    """Keep a stay, as `write_care_stay` does."""
+    return write_care_stay(connection, stay, provenance)[1]
+
+
+def open_stay(connection: Connection, person_code: str, on_date: date) -> bool:
+    """Whether the person is in a care institution on a day, the first and the last day of a stay included.
+
+    Source: p12.8.13; SAIS gives payments only for such persons.
+    """
+    person_id = person_by_code(connection, person_code)
+    table = CARE_STAY
+    stays = exists().where(
+        table.c.person_id == person_id,
+        recorded(table),
+        table.c.entered_on <= on_date,
+        or_(table.c.ended_on.is_(None), table.c.ended_on >= on_date),
+    )
+    return person_id is not None and bool(connection.execute(select(stays)).scalar())
+
+
+def overlap(one: tuple[date, date | None], other: tuple[date, date | None]) -> bool:
+    """Whether two stays share more than the day of moving, the last of one and the first of the other."""
+    return one[0] < (other[1] or date.max) and other[0] < (one[1] or date.max)
+
+
+def _values(stay: CareStay) -> Values:
+    return {
+        "institution": stay.institution,
+        "institution_address": stay.institution_address,
+        "institution_kind": stay.institution_kind.code,
+        "region": stay.region,
+        "entered_on": stay.entered_on,
+        "funding_source": stay.funding_source.code,
+        "ended_on": stay.ended_on,
+        "end_reason": stay.end_reason.code if stay.end_reason else None,
+    }
+
+
+FEEDS = {CareStay: feed_care_stay}

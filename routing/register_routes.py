@@ -1,0 +1,236 @@
+"""Routes to the registers: read one thing, search, and write what SPOLIS core itself keeps (care stays).
+
+A register that is read leaves an attempt in the log before it is, like a call to any system.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine
+
+import errors
+import registers
+from exchange import Arguments, Disclosed, Grant, Json, Provenance, Request, new_id
+from mappings.care_stays import CARE_STAY, CareStay
+from mappings.mapping import plain
+from registers import Fed, Register, Row
+from registers.care_stays import find_care_stay, write_care_stay
+from routing.delivery import Exchanged
+from routing.routes import BeforeSend, Route
+from storage import reading
+
+SYSTEM = "registers"
+SOURCE = "spolis"
+_VERSION = "v1-0"
+
+
+def operation_name(act: str, register: str) -> str:
+    """The operation on a register as access.d names it: `SearchCareStays`."""
+    return act + "".join(part.capitalize() for part in register.split("-"))
+
+
+def register_routes(engine: Engine) -> dict[tuple[str, str], Route]:
+    """A route to reading and searching every register, and to writing care stays."""
+    routes: dict[tuple[str, str], Route] = {
+        (SYSTEM, operation_name("Write", "care-stays")): WriteRoute(engine)
+    }
+    for register in registers.REGISTERS.values():
+        routes[SYSTEM, operation_name("Read", register.name)] = ReadRoute(engine, register)
+        routes[SYSTEM, operation_name("Search", register.name)] = SearchRoute(engine, register)
+    return routes
+
+
+@dataclass(frozen=True, slots=True)
+class RowsAnswer:
+    """Rows of a register; each value is judged by the source of its own row."""
+
+    register: Register
+    rows: Sequence[Row]
+    single: bool
+    subjects: tuple[str, ...]
+    attempts: tuple[Exchanged, ...] = ()
+    error: errors.GatewayError | None = None
+    request_signed: bool = False
+    answer_signed: bool = False
+    origin: tuple[str, str, str] = (SOURCE, _VERSION, _VERSION)
+
+    def disclose(self, grant: Grant) -> Disclosed:
+        """The rows as JSON without what is withheld; rows of which nothing may be given are left out."""
+        given: list[Json] = []
+        names: dict[str, None] = {}
+        withheld: dict[str, None] = {}
+        for row in self.rows:
+            record, kept_back = registers.disclose(row, grant.permits)
+            withheld.update(dict.fromkeys(kept_back))
+            if record:
+                given.append(record)
+                names.update(dict.fromkeys(record))
+        if self.single and not given:
+            raise errors.AccessDenied(self.register.name)
+        record_or_list: Json = given[0] if self.single else {"rows": given}
+        return Disclosed(record_or_list, tuple(names), tuple(withheld))
+
+    def store(self, connection: Connection, provenance: Provenance) -> Fed:
+        """Reading changes nothing."""
+        return Fed()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRoute:
+    """One thing of a register by its id."""
+
+    engine: Engine
+    register: Register
+
+    def plan(self, request: Request, grant: Grant) -> ReadPlan:
+        """Raises: InvalidRequest when the id is none."""
+        unknown = set(request.arguments) - {"id", "history"}
+        history = request.arguments.get("history", False)
+        if unknown or not isinstance(history, bool):
+            raise errors.InvalidRequest("a register is read by id and, if wanted, history")
+        try:
+            row_id = uuid.UUID(str(request.arguments.get("id")))
+        except ValueError as error:
+            raise errors.InvalidRequest("the id is no UUID") from error
+        return ReadPlan(self.engine, self.register, row_id, history)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPlan:
+    """Read one thing of a register."""
+
+    engine: Engine
+    register: Register
+    row_id: uuid.UUID
+    history: bool
+    subject: str | None = None
+    needs_open_stay: str | None = None
+
+    def deliver(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> RowsAnswer:
+        """Read it after the attempt is on record."""
+        before_send(1, b"")
+        with reading(self.engine).begin() as connection:
+            rows = registers.read(connection, self.register.name, self.row_id, self.history)
+            return RowsAnswer(self.register, rows, not self.history, _subjects(connection, rows))
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRoute:
+    """The rows of a register that meet all criteria."""
+
+    engine: Engine
+    register: Register
+
+    def plan(self, request: Request, grant: Grant) -> SearchPlan:
+        """Raises: InvalidRequest, and AccessDenied for a criterion whose value may not be given: a hit would tell it."""
+        criteria = {
+            name: value
+            for name, value in cast("dict[str, Json]", plain(request.arguments)).items()
+            if name not in ("limit", "offset")
+        }
+        for rule, source in self.register.rules_of(criteria):
+            if not grant.permits(rule, source):
+                raise errors.AccessDenied("criterion")
+        limit, offset = (
+            _count(request.arguments, name, default) for name, default in (("limit", 50), ("offset", 0))
+        )
+        code = criteria.get("person_code")
+        subject = code if isinstance(code, str) else None
+        return SearchPlan(self.engine, self.register, criteria, limit, offset, subject)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """Search a register."""
+
+    engine: Engine
+    register: Register
+    criteria: Mapping[str, Json]
+    limit: int
+    offset: int
+    subject: str | None
+    needs_open_stay: str | None = None
+
+    def deliver(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> RowsAnswer:
+        """Search it after the attempt is on record."""
+        before_send(1, b"")
+        with reading(self.engine).begin() as connection:
+            rows = registers.search(connection, self.register.name, self.criteria, self.limit, self.offset)
+            return RowsAnswer(self.register, rows, False, _subjects(connection, rows))
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRoute:
+    """A care stay that SPOLIS core writes."""
+
+    engine: Engine
+
+    def plan(self, request: Request, grant: Grant) -> WritePlan:
+        """Raises: InvalidRequest, InvalidPersonCode, and AccessDenied when the recipient may not hold the stay."""
+        if not grant.permits("p12.8.13", SOURCE):
+            raise errors.AccessDenied("p12.8.13")
+        stay = CARE_STAY.from_json(request.arguments)
+        return WritePlan(self.engine, stay, stay.person_code)
+
+
+@dataclass(frozen=True, slots=True)
+class WritePlan:
+    """Write a care stay; the same person, institution and first day are the same stay."""
+
+    engine: Engine
+    stay: CareStay
+    subject: str
+    needs_open_stay: str | None = None
+
+    def deliver(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> StayAnswer:
+        """Find the id that the stay has or will have; it is written in the transaction of the outcome."""
+        before_send(1, b"")
+        with reading(self.engine).begin() as connection:
+            known = find_care_stay(connection, self.stay)
+        return StayAnswer(self.stay, known or new_id())
+
+
+@dataclass(frozen=True, slots=True)
+class StayAnswer:
+    """The stay as it will be kept, with its id."""
+
+    stay: CareStay
+    stay_id: uuid.UUID
+    subjects: tuple[str, ...] = ()
+    attempts: tuple[Exchanged, ...] = ()
+    error: errors.GatewayError | None = None
+    request_signed: bool = False
+    answer_signed: bool = False
+    origin: tuple[str, str, str] = (SOURCE, _VERSION, CARE_STAY.version)
+
+    def disclose(self, grant: Grant) -> Disclosed:
+        """What was written, as far as it may be read back."""
+
+        def permits(rule: str) -> bool:
+            return grant.permits(rule, SOURCE)
+
+        record: dict[str, Any] = {"id": str(self.stay_id), **CARE_STAY.json(self.stay, permits)}
+        return Disclosed(record, tuple(record), CARE_STAY.withheld(permits))
+
+    def store(self, connection: Connection, provenance: Provenance) -> Fed:
+        """Write it. Raises: InvalidRequest when it contradicts another stay of the person."""
+        return write_care_stay(connection, self.stay, provenance, stay_id=self.stay_id)[1]
+
+
+def _subjects(connection: Connection, rows: Sequence[Row]) -> tuple[str, ...]:
+    """The codes in force of the persons whose rows are seen: who asks later who saw his data must find this."""
+    persons = dict.fromkeys(row.person_id for row in rows if row.person_id is not None)
+    return tuple(code for person in persons for code in registers.codes_of(connection, person)[:1])
+
+
+def _count(arguments: Arguments, name: str, default: int) -> int:
+    value = arguments.get(name, default)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise errors.InvalidRequest(f"{name} is a whole number")

@@ -1,0 +1,124 @@
+"""What is known of an exchange so far, and the log records written from it, however far it came.
+
+Persons stand in a record as commitments only. Source: p19.2; design of the log in docs/adr/0003.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import errors
+from audit import Entry, Kind
+from exchange import Disclosed, Environment, Json, Outcome, Received, Request
+from mappings.mapping import plain
+from registers import Fed
+from routing.access import Decision
+from routing.routes import Delivered, Plan
+
+
+@dataclass(slots=True)
+class Trail:
+    """The steps leave here what they found; `repeated` is the earlier exchange whose answer is given again."""
+
+    received: Received
+    environment: Environment
+    request: Request | None = None
+    decision: Decision | None = None
+    plan: Plan | None = None
+    delivered: Delivered | None = None
+    disclosed: Disclosed | None = None
+    answer: bytes = b""
+    repeated: uuid.UUID | None = None
+    error: errors.GatewayError | None = None
+    began: float = field(default_factory=time.monotonic)
+
+
+def opened_record(trail: Trail) -> Entry:
+    """The record that an exchange began: the way in; who called from where and with which bytes as commitments."""
+    arrival = trail.received.arrival
+    personal: dict[str, Json] = {
+        "address": arrival.peer.address,
+        "target": arrival.target,
+        "request_sha256": trail.received.digest.hex(),
+    }
+    return Entry(
+        Kind.OPENED, trail.received.exchange_id, trail.received.instant, facts=_way(trail), personal=personal
+    )
+
+
+def attempt_record(trail: Trail, number: int, content: bytes, instant: datetime) -> Entry:
+    """The record that bytes are about to leave for a system, or a register is about to be read."""
+    personal = _persons(trail) | {"sent_sha256": hashlib.sha256(content).hexdigest()}
+    facts = _way(trail) | _request(trail) | {"attempt": number}
+    return Entry(Kind.ATTEMPT, trail.received.exchange_id, instant, facts, personal)
+
+
+def outcome_record(trail: Trail, fed: Fed, content: bytes, instant: datetime) -> Entry:
+    """The record of how it ended: what was given and withheld, what the registers took, or the error."""
+    personal = _persons(trail) | {
+        "reply_sha256": hashlib.sha256(content).hexdigest(),
+        "address": trail.received.arrival.peer.address,
+    }
+    if trail.request is not None:
+        personal["selection"] = plain(trail.request.arguments)
+    facts = _way(trail) | _request(trail) | _outcome(trail, fed)
+    return Entry(Kind.OUTCOME, trail.received.exchange_id, instant, facts, personal)
+
+
+def _way(trail: Trail) -> dict[str, Json]:
+    return {"way": trail.received.arrival.way.value, "environment": trail.environment.value}
+
+
+def _request(trail: Trail) -> dict[str, Json]:
+    if (request := trail.request) is None:
+        return {}
+    context = request.context
+    return {
+        "caller": request.caller.name,
+        "recipient": request.caller.recipient,
+        "system": request.system,
+        "operation": request.operation,
+        "institution": context.official.institution,
+        "role": context.official.role,
+        "purpose": context.purpose,
+        "rule": context.rule,
+        "request_id": str(context.request_id),
+    }
+
+
+def _persons(trail: Trail) -> dict[str, Json]:
+    personal: dict[str, Json] = {}
+    if trail.request is not None:
+        context = trail.request.context
+        personal |= {"official": context.official.id, "case": context.case}
+    named = trail.plan.subject if trail.plan is not None else None
+    seen = trail.delivered.subjects if trail.delivered is not None else ()
+    if subjects := list(dict.fromkeys((named, *seen) if named is not None else seen)):
+        personal["subject"] = subjects if len(subjects) > 1 else subjects[0]
+    return personal
+
+
+def _outcome(trail: Trail, fed: Fed) -> dict[str, Json]:
+    delivered, disclosed, error = trail.delivered, trail.disclosed, trail.error
+    facts: dict[str, Json] = {
+        "outcome": Outcome.OK.value if error is None else error.outcome.value,
+        "code": None if error is None else error.code,
+        "detail": None if error is None else error.detail,
+        "attempts": 0 if delivered is None else len(delivered.attempts),
+        "request_signed": delivered is not None and delivered.request_signed,
+        "answer_signed": delivered is not None and delivered.answer_signed,
+        "written": fed.written,
+        "confirmed": fed.confirmed,
+        "given": [] if disclosed is None else list(disclosed.given),
+        "withheld": [] if disclosed is None else list(disclosed.withheld),
+        "repeats": None if trail.repeated is None else str(trail.repeated),
+        "ms": int((time.monotonic() - trail.began) * 1000),
+    }
+    if delivered is not None:
+        source, contract, mapping = delivered.origin
+        facts |= {"source": source, "contract": contract, "mapping": mapping}
+    return facts

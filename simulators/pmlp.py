@@ -1,0 +1,229 @@
+"""PMLP, the Register of Natural Persons: GetPerson.
+
+Source: wsdl/pmlp/v1-0.
+"""
+
+from __future__ import annotations
+
+from simulators import code_lists, names
+from simulators.care import Care, care, institution
+from simulators.control import Mode
+from simulators.households import Slot
+from simulators.population import Person, Population
+from simulators.service import (
+    WRONG_REQUEST,
+    Call,
+    Model,
+    application,
+    coded,
+    many,
+    mode_of,
+    no_such_code,
+    refusal,
+    shared_types,
+    subject,
+)
+from wsdl import contract
+from wsdl.spyne_compat import Boolean, ComplexModel, Date, ServiceBase, Unicode, rpc
+
+NAMESPACE = contract("pmlp").namespace
+_TYPES = shared_types(NAMESPACE)
+
+_data_set = coded(_TYPES.code, code_lists.DATA_SETS)
+_sex = coded(_TYPES.code, code_lists.SEXES)
+_nationality_kind = coded(_TYPES.code, code_lists.NATIONALITY_KINDS)
+_status = coded(_TYPES.code, code_lists.REGISTRY_STATUSES)
+_representative = coded(_TYPES.code, code_lists.REPRESENTATIVE_KINDS)
+_document = coded(_TYPES.code, code_lists.DOCUMENT_KINDS)
+_address = coded(_TYPES.code, code_lists.ADDRESS_KINDS)
+_relation = coded(_TYPES.code, code_lists.RELATIONS)
+
+
+class DatuKopasStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    DatuKopa = _TYPES.codes
+
+
+class ParstavisStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    PersonasKods = Unicode
+    Veids = _TYPES.code
+
+
+class ParstavjiStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Parstavis = many(ParstavisStructure)
+
+
+class DokumentsStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Veids = _TYPES.code
+    Numurs = Unicode
+    IzdosanasDatums = Date
+    DerigsLidz = Date
+    IzdevejaValsts = Unicode
+    Izdevejiestade = Unicode
+
+
+class DokumentiStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Dokuments = many(DokumentsStructure)
+
+
+class AdreseStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Veids = _TYPES.code
+    AdresesKods = Unicode
+    Teksts = Unicode
+
+
+class AdresesStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Adrese = many(AdreseStructure)
+
+
+class GimenesLoceklisStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Radnieciba = _TYPES.code
+    PersonasKods = Unicode
+    Vards = many(Unicode)
+    Uzvards = Unicode
+
+
+class GimeneStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    GimenesLoceklis = many(GimenesLoceklisStructure)
+
+
+class PersonaStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Vards = many(Unicode)
+    Uzvards = Unicode
+    PersonasKods = Unicode
+    DzimsanasDatums = Date
+    Dzimums = _TYPES.code
+    ValstiskaPiederiba = Unicode
+    ValstiskasPiederibasVeids = _TYPES.code
+    Miris = Boolean
+    MirsanasDatums = Date
+    RicibspejaIerobezota = Boolean
+    RicibspejasParskatisanasDatums = Date
+    TiesiskaisStatuss = _TYPES.code
+    Parstavji = ParstavjiStructure
+    Dokumenti = DokumentiStructure
+    Adreses = AdresesStructure
+    Gimene = GimeneStructure
+
+
+def pmlp(population: Population) -> Model:
+    """The application of PMLP over a population."""
+
+    class Pmlp(ServiceBase):
+        @rpc(
+            _TYPES.context,
+            Unicode,
+            DatuKopasStructure,
+            _returns=(DatuKopasStructure, PersonaStructure),
+            _out_variable_names=("DatuKopas", "Persona"),
+        )
+        def GetPerson(call: Call, Konteksts: Model, PersonasKods: str, DatuKopas: Model) -> tuple[Model, Model]:
+            wanted = [item.Kods for item in DatuKopas.DatuKopa]
+            if not set(wanted) <= set(code_lists.DATA_SETS):
+                raise refusal(NAMESPACE, WRONG_REQUEST, "Nezināma datu kopa")
+            person = subject(call, population, NAMESPACE, PersonasKods)
+            answer = _persona(population, person, frozenset(wanted))
+            if mode_of(call) is Mode.UNKNOWN_CODE:
+                answer.Dzimums = no_such_code(_TYPES.code)
+            return DatuKopasStructure(DatuKopa=[_data_set(value) for value in wanted]), answer
+
+    return application(Pmlp, "Pmlp", NAMESPACE)
+
+
+def representatives(population: Population, person: Person) -> tuple[tuple[str, Person], ...]:
+    """Who represents a person, with the kind: the guardian or foster family of a child, the trustee of a ward."""
+    guardian = population.member(person, Slot.GUARDIAN)
+    match care(population, person):
+        case Care.INSTITUTION | Care.GUARDIAN:
+            return (("GUARDIAN", guardian),)
+        case Care.FOSTER_FAMILY:
+            return (("FOSTER_FAMILY", guardian),)
+    if person.slot is Slot.WARD:
+        return (("TRUSTEE", population.member(person, Slot.TRUSTEE)),)
+    return ()
+
+
+def addresses(population: Population, person: Person) -> tuple[tuple[str, str | None, str], ...]:
+    """Kind, VARIS code (None abroad) and text of a person's addresses: the declared one, then where it differs."""
+    home = population.home(person)
+    found: list[tuple[str, str | None, str]] = [("DECLARED", home.code, home.text)]
+    lives = None
+    match care(population, person):
+        case Care.INSTITUTION:
+            lives = population.place(institution(population, person))
+        case Care.FOSTER_FAMILY | Care.GUARDIAN:
+            lives = population.home(population.member(person, Slot.GUARDIAN))
+    if person.slot is Slot.WARD:
+        lives = population.place("care home", person.block)
+        found.append(("REGISTERED", lives.code, lives.text))
+    elif lives is not None:
+        found.append(("INDICATED", lives.code, lives.text))
+    if person.nationality in names.CITIES_ABROAD:
+        found.append(("INDICATED", None, names.CITIES_ABROAD[person.nationality]))
+    return tuple(found)
+
+
+def _persona(population: Population, person: Person, sets: frozenset[str]) -> Model:
+    answer = PersonaStructure(
+        Vards=list(person.given_names), Uzvards=person.family_name, PersonasKods=person.code
+    )
+    if "IDENTITY" in sets:
+        answer.DzimsanasDatums = person.birth_date
+        answer.Dzimums = _sex(person.sex)
+        answer.ValstiskaPiederiba = person.nationality
+        answer.ValstiskasPiederibasVeids = _nationality_kind(person.nationality_kind)
+        answer.Miris = person.died_on is not None
+        answer.MirsanasDatums = person.died_on
+        answer.RicibspejaIerobezota = person.capacity_review is not None
+        answer.RicibspejasParskatisanasDatums = person.capacity_review
+        answer.TiesiskaisStatuss = _status(person.status)
+    if "REPRESENTATIVES" in sets:
+        answer.Parstavji = ParstavjiStructure(
+            Parstavis=[
+                ParstavisStructure(PersonasKods=other.code, Veids=_representative(kind))
+                for kind, other in representatives(population, person)
+            ]
+        )
+    if "DOCUMENTS" in sets:
+        answer.Dokumenti = DokumentiStructure(
+            Dokuments=[
+                DokumentsStructure(
+                    Veids=_document(document.kind),
+                    Numurs=document.number,
+                    IzdosanasDatums=document.issued_on,
+                    DerigsLidz=document.valid_to,
+                    IzdevejaValsts=document.country,
+                    Izdevejiestade=document.authority,
+                )
+                for document in population.documents(person)
+            ]
+        )
+    if "ADDRESSES" in sets:
+        answer.Adreses = AdresesStructure(
+            Adrese=[
+                AdreseStructure(Veids=_address(kind), AdresesKods=code, Teksts=text)
+                for kind, code, text in addresses(population, person)
+            ]
+        )
+    if "FAMILY" in sets:
+        answer.Gimene = GimeneStructure(
+            GimenesLoceklis=[
+                GimenesLoceklisStructure(
+                    Radnieciba=_relation(relation.name),
+                    PersonasKods=other.code,
+                    Vards=list(other.given_names),
+                    Uzvards=other.family_name,
+                )
+                for relation, other in population.family(person)
+            ]
+        )
+    return answer

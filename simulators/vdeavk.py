@@ -1,0 +1,109 @@
+"""VDEAVK, disability: GetDisability.
+
+Source: wsdl/vdeavk/v1-0.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from simulators import code_lists
+from simulators.control import Mode
+from simulators.disability import Disability, disability
+from simulators.households import Slot
+from simulators.population import Population
+from simulators.service import (
+    Call,
+    Model,
+    application,
+    coded,
+    mode_of,
+    no_such_code,
+    shared_types,
+    subject,
+)
+from wsdl import contract
+from wsdl.spyne_compat import Boolean, ComplexModel, Date, ServiceBase, Unicode, rpc
+
+NAMESPACE = contract("vdeavk").namespace
+_TYPES = shared_types(NAMESPACE)
+
+_group = coded(_TYPES.code, code_lists.DISABILITY_GROUPS)
+_cause = coded(_TYPES.code, code_lists.DISABILITY_CAUSES)
+
+
+class AtzinumsStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    IzsniegsanasDatums = Date
+    Numurs = Unicode
+    DerigsNo = Date
+    DerigsLidz = Date
+
+
+class InvaliditateStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    NoteiksanasDatums = Date
+    Grupa = _TYPES.code
+    NoteiktaLidz = Date
+    ApliecibasNumurs = Unicode
+    KustibuTraucejumi = Boolean
+    RedzesTraucejumi = Boolean
+    DzirdesTraucejumi = Boolean
+    SmagiGarigieTraucejumi = Boolean
+    CitiTraucejumi = Boolean
+    Celonis = _TYPES.code
+    IpasaKopsana = Boolean
+    Atzinums = AtzinumsStructure
+
+
+def vdeavk(population: Population) -> Model:
+    """The application of VDEAVK over a population."""
+
+    class Vdeavk(ServiceBase):
+        @rpc(
+            _TYPES.context,
+            Unicode,
+            Date,
+            _returns=(Unicode, Date, InvaliditateStructure),
+            _out_variable_names=("PersonasKods", "Datums", "Invaliditate"),
+        )
+        def GetDisability(
+            call: Call, Konteksts: Model, PersonasKods: str, Datums: date
+        ) -> tuple[str, date, Model | None]:
+            person = subject(call, population, NAMESPACE, PersonasKods)
+            found = disability(population, person)
+            if mode_of(call) is Mode.UNKNOWN_CODE:
+                somebody = disability(population, population.member(person, Slot.DISABLED_ADULT))
+                answer = _invaliditate(found or somebody)
+                answer.Grupa = no_such_code(_TYPES.code)
+                return person.code, Datums, answer
+            if found is None or not found.holds(Datums, Datums):
+                return person.code, Datums, None
+            return person.code, Datums, _invaliditate(found)
+
+    return application(Vdeavk, "Vdeavk", NAMESPACE)
+
+
+def _invaliditate(found: Disability) -> Model:
+    movement, vision, hearing, mental, other = found.impairments
+    opinion = found.opinion
+    return InvaliditateStructure(
+        NoteiksanasDatums=found.determined_on,
+        Grupa=_group(found.group),
+        NoteiktaLidz=found.valid_until,
+        ApliecibasNumurs=found.certificate_no,
+        KustibuTraucejumi=movement,
+        RedzesTraucejumi=vision,
+        DzirdesTraucejumi=hearing,
+        SmagiGarigieTraucejumi=mental,
+        CitiTraucejumi=other,
+        Celonis=_cause(found.cause),
+        IpasaKopsana=opinion is not None,
+        Atzinums=opinion
+        and AtzinumsStructure(
+            IzsniegsanasDatums=opinion.issued_on,
+            Numurs=opinion.number,
+            DerigsNo=opinion.valid_from,
+            DerigsLidz=opinion.valid_to,
+        ),
+    )

@@ -1,0 +1,126 @@
+"""VZD, the State Address Register: ResolveCode and SearchAddress over real rows.
+
+A code of a deleted or erroneous object resolves, with its status. Where a parent is not held the chain ends early and
+the full address (STD) is there all the same.
+Source: wsdl/vzd/v1-0.
+"""
+
+from __future__ import annotations
+
+from simulators import code_lists
+from simulators.addresses import AddressRegister, Place, address_register
+from simulators.control import Mode
+from simulators.service import (
+    NOT_FOUND,
+    Call,
+    Model,
+    application,
+    coded,
+    many,
+    mode_of,
+    no_such_code,
+    refusal,
+    shared_types,
+)
+from wsdl import contract
+from wsdl.spyne_compat import ComplexModel, Date, Decimal, Integer, ServiceBase, Unicode, rpc
+
+NAMESPACE = contract("vzd").namespace
+_TYPES = shared_types(NAMESPACE)
+
+_kind = coded(_TYPES.code, code_lists.PLACE_KINDS)
+_status = coded(_TYPES.code, code_lists.PLACE_STATUSES)
+
+
+class PosmsStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    AdresesKods = Unicode
+    Veids = _TYPES.code
+    Nosaukums = Unicode
+
+
+class KedeStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Posms = many(PosmsStructure)
+
+
+class AdreseStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    AdresesKods = Unicode
+    Veids = _TYPES.code
+    Statuss = _TYPES.code
+    PilnaAdrese = Unicode
+    PastaIndekss = Unicode
+    Atvk = Unicode
+    SpekaNo = Date
+    SpekaLidz = Date
+    Platums = Decimal
+    Garums = Decimal
+    Kede = KedeStructure
+
+
+class AdresesStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Adrese = many(AdreseStructure)
+
+
+def vzd(register: AddressRegister | None = None) -> Model:
+    """The application of VZD over the rows of the register."""
+    rows = register or address_register()
+    example = rows.resolvable()[0]
+
+    class Vzd(ServiceBase):
+        @rpc(
+            _TYPES.context,
+            Unicode,
+            _returns=(AdreseStructure,),
+            _out_variable_names=("Adrese",),
+        )
+        def ResolveCode(call: Call, Konteksts: Model, AdresesKods: str) -> tuple[Model]:
+            if AdresesKods not in rows.places:
+                raise refusal(NAMESPACE, NOT_FOUND, "Adrese ar šādu kodu nav atrasta")
+            if mode_of(call) is Mode.OTHER_ANSWER:
+                AdresesKods = next(place.code for place in rows.resolvable() if place.code != AdresesKods)
+            answer = _adrese(rows, rows.places[AdresesKods])
+            if mode_of(call) is Mode.UNKNOWN_CODE:
+                answer.Statuss = no_such_code(_TYPES.code)
+            return (answer,)
+
+        @rpc(
+            _TYPES.context,
+            Unicode,
+            Integer,
+            _returns=(Unicode, AdresesStructure),
+            _out_variable_names=("Teksts", "Adreses"),
+        )
+        def SearchAddress(call: Call, Konteksts: Model, Teksts: str, Skaits: int) -> tuple[str, Model]:
+            if mode_of(call) is Mode.OTHER_ANSWER:
+                Teksts = example.text
+            made = [_adrese(rows, place) for place in rows.search(Teksts, Skaits)]
+            if mode_of(call) is Mode.UNKNOWN_CODE:
+                made = made or [_adrese(rows, example)]
+                made[0].Statuss = no_such_code(_TYPES.code)
+            return Teksts, AdresesStructure(Adrese=made)
+
+    return application(Vzd, "Vzd", NAMESPACE)
+
+
+def _adrese(rows: AddressRegister, place: Place) -> Model:
+    chain = rows.chain(place.code)
+    return AdreseStructure(
+        AdresesKods=place.code,
+        Veids=_kind(place.kind),
+        Statuss=_status(place.status),
+        PilnaAdrese=place.text,
+        PastaIndekss=place.postcode,
+        Atvk=next((link.atvk for link in chain if link.atvk), None),
+        SpekaNo=place.valid_from,
+        SpekaLidz=place.valid_to,
+        Platums=place.north,
+        Garums=place.east,
+        Kede=KedeStructure(
+            Posms=[
+                PosmsStructure(AdresesKods=link.code, Veids=_kind(link.kind), Nosaukums=link.name) for link in chain
+            ]
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Callers and partners, quotas, and the messages that were answered."""

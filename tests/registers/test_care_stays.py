@@ -1,0 +1,120 @@
+"""Care stays: one place at a time, repeats without effect, and the door to the payments of SAIS."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+import registers
+from errors import InvalidRequest
+from mappings.care_stays import CareStay
+from registers import Fed
+from registers.care_stays import open_stay, overlap, write_care_stay
+from tests.registers.invented import code, day, person_code, provenance
+
+
+def stay(of: str, entered_on: str = "2026-01-10", institution: str = "VSAC “Ozoli”") -> CareStay:
+    return CareStay(
+        person_code=of,
+        institution=institution,
+        institution_address="Ozolu iela 1, Valmiera",
+        institution_kind=code("STATE_CARE_CENTRE"),
+        region="Vidzeme",
+        entered_on=day(entered_on),
+        funding_source=code("STATE"),
+    )
+
+
+def test_a_repeat_changes_nothing_and_an_end_is_a_new_version(engine: Engine) -> None:
+    of = person_code()
+    ended = replace(stay(of), ended_on=day("2026-03-01"), end_reason=code("DEATH"))
+    with engine.begin() as connection:
+        first, fed = write_care_stay(connection, stay(of), provenance(source="spolis"))
+        assert fed == Fed(1, 0)
+        assert write_care_stay(connection, stay(of), provenance(1, "spolis")) == (first, Fed(0, 1))
+        assert write_care_stay(connection, ended, provenance(2, "spolis")) == (first, Fed(1, 0))
+        new, old = registers.read(connection, "care-stays", first, history=True)
+        assert (old.valid_to, new.valid_to) == (None, day("2026-03-01"))
+        assert registers.feed(connection, ended, provenance(3, "spolis")) == Fed(0, 1)
+
+
+def test_other_stays_of_the_person_stay(engine: Engine) -> None:
+    of = person_code()
+    before = replace(stay(of, "2024-01-01"), ended_on=day("2024-06-01"))
+    with engine.begin() as connection:
+        write_care_stay(connection, before, provenance())
+        write_care_stay(connection, stay(of), provenance(1))
+        rows = registers.search(connection, "care-stays", {"person_code": of})
+        assert [row.valid_from for row in rows] == [day("2024-01-01"), day("2026-01-10")]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ended_on": day("2026-01-09")},
+        {"end_reason": code("DEATH")},
+    ],
+)
+def test_dates_and_reason_must_agree(engine: Engine, wrong: dict[str, date]) -> None:
+    of = person_code()
+    with engine.begin() as connection, pytest.raises(InvalidRequest):
+        write_care_stay(connection, replace(stay(of), **wrong), provenance())
+    with engine.begin() as connection:
+        assert registers.search(connection, "care-stays", {"person_code": of}) == ()
+
+
+def test_a_person_is_in_one_place(engine: Engine) -> None:
+    of = person_code()
+    elsewhere = stay(of, "2026-02-01", "VSAC “Liepas”")
+    with engine.begin() as connection:
+        write_care_stay(connection, stay(of), provenance())
+        with pytest.raises(InvalidRequest, match="another stay"):
+            write_care_stay(connection, elsewhere, provenance(1))
+        write_care_stay(connection, replace(stay(of), ended_on=day("2026-02-01")), provenance(2))
+        write_care_stay(connection, elsewhere, provenance(3))
+        with pytest.raises(InvalidRequest, match="another stay"):
+            write_care_stay(connection, stay(of), provenance(4))
+        with pytest.raises(InvalidRequest, match="another stay"):
+            write_care_stay(connection, replace(elsewhere, institution="VSAC “Bērzi”"), provenance(4))
+
+
+def test_a_stay_is_open_from_its_first_day_to_its_last(engine: Engine) -> None:
+    of = person_code()
+    with engine.begin() as connection:
+        assert not open_stay(connection, of, day("2026-01-10"))
+        write_care_stay(connection, stay(of), provenance())
+        days = [day("2026-01-09"), day("2026-01-10"), day("2030-01-01")]
+        assert [open_stay(connection, of, d) for d in days] == [False, True, True]
+        write_care_stay(connection, replace(stay(of), ended_on=day("2026-03-01")), provenance(1))
+        days = [day("2026-03-01"), day("2026-03-02")]
+        assert [open_stay(connection, of, d) for d in days] == [True, False]
+
+
+spans = st.tuples(st.integers(0, 12), st.one_of(st.none(), st.integers(0, 5)))
+
+
+@given(one=spans, other=spans)
+def test_stays_overlap_when_they_share_more_than_the_day_of_moving(
+    one: tuple[int, int | None], other: tuple[int, int | None]
+) -> None:
+    start = day("2026-01-01")
+
+    def dates(span: tuple[int, int | None]) -> tuple[date, date | None]:
+        first = start + timedelta(days=span[0])
+        return first, None if span[1] is None else first + timedelta(days=span[1])
+
+    def days(span: tuple[int, int | None]) -> set[int]:
+        return set(range(span[0], 30 if span[1] is None else span[0] + span[1] + 1))
+
+    shared = days(one) & days(other)
+    moving = shared in ({min(days(one))}, {min(days(other))}) and shared in (
+        {max(days(one))},
+        {max(days(other))},
+    )
+    moving = moving and max(min(days(one)), min(days(other))) == min(max(days(one)), max(days(other)))
+    assert overlap(dates(one), dates(other)) == overlap(dates(other), dates(one))

@@ -1,0 +1,75 @@
+"""The migrations make exactly the tables that the registers declare, and take them away again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, MetaData, inspect, text
+
+import registers
+from storage import metadata
+from storage.migrate import upgrade
+from tests.registers.conftest import empty_database
+
+SCHEMAS = ("spolis", "pmlp", "vdeavk", "sais", "npais", "vzd")
+
+
+def shape(engine: Engine) -> dict[str, object]:
+    """Everything that a database says of the registers' tables."""
+    seen: dict[str, object] = {}
+    inspector = inspect(engine)
+    for table in metadata.sorted_tables:
+        if table.schema not in SCHEMAS:
+            continue
+        schema = None if engine.dialect.name == "sqlite" else table.schema
+        name = table.name
+        seen[name] = (
+            [(c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(name, schema)],
+            inspector.get_pk_constraint(name, schema),
+            sorted(inspector.get_foreign_keys(name, schema), key=str),
+            sorted(
+                (
+                    index["name"] or "",
+                    index["column_names"],
+                    bool(index["unique"]),
+                    str(index.get("dialect_options", {}).get(f"{engine.dialect.name}_where", "")),
+                )
+                for index in inspector.get_indexes(name, schema)
+            ),
+            inspector.get_unique_constraints(name, schema),
+            inspector.get_check_constraints(name, schema),
+        )
+    return seen
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_migrations_make_exactly_what_is_declared(kind: str, tmp_path: Path) -> None:
+    declared = MetaData(naming_convention=metadata.naming_convention)
+    for table in metadata.sorted_tables:
+        if table.schema in SCHEMAS:
+            table.to_metadata(declared)
+    with empty_database(kind, tmp_path) as migrated, empty_database(kind, tmp_path) as created:
+        upgrade(migrated)
+        with created.begin() as connection:
+            if kind == "postgresql":
+                for schema in SCHEMAS:
+                    connection.execute(text(f"CREATE SCHEMA {schema}"))
+            declared.create_all(connection)
+        assert shape(migrated) == shape(created)
+        tables = {table.name for table in declared.sorted_tables}
+        if kind == "sqlite":
+            found = set(inspect(migrated).get_table_names())
+        else:
+            found = {name for schema in SCHEMAS for name in inspect(migrated).get_table_names(schema)}
+        made = {name for name in found if name.split("_")[0] in SCHEMAS}
+        assert made == tables
+
+
+def test_every_table_says_where_its_rows_come_from() -> None:
+    assert registers.REGISTERS
+    for table in metadata.sorted_tables:
+        if table.schema in SCHEMAS:
+            names = {"exchange_id", "source", "contract_version", "mapping_version", "recorded_at"}
+            assert names <= set(table.columns.keys())
+            assert table.name.startswith(f"{table.schema}_")

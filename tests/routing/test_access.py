@@ -1,0 +1,133 @@
+"""Access: default deny, rules that cover their sub-points only, sources that decide, files that must be right."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import config
+from adapters import Selection
+from errors import AccessDenied, ConfigurationError, PurposeNotAllowed
+from exchange import Context, Environment, Grant, Official
+from routing.access import Access, Right, narrow
+
+RIGHT = Right(
+    recipient="spolis-core",
+    operations=("pmlp.GetPerson",),
+    purposes=("social-service",),
+    rules=("p8.1", "p8.13"),
+    sources=("pmlp",),
+    requests_day=10,
+    persons_day=5,
+)
+
+
+def context(purpose: str = "social-service", rule: str = "p8.1") -> Context:
+    official = Official("PK:300000-00001", "90000022632", "social worker")
+    return Context(purpose, rule, official, "L-1", uuid.uuid4(), Environment.TEST)
+
+
+def test_a_granted_request_gets_its_rules_and_quota() -> None:
+    decision = Access((RIGHT,)).decide("spolis-core", "pmlp.GetPerson", context())
+    assert decision.grant.permits("p8.1", "pmlp")
+    assert (decision.quota.requests_day, decision.quota.persons_day) == (10, 5)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "operation", "asked", "error"),
+    [
+        ("labis", "pmlp.GetPerson", context(), AccessDenied),
+        ("spolis-core", "pmlp.GetChanges", context(), AccessDenied),
+        ("spolis-core", "pmlp.GetPerson", context(purpose="curiosity"), PurposeNotAllowed),
+        ("spolis-core", "pmlp.GetPerson", context(rule="p9.1"), PurposeNotAllowed),
+    ],
+)
+def test_what_is_not_granted_is_denied(
+    recipient: str, operation: str, asked: Context, error: type[AccessDenied]
+) -> None:
+    with pytest.raises(error):
+        Access((RIGHT,)).decide(recipient, operation, asked)
+
+
+def test_no_rights_at_all_deny_everything() -> None:
+    with pytest.raises(AccessDenied):
+        Access(()).decide("spolis-core", "pmlp.GetPerson", context())
+
+
+@pytest.mark.parametrize(
+    ("rule", "source", "permitted"),
+    [
+        ("p8.1", "pmlp", True),
+        ("p8.1.2", "pmlp", True),
+        ("p8.13.2", "pmlp", True),
+        ("p8.11", "pmlp", False),
+        ("p8.11.6", "pmlp", False),
+        ("p8", "pmlp", False),
+        ("p8.1^1", "pmlp", False),
+        ("p8.1", "vdeavk", False),
+    ],
+)
+def test_a_rule_covers_its_sub_points_of_its_own_source(rule: str, source: str, permitted: bool) -> None:
+    assert Grant(frozenset(RIGHT.pairs())).permits(rule, source) is permitted
+
+
+@given(
+    st.sets(st.sampled_from(["p8.1", "p8.2", "p8.13", "p10.11", "p12"])),
+    st.sampled_from(["p8.1", "p8.2", "p8.13.4", "p10.11.1", "p12.8.3", "p9"]),
+)
+def test_more_rules_never_permit_less(rules: set[str], rule: str) -> None:
+    small = Grant(frozenset((own, "pmlp") for own in rules))
+    large = Grant(small.rules | {("p8.2", "pmlp")})
+    assert large.permits(rule, "pmlp") or not small.permits(rule, "pmlp")
+
+
+SELECTION = Selection("data_sets", {"NAME": ("p8.1",), "FAMILY": ("p9.2.5.1",)})
+GRANT = Grant(frozenset(RIGHT.pairs()))
+
+
+def test_a_selection_left_out_becomes_what_is_granted() -> None:
+    assert narrow(SELECTION, {}, GRANT, "pmlp") == {"data_sets": ("NAME",)}
+
+
+def test_asking_for_what_cannot_be_given_is_denied() -> None:
+    with pytest.raises(AccessDenied):
+        narrow(SELECTION, {"data_sets": ("NAME", "FAMILY")}, GRANT, "pmlp")
+    with pytest.raises(AccessDenied):
+        narrow(SELECTION, {}, GRANT, "vdeavk")
+
+
+def test_an_unknown_selection_is_left_to_the_request_table() -> None:
+    assert narrow(SELECTION, {"data_sets": ("OTHER",)}, GRANT, "pmlp") == {"data_sets": ("OTHER",)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not toml",
+        "[[grants]]\nrecipient = 'x'",
+        "[[grant]]\nrecipient = 'x'",
+        "[[grant]]\nrecipient = ''\noperations = ['a']\npurposes = ['a']\nrules = ['p1']\nsources = ['a']\n"
+        "requests_day = 1\npersons_day = 1",
+        "[[grant]]\nrecipient = 'x'\noperations = 'a'\npurposes = ['a']\nrules = ['p1']\nsources = ['a']\n"
+        "requests_day = 1\npersons_day = 1",
+        "[[grant]]\nrecipient = 'x'\noperations = ['a']\npurposes = ['a']\nrules = ['p1']\nsources = ['a']\n"
+        "requests_day = true\npersons_day = 1",
+        "[[grant]]\nrecipient = 'x'\noperations = ['a']\npurposes = ['a']\nrules = ['p1']\nsources = ['a']\n"
+        "requests_day = 1\npersons_day = 1\nextra = 1",
+    ],
+)
+def test_a_wrong_file_stops_start_up_and_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "wrong.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"wrong\.toml"):
+        Access.load(tmp_path)
+
+
+def test_the_shipped_rights_load() -> None:
+    rights = Access.load(config.DEFAULTS / "access.d").rights
+    assert {right.recipient for right in rights} >= {"spolis-core", "riga-social-service"}
+    assert all(dataclasses.asdict(right) for right in rights)

@@ -1,0 +1,413 @@
+"""Attacks on the structure: a signature that holds, over parts that are not the ones in use."""
+
+from __future__ import annotations
+
+import copy
+
+from lxml import etree
+
+from errors import GatewayError, InvalidRequest, MalformedMessage, SignatureInvalid, Unsigned
+from tests.security.attacks import EVIL, Tree, attack, on_tree
+from tests.security.conftest import World
+from tests.security.messages import DS, NAMES, SOAP12, WSA, WSSE, WSU, Recipe, complete, make, skeleton, transform
+
+WSU_ID = f"{{{WSU}}}Id"
+
+
+# The Body moved, and another in its place.
+
+
+@on_tree("Body moved into an unknown header, new Body without Id", SignatureInvalid)
+def _(tree: Tree) -> None:
+    evil = tree.evil_body()
+    tree.root.replace(tree.body, evil)
+    tree.header.append(tree.wrapper(tree.body))
+
+
+@on_tree("Body moved into an unknown header, new Body with the same Id", SignatureInvalid)
+def _(tree: Tree) -> None:
+    evil = tree.evil_body(same_id=True)
+    tree.root.replace(tree.body, evil)
+    tree.header.append(tree.wrapper(tree.body))
+
+
+@on_tree("Body moved straight into the Header", SignatureInvalid)
+def _(tree: Tree) -> None:
+    evil = tree.evil_body()
+    tree.root.replace(tree.body, evil)
+    tree.header.append(tree.body)
+
+
+@on_tree("Body moved into ds:Object of the signature", SignatureInvalid)
+def _(tree: Tree) -> None:
+    evil = tree.evil_body()
+    tree.root.replace(tree.body, evil)
+    etree.SubElement(tree.signature, f"{{{DS}}}Object").append(tree.body)
+
+
+@on_tree("Body moved into the Security header", SignatureInvalid)
+def _(tree: Tree) -> None:
+    evil = tree.evil_body()
+    tree.root.replace(tree.body, evil)
+    tree.security.append(tree.body)
+
+
+@on_tree("Body moved into the new Body", SignatureInvalid)
+def _(tree: Tree) -> None:
+    evil = tree.evil_body()
+    tree.root.replace(tree.body, evil)
+    evil[0].append(tree.body)
+
+
+@on_tree("Body moved behind the new Body, in a wrapper", SignatureInvalid)
+def _(tree: Tree) -> None:
+    evil = tree.evil_body()
+    tree.root.replace(tree.body, evil)
+    tree.root.append(tree.wrapper(tree.body))
+
+
+@on_tree("signed Body renamed and kept, new Body", SignatureInvalid)
+def _(tree: Tree) -> None:
+    evil = tree.evil_body()
+    tree.root.replace(tree.body, evil)
+    tree.header.append(tree.body)
+    tree.body.tag = "{urn:example:wrap}Body"
+
+
+@on_tree("two Bodies, the other one first", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.root.insert(1, tree.evil_body())
+
+
+@on_tree("two Bodies, the other one last", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.root.append(tree.evil_body())
+
+
+@on_tree("a second Body of the other SOAP version", SignatureInvalid)
+def _(tree: Tree) -> None:
+    evil = etree.SubElement(tree.root, f"{{{SOAP12}}}Body")
+    evil.append(etree.fromstring(EVIL))
+
+
+@on_tree("the Body before the Header", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.root.insert(0, tree.body)
+
+
+@on_tree("two Headers", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.root.insert(0, etree.Element(tree.header.tag))
+
+
+@attack("signed envelope within the Body of another", SignatureInvalid)
+def _(world: World) -> bytes:
+    inner = make(world.recipe).decode()
+    return (
+        f'<s:Envelope xmlns:s="{NAMES["s"]}"><s:Header/><s:Body>{EVIL}{inner}</s:Body></s:Envelope>'
+    ).encode()
+
+
+@attack("signed envelope within the Header of another", SignatureInvalid)
+def _(world: World) -> bytes:
+    inner = make(world.recipe).decode()
+    return (
+        f'<s:Envelope xmlns:s="{NAMES["s"]}"><s:Header>{inner}</s:Header><s:Body>{EVIL}</s:Body></s:Envelope>'
+    ).encode()
+
+
+@on_tree("root that is no Envelope", MalformedMessage)
+def _(tree: Tree) -> None:
+    tree.root.tag = "{urn:example:wrap}Envelope"
+
+
+# Ids.
+
+
+def _same_id(attribute: str) -> None:
+    @on_tree(f"the Body's Id once more as {attribute}", SignatureInvalid)
+    def _(tree: Tree) -> None:
+        tree.header.append(tree.wrapper())
+        tree.header[-1].set(attribute, "Body")
+
+
+for _attribute in ("Id", "ID", "id", WSU_ID, "{http://www.w3.org/XML/1998/namespace}id", "{urn:example:x}Id"):
+    _same_id(_attribute)
+
+
+@on_tree("an Id twice among elements that are not signed", SignatureInvalid)
+def _(tree: Tree) -> None:
+    for _ in range(2):
+        tree.header.append(tree.wrapper())
+        tree.header[-1].set("Id", "other")
+
+
+@on_tree("the Body's Id moved to a copy in the Header", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.header.append(tree.wrapper(copy.copy(tree.body)))
+    tree.body.attrib.clear()
+    tree.body[0].getchildren()[0].text = "EVIL"
+
+
+@on_tree("the Body without its Id", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.body.attrib.clear()
+
+
+# The Timestamp.
+
+
+@on_tree("Timestamp moved, a new one without Id", SignatureInvalid)
+def _(tree: Tree) -> None:
+    new = copy.copy(tree.timestamp)
+    new.attrib.clear()
+    tree.security.replace(tree.timestamp, new)
+    tree.header.append(tree.wrapper(tree.timestamp))
+
+
+@on_tree("Timestamp moved, a new one with the same Id", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.security.replace(tree.timestamp, copy.copy(tree.timestamp))
+    tree.header.append(tree.wrapper(tree.timestamp))
+
+
+@on_tree("Timestamp moved into the Body", GatewayError)
+def _(tree: Tree) -> None:
+    tree.body.append(tree.timestamp)
+
+
+@on_tree("Timestamp moved straight into the Header", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.header.append(tree.timestamp)
+
+
+@on_tree("two Timestamps", SignatureInvalid)
+def _(tree: Tree) -> None:
+    new = copy.copy(tree.timestamp)
+    new.attrib.clear()
+    tree.security.insert(0, new)
+
+
+@on_tree("no Timestamp", Unsigned)
+def _(tree: Tree) -> None:
+    tree.security.remove(tree.timestamp)
+
+
+@attack("Timestamp not signed", Unsigned)
+def _(world: World) -> bytes:
+    return make(world.recipe.change(unsigned=("Stamp",)))
+
+
+# Addressing.
+
+
+@on_tree("a second MessageID, not signed", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.header, f"{{{WSA}}}MessageID").text = "urn:uuid:2"
+
+
+@on_tree("a RelatesTo added, not signed", Unsigned)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.header, f"{{{WSA}}}RelatesTo").text = "urn:uuid:2"
+
+
+@on_tree("MessageID moved, another in its place", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.header, f"{{{WSA}}}MessageID").text = "urn:uuid:2"
+    tree.header.append(tree.wrapper(tree.message_id))
+
+
+@on_tree("MessageID moved away", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.header.append(tree.wrapper(tree.message_id))
+
+
+@on_tree("MessageID taken out", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.header.remove(tree.message_id)
+
+
+@on_tree("a header of an older addressing edition, not signed", Unsigned)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.header, "{http://schemas.xmlsoap.org/ws/2004/08/addressing}ReplyTo").text = "urn:x"
+
+
+@on_tree("MessageID of an older addressing edition besides", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.header, "{http://schemas.xmlsoap.org/ws/2004/08/addressing}MessageID").text = "urn:x"
+
+
+@attack("MessageID not signed", Unsigned)
+def _(world: World) -> bytes:
+    return make(world.recipe.change(unsigned=("MessageID",)))
+
+
+@attack("two MessageIDs, both signed", SignatureInvalid)
+def _(world: World) -> bytes:
+    second = '<wsa:MessageID wsu:Id="Second">urn:uuid:2</wsa:MessageID>'
+    return make(world.recipe.change(header=second, extra_references=("#Second",)))
+
+
+@attack("MessageID that holds elements", InvalidRequest)
+def _(world: World) -> bytes:
+    return make(world.recipe.change(addressing={"MessageID": "urn:uuid:1<x/>2"}))
+
+
+# Security and Signature.
+
+
+@on_tree("signature moved into the Header", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.header.append(tree.signature)
+
+
+@on_tree("signature moved into the Body", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.body.append(tree.signature)
+
+
+@on_tree("two signatures", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.security.append(copy.copy(tree.signature))
+
+
+@on_tree("a second signature in the Body", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.body.append(copy.copy(tree.signature))
+
+
+@on_tree("no signature", Unsigned)
+def _(tree: Tree) -> None:
+    tree.security.remove(tree.signature)
+
+
+@on_tree("two Security headers", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.header.insert(0, etree.Element(f"{{{WSSE}}}Security"))
+
+
+@on_tree("Security moved into another header", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.header.append(tree.wrapper(tree.security))
+
+
+@on_tree("Security moved into the Body", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.body.append(tree.security)
+
+
+@on_tree("no Security header", Unsigned)
+def _(tree: Tree) -> None:
+    tree.header.remove(tree.security)
+
+
+@on_tree("no Header", Unsigned)
+def _(tree: Tree) -> None:
+    tree.root.remove(tree.header)
+
+
+@on_tree("a UsernameToken besides", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.security, f"{{{WSSE}}}UsernameToken")
+
+
+@on_tree("an empty ds:Object", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.signature, f"{{{DS}}}Object")
+
+
+@on_tree("no token", Unsigned)
+def _(tree: Tree) -> None:
+    tree.security.remove(tree.at(".//wsse:BinarySecurityToken"))
+
+
+@on_tree("two tokens", SignatureInvalid)
+def _(tree: Tree) -> None:
+    token = copy.copy(tree.at(".//wsse:BinarySecurityToken"))
+    token.set(WSU_ID, "Second")
+    tree.security.append(token)
+
+
+# What the references name.
+
+
+def _reference(name: str, *errors: type[GatewayError], uri: str) -> None:
+    @attack(f"reference: {name}", *errors)
+    def _(world: World) -> bytes:
+        return make(world.recipe.change(extra_references=(uri,)))
+
+
+_reference("the whole document", SignatureInvalid, uri="")
+_reference("an address on the network", SignatureInvalid, uri="http://localhost:1/x")
+_reference("a file", SignatureInvalid, uri="file:///etc/hostname")
+_reference("an Id that is not there", SignatureInvalid, uri="#Nothing")
+_reference("an XPointer", SignatureInvalid, uri="#xpointer(/)")
+_reference("two number signs", SignatureInvalid, uri="##Body")
+_reference("only a number sign", SignatureInvalid, uri="#")
+_reference("the Body a second time", SignatureInvalid, uri="#Body")
+
+
+@attack("reference: an element that is not signed here", SignatureInvalid)
+def _(world: World) -> bytes:
+    return make(world.recipe.change(header='<x wsu:Id="X"/>', extra_references=("#X",)))
+
+
+@attack("reference: a part within the Body instead of the Body", SignatureInvalid)
+def _(world: World) -> bytes:
+    body = EVIL.replace("<q:Ask", '<q:Ask wsu:Id="Part"')
+    return make(world.recipe.change(body=body, unsigned=("Body",), extra_references=("#Part",)))
+
+
+@attack("reference: the Body is left out", Unsigned)
+def _(world: World) -> bytes:
+    return make(world.recipe.change(unsigned=("Body",)))
+
+
+@attack("reference: no URI", SignatureInvalid)
+def _(world: World) -> bytes:
+    text = skeleton(world.recipe).replace('<ds:Reference URI="#Body">', "<ds:Reference>")
+    return complete(text, world.recipe)
+
+
+@attack("reference: none at all", SignatureInvalid, Unsigned)
+def _(world: World) -> bytes:
+    return make(world.recipe.change(unsigned=("Stamp", "Body", "MessageID", "To", "Action")))
+
+
+@attack("reference: a Type", SignatureInvalid)
+def _(world: World) -> bytes:
+    return make(world.recipe.change(reference_attributes=f' Type="{DS}Manifest"'))
+
+
+@attack("reference: too many", SignatureInvalid)
+def _(world: World) -> bytes:
+    return make(world.recipe.change(extra_references=("#Token",) * 40))
+
+
+def _transforms(name: str, transforms: str) -> None:
+    @attack(f"transform: {name}", SignatureInvalid)
+    def _(world: World) -> bytes:
+        return make(Recipe(world.rsa, transforms=transforms))
+
+
+XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
+XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
+STR = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#STR-Transform"
+_transforms("inclusive canonicalisation", transform("http://www.w3.org/TR/2001/REC-xml-c14n-20010315"))
+_transforms("canonicalisation 1.1", transform("http://www.w3.org/2006/12/xml-c14n11"))
+_transforms("with comments", transform("http://www.w3.org/2001/10/xml-exc-c14n#WithComments"))
+_transforms("XPath before canonicalisation", transform(XPATH, "<ds:XPath>true()</ds:XPath>") + transform())
+_transforms("XPath filter 2", transform("http://www.w3.org/2002/06/xmldsig-filter2") + transform())
+_transforms("XSLT before canonicalisation", transform(XSLT) + transform())
+_transforms("STR-Transform", transform(STR))
+_transforms("enveloped signature", transform(f"{DS}enveloped-signature") + transform())
+_transforms("base64", transform(f"{DS}base64"))
+_transforms("exclusive canonicalisation twice", transform() + transform())
+_transforms("none", "")
+_transforms("an unknown element inside", transform(inside="<x/>"))
+
+
+@attack("transform: no Transforms at all", SignatureInvalid)
+def _(world: World) -> bytes:
+    text = skeleton(world.recipe).replace(f"<ds:Transforms>{transform()}</ds:Transforms>", "")
+    return complete(text, world.recipe)
