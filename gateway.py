@@ -9,9 +9,8 @@ import hashlib
 import logging
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine
@@ -19,8 +18,7 @@ from sqlalchemy import Connection, Engine
 import adapters
 import errors
 import mappings.services
-from adapters.profiles import Profile
-from adapters.profiles.soap import SoapProfile
+from adapters.profiles import Profile, transports
 from audit import Archive, ExchangeLog, open_log, subject_index
 from config import Settings
 from exchange import (
@@ -34,12 +32,13 @@ from exchange import (
     today_in_riga,
     utc_now,
 )
-from registers import Fed, open_stay
+from registers import Fed
+from registers.care_stays import open_stay
 from routing import access, quota, repeats
 from routing.register_routes import register_routes
 from routing.routes import Delivered, Plan, Routes, service_routes, system_routes
 from routing.trail import Trail, attempt_record, opened_record, outcome_record
-from security.keys import Identity
+from security.keys import load_secret
 from storage import open_engine, reading
 
 diagnostics = logging.getLogger("gateway")
@@ -69,6 +68,7 @@ class Gateway:
     engine: Engine
     log: ExchangeLog
     archive: Archive
+    subject_key: bytes
     access: access.Access
     routes: Routes
     adapters: Mapping[str, adapters.Adapter]
@@ -198,10 +198,15 @@ def answer(
 def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
     """Step 8: registers, outcome, exact bytes and the answered message id in one transaction; then the bytes leave."""
     exchange_id, instant = trail.received.exchange_id, utc_now()
+    request, delivered = trail.request, trail.delivered
 
     def work(connection: Connection) -> None:
-        fed = Fed(0, 0)
-        delivered = trail.delivered
+        if request is not None and request.effect_once and trail.error is None and trail.repeated is None:
+            repeats.remember(
+                connection, request.caller.name, request.message_id, request.content, exchange_id, instant
+            )
+            gateway.archive.put(connection, exchange_id, "answer", trail.answer, instant)
+        fed = Fed()
         if delivered is not None:
             for number, attempt in enumerate(delivered.attempts, start=1):
                 if attempt.received is not None:
@@ -211,39 +216,30 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
             if trail.error is None:
                 fed = delivered.store(connection, Provenance(exchange_id, *delivered.origin, instant))
         gateway.archive.put(connection, exchange_id, "reply", reply.body, instant)
-        request = trail.request
-        if trail.error is None and trail.repeated is None and request is not None and request.effect_once:
-            gateway.archive.put(connection, exchange_id, "answer", trail.answer, instant)
-            repeats.remember(
-                connection, request.caller.name, request.message_id, request.content, exchange_id, instant
-            )
         gateway.log.append(connection, outcome_record(trail, fed, reply.body, instant))
 
     gateway.log.commit(work)
     return reply
 
 
-def wire(settings: Settings) -> Gateway:
+def wire(settings: Settings, profile: Callable[[str], Profile] | None = None) -> Gateway:
     """Open everything by the settings; nothing is shared with another process.
 
+    `profile` gives a system's transport; without it each system gets the one that its settings name.
     Raises: ConfigurationError.
     """
     engine = open_engine(settings.database_url)
     found, services = adapters.discover(), mappings.services.discover()
-
-    @cache
-    def profile(system: str) -> Profile:
-        identity = Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key")
-        return SoapProfile(found[system], settings.system(system), identity, settings.keys / "authority.pem")
-
+    transport = profile or transports(settings, found)
     routes = (
-        system_routes(found, profile) | service_routes(services, found, profile) | register_routes(engine)
+        system_routes(found, transport) | service_routes(services, found, transport) | register_routes(engine)
     )
     return Gateway(
         settings=settings,
         engine=engine,
         log=open_log(settings, engine),
         archive=Archive(settings),
+        subject_key=load_secret(settings.keys / "subject.key"),
         access=access.Access.load(settings.access),
         routes=Routes(routes),
         adapters=found,

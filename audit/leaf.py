@@ -118,6 +118,8 @@ def normalised(code: str) -> str:
 
     Raises: InvalidPersonCode.
     """
+    if len(code) == 11 and code.isascii() and code.isdigit():
+        return code
     match = re.fullmatch(r"([0-9]{6})-?([0-9]{5})", code.strip())
     if match is None:
         raise InvalidPersonCode
@@ -201,7 +203,7 @@ def _refuse_number(text: str) -> Json:
     raise ValueError(f"a leaf holds no such number: {text}")
 
 
-_decode = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number).decode
+_decode = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number).raw_decode
 
 
 def parse(text: str) -> dict[str, Json]:
@@ -210,7 +212,7 @@ def parse(text: str) -> dict[str, Json]:
     Raises: ValueError when the text is not the canonical form of an object of a known version.
     """
     try:
-        leaf = _decode(text)
+        leaf, _ = _decode(text)
         # There are no floats here, so the two differ in the order of unusual names at most.
         if _encode(leaf) != text and rfc8785.dumps(leaf).decode() != text:
             raise ValueError("the leaf is not in canonical form")
@@ -219,3 +221,14 @@ def parse(text: str) -> dict[str, Json]:
     if type(leaf) is not dict or type(leaf.get("v")) is not int or leaf["v"] != VERSION:
         raise ValueError("the leaf is of an unknown version")
     return leaf
+
+
+def value(text: str) -> Json:
+    """A value's text, as committed, back into the value.
+
+    Raises: ValueError.
+    """
+    if text.startswith('"') and "\\" not in text:
+        return text[1:-1]
+    read: Json = json.loads(text)
+    return read

@@ -19,6 +19,7 @@ from errors import GatewayError
 from exchange import Json
 
 _JSON = "commands.json"
+_HOUSE = Path(__file__).parent.parent
 
 
 class _Discovered(click.Group):
@@ -92,6 +93,7 @@ def _report(ctx: click.Context, error: GatewayError) -> None:
 
 
 def _place(error: Exception) -> str:
-    """Type and place of an unforeseen error: enough to find it, nothing of what it was about."""
+    """Type and place of an unforeseen error in our own code: enough to find it, nothing of what it was about."""
     frames = traceback.extract_tb(error.__traceback__)
-    return f"unforeseen {type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_HOUSE)] or frames
+    return f"unforeseen {type(error).__name__} at {Path(own[-1].filename).name}:{own[-1].lineno}"

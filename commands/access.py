@@ -12,13 +12,22 @@ import config
 import mappings.services
 from adapters import Operation
 from commands import print_json
-from commands.rendering import Form, table
+from commands.rendering import Form, print_rows, table
 from errors import AccessDenied, UnknownOperation
 from exchange import Context, Environment, Grant, Json, Official
-from mappings.regulation import chain
+from mappings.regulation import chain, rules
 from routing.access import Access, Right
 
-HEADS = ("recipient", "operation", "purposes", "rules", "sources", "requests a day", "persons a day")
+HEADS = (
+    "recipient",
+    "operation",
+    "purposes",
+    "rules",
+    "sources",
+    "requests a day",
+    "persons a day",
+    "rule texts",
+)
 
 
 @click.group()
@@ -38,7 +47,14 @@ def table_(form: str, as_json: bool) -> None:
     Example:  gateway access table --format csv
     """
     rights = Access.load(config.load().access).rights
-    click.echo(table("Access", HEADS, list(_rows(rights)), Form.JSON if as_json else Form(form)), nl=False)
+    rows = list(_rows(rights))
+    if as_json or form != Form.TEXT:
+        click.echo(table("Access", HEADS, rows, Form.JSON if as_json else Form(form)), nl=False)
+        return
+    print_rows(HEADS[:-1], [row[:-1] for row in rows])
+    click.echo()
+    named = {rule for right in rights for rule in right.rules}
+    print_rows(("rule", "text"), [(rule, own_text(rule)) for rule in rules() if rule in named])
 
 
 @command.command()
@@ -85,13 +101,13 @@ def matching(
 
     Raises: AccessDenied, PurposeNotAllowed.
     """
-    own = [right for right in access.rights if right.recipient == recipient and operation in right.operations]
     found: dict[Right, None] = {}
     denial: AccessDenied | None = None
-    for right in own or [None]:
+    own = [right for right in access.rights if right.recipient == recipient and operation in right.operations]
+    for granted, law in [(right.purposes[0], right.rules[0]) for right in own] or [("", "")]:
         context = Context(
-            purpose=purpose or (right.purposes[0] if right else ""),
-            rule=rule or (right.rules[0] if right else ""),
+            purpose=purpose or granted,
+            rule=rule or law,
             official=Official("", "", ""),
             case="",
             request_id=uuid.UUID(int=0),
@@ -150,7 +166,7 @@ def _explain(
         click.echo(f"  from    {', '.join(right.sources)}")
         click.echo(f"  a day   {right.requests_day} requests, {right.persons_day} persons")
         for own_rule in right.rules:
-            click.echo(f"  {own_rule:<9} {rule_text(own_rule)}")
+            click.echo(f"  {own_rule:<9} {own_text(own_rule)}")
     withheld = _withheld(asked, found)
     if asked is not None:
         click.echo(f"withheld: {', '.join(withheld) or 'nothing'}")
@@ -159,6 +175,12 @@ def _explain(
 def rule_text(rule: str) -> str:
     """The text of a rule after the heads of the points above it."""
     return " › ".join(own.text.rstrip(":") for own in chain(rule)) or "not in the regulation"
+
+
+def own_text(rule: str) -> str:
+    """The text of a rule alone."""
+    found = rules().get(rule)
+    return found.text.rstrip(":") if found else "not in the regulation"
 
 
 def _withheld(asked: tuple[str, Operation] | None, rights: tuple[Right, ...]) -> tuple[str, ...]:
@@ -190,4 +212,5 @@ def _rows(rights: Sequence[Right]) -> Iterator[tuple[str, ...]]:
                 ", ".join(right.sources),
                 str(right.requests_day),
                 str(right.persons_day),
+                "; ".join(f"{rule}: {own_text(rule)}" for rule in right.rules),
             )

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from hashlib import sha256
+from typing import cast
 
 import click
 from rich.console import Console
@@ -15,22 +16,24 @@ from rich.console import Console
 import config
 import gateway
 from commands import print_json
-from commands.opening import Name, ensure_keys, open_database, operating_user
+from commands.opening import Name, ensure_keys, open_database, operating_user, sequence
+from endpoints.envelope import read_envelope
 from errors import GatewayError, InvalidRequest
 from exchange import (
+    Argument,
     Arrival,
     Caller,
-    Context,
     Disclosed,
-    Environment,
     Json,
-    Official,
     Peer,
     Received,
     Reply,
     Request,
     Way,
 )
+
+# How long a call waits for its record to get its place in the log; the answer is there already.
+_PATIENCE_S = 2.0
 
 _ARGUMENT = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<typed>:?)=(?P<value>.*)", re.DOTALL)
 
@@ -44,25 +47,24 @@ class CommandInlet:
         self.error: GatewayError | None = None
 
     def read(self, received: Received) -> Request:
-        """The request as this command wrote it. Raises: UnknownOperation."""
+        """The request, read as strictly as one of /api/v1.
+
+        Raises: UnknownOperation, InvalidRequest with the place.
+        """
         system, _, operation = received.arrival.target.partition(".")
         self._wired.routes.find(system, operation)
-        content = json.loads(received.arrival.body)
-        context = content["context"]
+        envelope = read_envelope(received.arrival.body)
         return Request(
             caller=Caller(f"command:{operating_user()}", self._recipient),
-            context=Context(
-                purpose=context["purpose"],
-                rule=context["rule"],
-                official=Official(**context["official"]),
-                case=context["case"],
-                request_id=uuid.UUID(context["request_id"]),
-                environment=Environment(context["environment"]),
-            ),
+            context=envelope.context,
             system=system,
             operation=operation,
-            arguments=content["arguments"],
-            message_id=context["request_id"],
+            arguments={
+                # Whether a value fits its argument is judged by the mapping table.
+                name: cast(Argument, tuple(value) if isinstance(value, list) else value)
+                for name, value in envelope.arguments.items()
+            },
+            message_id=str(envelope.context.request_id),
             content=sha256(received.arrival.body).digest(),
         )
 
@@ -149,6 +151,7 @@ def command(
         deadline=time.monotonic() + settings.limits.exchange_seconds,
     )
     reply = gateway.run(wired, arrival, inlet)
+    sequence(settings, wired.engine, _PATIENCE_S)
     if inlet.error is not None:
         raise inlet.error
     answer = json.loads(reply.body)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from sqlalchemy import create_engine
 
 import adapters
 import config
@@ -19,7 +22,6 @@ from exchange import Json
 from mappings.regulation import rules
 from routing.access import Access
 from routing.register_routes import register_routes
-from storage import open_engine
 
 EXCHANGES = config.CHECKOUT / "tests" / "exchanges"
 
@@ -48,10 +50,18 @@ def command(ctx: click.Context, as_json: bool) -> None:
         *register_findings(),
         *access_findings(Access.load(settings.access), found),
     ]
-    answers: list[Json] = [
-        {**quality(adapter), "findings": [what for about, what in findings if about == adapter.name]}
-        for adapter in found.values()
-    ]
+    answers: list[Json] = []
+    for adapter in found.values():
+        own = Quality.of(adapter)
+        answers.append(
+            {
+                "adapter": adapter.name,
+                "done": list[Json](own.done),
+                "todo": list[Json](own.todo),
+                "exempt": dict[str, Json](own.exempt),
+                "findings": [what for about, what in findings if about == adapter.name],
+            }
+        )
     if as_json:
         print_json(answers)
     else:
@@ -65,19 +75,27 @@ def command(ctx: click.Context, as_json: bool) -> None:
         click.echo(f"{len(found)} adapters, nothing wrong")
 
 
-def quality(adapter: Adapter) -> dict[str, Json]:
-    """The adapter's answers to the quality scale, sorted by answer."""
-    answers = adapter.quality.items()
-    return {
-        "adapter": adapter.name,
-        "done": [rule for rule, answer in answers if answer == "done"],
-        "todo": [rule for rule, answer in answers if answer == "todo"],
-        "exempt": {
-            rule: answer.removeprefix("exempt:").strip()
-            for rule, answer in answers
-            if answer.startswith("exempt:")
-        },
-    }
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """An adapter's answers to the quality scale, sorted by answer; `exempt` with its reasons."""
+
+    done: list[str]
+    todo: list[str]
+    exempt: dict[str, str]
+
+    @classmethod
+    def of(cls, adapter: Adapter) -> Quality:
+        """The answers of an adapter; what is answered otherwise is a finding, not an answer."""
+        answers = adapter.quality.items()
+        return cls(
+            done=[rule for rule, answer in answers if answer == "done"],
+            todo=[rule for rule, answer in answers if answer == "todo"],
+            exempt={
+                rule: answer.removeprefix("exempt:").strip()
+                for rule, answer in answers
+                if answer.startswith("exempt:")
+            },
+        )
 
 
 def contract_findings(found: Mapping[str, Adapter]) -> Iterator[Finding]:
@@ -116,11 +134,21 @@ def case_findings(adapter: Adapter, exchanges: Path) -> Iterator[Finding]:
     """Operations without a golden case of success or of a fault; nothing where the tests are not installed."""
     if not exchanges.is_dir():
         return
-    for operation in adapter.operations:
-        cases = [path for path in (exchanges / adapter.name).glob("*") if _of_operation(path, operation.name)]
-        for wanted, fault in (("success", False), ("fault", True)):
-            if not any(_is_fault(path) is fault for path in cases):
-                yield adapter.name, f"{operation.name} has no golden case of {wanted}"
+    held: dict[str, set[str]] = {operation.name: set() for operation in adapter.operations}
+    for path in sorted((exchanges / adapter.name).glob("*/request.json")):
+        try:
+            operation = json.loads(path.read_text(encoding="utf-8"))["operation"]
+        except (ValueError, KeyError, TypeError):
+            yield adapter.name, f"golden case {path.parent.name}: request.json names no operation"
+            continue
+        if operation not in held:
+            yield adapter.name, f"golden case {path.parent.name}: unknown operation {operation}"
+            continue
+        held[operation] |= {name for name in ("record.json", "error.json") if (path.parent / name).exists()}
+    for name, files in held.items():
+        for wanted, file in (("success", "record.json"), ("a fault", "error.json")):
+            if file not in files:
+                yield adapter.name, f"{name} has no golden case of {wanted}"
 
 
 def service_findings() -> Iterator[Finding]:
@@ -158,7 +186,7 @@ def access_findings(access: Access, found: Mapping[str, Adapter]) -> Iterator[Fi
             for service in mappings.services.discover().values()
             for operation in service.operations
         ),
-        *(f"{system}.{operation}" for system, operation in register_routes(open_engine("sqlite://"))),
+        *(f"{system}.{operation}" for system, operation in register_routes(create_engine("sqlite://"))),
     }
     sources = {*found, *(register.source for register in registers.REGISTERS.values())}
     for right in access.rights:
@@ -173,15 +201,10 @@ def access_findings(access: Access, found: Mapping[str, Adapter]) -> Iterator[Fi
 
 
 def _line(adapter: Adapter) -> str:
-    answers = quality(adapter)
-    texts = [f"{answer}: {', '.join(map(str, answers[answer] or []))}" for answer in ("done", "todo")]  # type: ignore[arg-type] — both are lists
-    exempt = [f"exempt: {rule} ({reason})" for rule, reason in dict(answers["exempt"]).items()]  # type: ignore[arg-type, call-overload] — a dict
-    return "; ".join([f"{adapter.name} {adapter.version}  {texts[0]}", texts[1], *exempt])
-
-
-def _of_operation(path: Path, operation: str) -> bool:
-    raise NotImplementedError
-
-
-def _is_fault(path: Path) -> bool:
-    raise NotImplementedError
+    own = Quality.of(adapter)
+    parts = [
+        f"{adapter.name} {adapter.version}",
+        f"done: {', '.join(own.done)}",
+        f"todo: {', '.join(own.todo)}",
+    ]
+    return "; ".join([*parts, *(f"exempt: {rule} ({reason})" for rule, reason in own.exempt.items())])

@@ -62,7 +62,7 @@ def show(as_json: bool) -> None:
     settings = config.load()
     found = [_certificate(path) for path in sorted(settings.keys.glob("*.pem"))]
     if as_json:
-        print_json(list[Json](found))
+        print_json([dict[str, Json](row) for row in found])
     else:
         print_rows(("name", "subject", "valid to", "sha256"), [tuple(row.values()) for row in found])
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 import click
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from audit import Entry, Kind, open_log
+from audit.sequencer import Sequencer
+from audit.tables import sequencer_queue
 from config import Settings
 from errors import ConfigurationError
 from exchange import Environment, new_id, utc_now
-from security.keys import new_keys
-from storage import migrate, open_engine
+from security.keys import load_log_key, new_keys
+from storage import migrate, open_engine, reading
 
 T = TypeVar("T")
 
@@ -78,6 +81,28 @@ def administer(
         return result
 
     return log.commit(recorded)
+
+
+def sequence(settings: Settings, engine: Engine, seconds: float) -> bool:
+    """Give records their place in the log until none waits, `seconds` at most; False when some still wait.
+
+    Where another process sequences, this waits for it.
+    Raises: LogUnavailable, ConfigurationError.
+    """
+    until = time.monotonic() + seconds
+    sequencer = Sequencer(engine, load_log_key(settings.keys / "log.key"), environment=settings.environment)
+    try:
+        while True:
+            if sequencer.run_once():
+                continue
+            with reading(engine).begin() as connection:
+                if connection.execute(select(sequencer_queue.c.position).limit(1)).first() is None:
+                    return True
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+    finally:
+        sequencer.release()
 
 
 def operating_user() -> str:

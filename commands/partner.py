@@ -92,23 +92,27 @@ def list_(as_json: bool) -> None:
 
 @command.command()
 @click.argument("name", type=Name())
+@click.option("--but", default="", metavar="SHA256", help="All but the certificate with this fingerprint.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
-def disable(name: str, as_json: bool) -> None:
-    """Refuse all certificates of a partner from now on, in all processes.
+def disable(name: str, but: str, as_json: bool) -> None:
+    """Refuse the certificates of a partner from now on, in all processes.
 
     \b
     Example:  gateway partner disable riga
+              gateway partner disable riga --but 3f9a…      (the end of a rollover)
     """
     settings = config.load()
     engine = open_database(settings)
-    recipient = _recipient(_partners(engine), name)
+    known = _of_name(engine, name)
+    if but and not any(partner.fingerprint == but and not partner.disabled for partner in known):
+        raise NotFound("no active certificate of that fingerprint")
     count = administer(
         settings,
         engine,
         "partner disable",
         name,
-        recipient,
-        lambda connection: disable_partner(connection, name, utc_now()),
+        known[0].recipient,
+        lambda connection: disable_partner(connection, name, utc_now(), keep=but),
     )
     if as_json:
         print_json({"name": name, "disabled": count})
@@ -119,11 +123,10 @@ def disable(name: str, as_json: bool) -> None:
 @command.command()
 @click.argument("name", type=Name())
 @_CERTIFICATE
+@click.option("--at-once", is_flag=True, help="Disable the present certificates in the same act.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
-def rotate(name: str, certificate: Path, as_json: bool) -> None:
-    """Put a new certificate in the place of a partner's present ones.
-
-    To let two be valid for a while, `partner add` the new one first and `rotate` to it later.
+def rotate(name: str, certificate: Path, at_once: bool, as_json: bool) -> None:
+    """Register a new certificate of a partner; the present ones stay valid until they are disabled.
 
     \b
     Example:  gateway partner rotate riga --certificate riga-2027.pem
@@ -131,19 +134,19 @@ def rotate(name: str, certificate: Path, as_json: bool) -> None:
     settings = config.load()
     found = read_certificate(certificate)
     engine = open_database(settings)
-    recipient = _recipient(_partners(engine), name)
+    known = _of_name(engine, name)
 
     def work(connection: Connection) -> Partner:
-        known = [partner for partner in list_partners(connection) if partner.name == name]
-        partner = next((p for p in known if p.certificate == found and not p.disabled), None)
-        partner = partner or add_partner(connection, name, recipient, found, utc_now())
-        if any(not p.disabled and p.fingerprint != partner.fingerprint for p in known):
+        partner = add_partner(connection, name, known[0].recipient, found, utc_now())
+        if at_once and not all(other.disabled for other in known):
             disable_partner(connection, name, utc_now(), keep=partner.fingerprint)
         return partner
 
-    partner = administer(settings, engine, "partner rotate", name, recipient, work)
+    partner = administer(settings, engine, "partner rotate", name, known[0].recipient, work)
     _warn_of_trust(settings, found)
-    _show(partner, as_json, "is the only certificate now")
+    _show(partner, as_json, "registered")
+    if not as_json and not at_once:
+        click.echo(f"To end the rollover: gateway partner disable {name} --but {partner.fingerprint}")
 
 
 def read_certificate(path: Path) -> x509.Certificate:
@@ -183,14 +186,10 @@ def _warn_of_trust(settings: Settings, certificate: x509.Certificate) -> None:
         click.echo(f"warning: its messages will be refused as it stands: {error}", err=True)
 
 
-def _partners(engine: Engine) -> list[Partner]:
+def _of_name(engine: Engine, name: str) -> list[Partner]:
     with reading(engine).begin() as connection:
-        return list_partners(connection)
-
-
-def _recipient(partners: list[Partner], name: str) -> str:
-    found = next((partner.recipient for partner in partners if partner.name == name), None)
-    if found is None:
+        found = [partner for partner in list_partners(connection) if partner.name == name]
+    if not found:
         raise NotFound("no partner of that name")
     return found
 

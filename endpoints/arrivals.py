@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gunicorn.http.errors import ParseException
+
 from errors import Busy, MalformedMessage, TooLarge
 from exchange import Peer
 
@@ -48,7 +50,7 @@ def read_body(environ: Environ, limit: int) -> bytes:
             received += piece
             if len(received) > limit:
                 raise TooLarge(f"{limit} bytes at most")
-    except OSError as error:  # the peer fell silent or went away; the reason is the connection's, not ours
+    except (OSError, ParseException) as error:  # the peer fell silent, went away, or broke the chunks
         raise MalformedMessage("the body did not arrive whole and in time") from error
     if expected is not None and len(received) < expected:
         raise MalformedMessage("the body did not arrive whole and in time")

@@ -25,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z_]{1,40}")
 # What XML 1.0 and PostgreSQL cannot carry, and halves of surrogate pairs.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class _Strict(BaseModel):
@@ -44,15 +44,20 @@ class ContextForm(_Strict):
     """Why, for whom and under which rule the request is made; it is kept with the exchange."""
 
     purpose: Text = Field(description="Purpose of the processing, as granted to the recipient.")
-    rule: Annotated[str, StringConstraints(pattern=r"^p[0-9]+(\^[0-9]+)?(\.[0-9]+(\^[0-9]+)?)*$", max_length=40)] = (
-        Field(description="Rule id of the point of the regulation that the request rests on.")
-    )
+    rule: Annotated[
+        str, StringConstraints(pattern=r"^p[0-9]+(\^[0-9]+)?(\.[0-9]+(\^[0-9]+)?)*$", max_length=40)
+    ] = Field(description="Rule id of the point of the regulation that the request rests on.")
     official: OfficialForm
-    case: Annotated[str, StringConstraints(max_length=200)] = Field(default="", description="Case reference.")
+    case: Annotated[str, StringConstraints(max_length=100)] = Field(default="", description="Case reference.")
     request_id: Annotated[
         str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
-    ] = Field(description="UUID of this request; the same one again marks a repeat.", json_schema_extra={"format": "uuid"})
-    environment: Literal["production", "test"] = Field(description="The environment that the request is meant for.")
+    ] = Field(
+        description="UUID of this request; the same one again marks a repeat.",
+        json_schema_extra={"format": "uuid"},
+    )
+    environment: Literal["production", "test"] = Field(
+        description="The environment that the request is meant for."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,11 @@ def parse(data: bytes) -> Json:
     """
     try:
         raw = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_Pairs, parse_float=_Fraction, parse_constant=_Fraction, parse_int=_whole
+            data.decode("utf-8"),
+            object_pairs_hook=_Pairs,
+            parse_float=_Fraction,
+            parse_constant=_Fraction,
+            parse_int=_whole,
         )
     except RecursionError as error:
         raise InvalidRequest(f"nested deeper than {MOST_DEEP} levels") from error

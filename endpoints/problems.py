@@ -7,47 +7,87 @@ from html import escape
 
 import rfc8785
 
-from errors import GatewayError, Side, every_error
+from errors import GatewayError, NotFound, Side, every_error
 from exchange import Json, Reply
 
 CONTENT_TYPE = "application/problem+json"
 
 # Every code of the closed table, said in Latvian.
 LATVIAN = {
-    "internal_error": "Vārteja šobrīd to nevar izpildīt. Mēģiniet vēlāk; ja atkārtojas, nosauciet uzturētājam apmaiņas identifikatoru.",
+    "internal_error": (
+        "Vārteja šobrīd to nevar izpildīt. "
+        "Mēģiniet vēlāk; ja atkārtojas, nosauciet uzturētājam apmaiņas identifikatoru."
+    ),
     "invalid_request": "Pieprasījums nav saprotams. Salīdziniet to ar publicēto līgumu.",
-    "invalid_person_code": "Personas kods nav derīgs. Norādiet 11 ciparus, ar domuzīmi aiz sestā vai bez tās.",
+    "invalid_person_code": (
+        "Personas kods nav derīgs. Norādiet 11 ciparus, ar domuzīmi aiz sestā vai bez tās."
+    ),
     "schema_violation": "Ziņojums neatbilst publicētajai shēmai. Pārbaudiet to pret līguma XSD.",
     "malformed_message": "Ziņojums nav pareizi izveidots. Sūtiet UTF-8 XML vai JSON, kā noteikts līgumā.",
     "doctype_refused": "Ziņojumā ir dokumenta tipa deklarācija. Izņemiet DOCTYPE.",
     "too_large": "Ziņojums pārsniedz pieļaujamo apjomu. Sadaliet to.",
     "unknown_operation": "Tādas sistēmas vai darbības nav. Saraksts ir OpenAPI dokumentā vai WSDL.",
-    "wrong_environment": "Ziņojums paredzēts otrai videi. Izsauciet tās vides adresi, kas nosaukta kontekstā.",
+    "wrong_environment": (
+        "Ziņojums paredzēts otrai videi. Izsauciet tās vides adresi, kas nosaukta kontekstā."
+    ),
     "not_found": "Ar šādu atslēgu nekas nav atrasts. Pārbaudiet atslēgu.",
-    "message_id_reused": "Šis ziņojuma identifikators jau lietots ar citu saturu. Katram jaunam ziņojumam dodiet savu.",
-    "not_authenticated": "Izsaucējs nav zināms. Sūtiet atslēgu laukā Authorization: Bearer vai lūdziet to uzturētājam.",
-    "unsigned": "Ziņojums nav parakstīts, kā prasa paraksta profils. Parakstiet Timestamp, Body un adresācijas laukus.",
-    "signature_invalid": "Paraksts neatbilst. Parakstiet tieši nosūtītos baitus ar paraksta profila algoritmiem.",
-    "untrusted_certificate": "Sertifikātam te neuzticas. Lietojiet uzticamo sarakstā esošas iestādes izdotu, spēkā esošu sertifikātu.",
+    "message_id_reused": (
+        "Šis ziņojuma identifikators jau lietots ar citu saturu. Katram jaunam ziņojumam dodiet savu."
+    ),
+    "not_authenticated": (
+        "Izsaucējs nav zināms. Sūtiet atslēgu laukā Authorization: Bearer vai lūdziet to uzturētājam."
+    ),
+    "unsigned": (
+        "Ziņojums nav parakstīts, kā prasa paraksta profils. "
+        "Parakstiet Timestamp, Body un adresācijas laukus."
+    ),
+    "signature_invalid": (
+        "Paraksts neatbilst. Parakstiet tieši nosūtītos baitus ar paraksta profila algoritmiem."
+    ),
+    "untrusted_certificate": (
+        "Sertifikātam te neuzticas. "
+        "Lietojiet uzticamo sarakstā esošas iestādes izdotu, spēkā esošu sertifikātu."
+    ),
     "unknown_partner": "Sertifikāts nepieder nevienam aktīvam partnerim. Lūdziet uzturētāju to reģistrēt.",
-    "stale": "Ziņojuma derīguma laiks beidzies vai nav sācies. Pārbaudiet pulksteni un parakstiet ar jaunu Timestamp.",
-    "access_denied": "Šādam pieprasījumam tiesību nav. Jautājiet uzturētājam, kuras darbības, mērķi un tiesības piešķirtas.",
-    "purpose_not_allowed": "Mērķis vai tiesību norma šai darbībai nav piešķirta. Lietojiet piešķirtu vai lūdziet to piešķirt.",
-    "no_open_stay": "Persona neuzturas aprūpes institūcijā, tāpēc maksājumus prasīt nedrīkst. Vispirms reģistrējiet uzturēšanos.",
+    "stale": (
+        "Ziņojuma derīguma laiks beidzies vai nav sācies. "
+        "Pārbaudiet pulksteni un parakstiet ar jaunu Timestamp."
+    ),
+    "access_denied": (
+        "Šādam pieprasījumam tiesību nav. "
+        "Jautājiet uzturētājam, kuras darbības, mērķi un tiesības piešķirtas."
+    ),
+    "purpose_not_allowed": (
+        "Mērķis vai tiesību norma šai darbībai nav piešķirta. Lietojiet piešķirtu vai lūdziet to piešķirt."
+    ),
+    "no_open_stay": (
+        "Persona neuzturas aprūpes institūcijā, tāpēc maksājumus prasīt nedrīkst. "
+        "Vispirms reģistrējiet uzturēšanos."
+    ),
     "quota_exceeded": "Šī saņēmēja kvota ir izlietota. Mēģiniet vēlreiz pēc norādītā laika.",
     "system_unavailable": "Ārējā sistēma nav sasniedzama. Mēģiniet vēlāk; nekas nav mainīts.",
     "system_timeout": "Ārējā sistēma laikā neatbildēja. Mēģiniet vēlāk.",
     "system_fault": "Ārējā sistēma pieprasījumu nespēja izpildīt un to paziņoja. Mēģiniet vēlāk.",
-    "system_refused": "Ārējā sistēma pieprasījumu noraidīja. Pārbaudiet argumentus vai jautājiet uzturētājam.",
-    "answer_invalid": "Ārējās sistēmas atbildei nevar uzticēties vai to nevar nolasīt. Tā glabājas kā pierādījums un reģistros nenonāk.",
+    "system_refused": (
+        "Ārējā sistēma pieprasījumu noraidīja. Pārbaudiet argumentus vai jautājiet uzturētājam."
+    ),
+    "answer_invalid": (
+        "Ārējās sistēmas atbildei nevar uzticēties vai to nevar nolasīt. "
+        "Tā glabājas kā pierādījums un reģistros nenonāk."
+    ),
     "unexpected_element": "Ārējās sistēmas atbildē ir kaut kas, kā līgumā nav. Reģistros tā nenonāk.",
     "unknown_code": "Ārējās sistēmas atbildē ir kods, kura klasifikatorā nav. Reģistros tā nenonāk.",
     "answer_signature_invalid": "Ārējās sistēmas atbilde nav parakstīta, kā norunāts. Reģistros tā nenonāk.",
     "answer_mismatch": "Atbilde pieder citam ziņojumam. Reģistros tā nenonāk.",
-    "outcome_unknown": "Nav zināms, kas ar pieprasījumu noticis. Pirms sūtāt jaunu, jautājiet ar to pašu ziņojuma identifikatoru.",
+    "outcome_unknown": (
+        "Nav zināms, kas ar pieprasījumu noticis. "
+        "Pirms sūtāt jaunu, jautājiet ar to pašu ziņojuma identifikatoru."
+    ),
     "log_unavailable": "Apmaiņas žurnālā nevar rakstīt, tāpēc nekas netiek darīts. Mēģiniet vēlāk.",
     "busy": "Vārtejai ir vairāk darba, nekā tā var uzņemties. Mēģiniet vēlreiz pēc norādītā laika.",
-    "configuration_error": "Vārtejas konfigurācija ir kļūdaina. Uzturētājam tā jālabo un vārteja jāpalaiž no jauna.",
+    "configuration_error": (
+        "Vārtejas konfigurācija ir kļūdaina. Uzturētājam tā jālabo un vārteja jāpalaiž no jauna."
+    ),
 }
 
 
@@ -95,11 +135,12 @@ def problem(
     return Reply(status, headers, rfc8785.dumps(content))
 
 
-def about(code: str) -> dict[str, Json] | None:
-    """A problem explained: what its type stands for, or None for a code that the table does not have."""
-    error = by_code().get(code)
-    if error is None:
-        return None
+def about(code: str) -> dict[str, Json]:
+    """A problem explained: what its type stands for.
+
+    Raises: NotFound for a code that the table does not have.
+    """
+    error = _known(code)
     return {
         "type": f"/problems/{code}",
         "code": code,
@@ -111,19 +152,28 @@ def about(code: str) -> dict[str, Json] | None:
     }
 
 
-def page(code: str) -> str | None:
-    """The same for people."""
-    error = by_code().get(code)
-    if error is None:
-        return None
-    again = ("Atkārtot ir vērts.", "Worth repeating.") if error.retryable else ("Atkārtot nav vērts.", "Not worth repeating.")
+def page(code: str) -> str:
+    """The same for people. Raises: NotFound."""
+    error = _known(code)
+    again = (
+        ("Atkārtot ir vērts.", "Worth repeating.")
+        if error.retryable
+        else ("Atkārtot nav vērts.", "Not worth repeating.")
+    )
     return document(
         code,
-        f'<h1>{escape(code)}</h1>'
+        f"<h1>{escape(code)}</h1>"
         f'<p lang="lv">{escape(LATVIAN[code])} {again[0]}</p>'
         f'<p lang="en">{escape(sentence(error))} {again[1]}</p>'
         f"<p>HTTP {error.status}</p>",
     )
+
+
+def _known(code: str) -> type[GatewayError]:
+    try:
+        return by_code()[code]
+    except KeyError as error:
+        raise NotFound from error
 
 
 def document(title: str, content: str) -> str:

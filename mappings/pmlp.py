@@ -5,10 +5,18 @@ Source: wsdl/pmlp/v1-0, rules p8.1–p8.12, p17.2.
 
 from __future__ import annotations
 
+from collections import abc
 from dataclasses import dataclass
 from datetime import date
 
+from exchange import Context
+from mappings import codes
 from mappings.codes import Code
+from mappings.context import context
+from mappings.fields import boolean, code, key, many, nested, person_code, text, under
+from mappings.fields import date as day
+from mappings.mapping import Mapping
+from wsdl import contract
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +50,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FamilyMember:
-    """A family member (ģimenes loceklis): a data set of its own, with its own purpose. Source: p9.2.5.1."""
+    """A family member (ģimenes loceklis): a data set of its own, with its own purpose. Source: p9.2.5.1, p9.2.5.2."""
 
     relation: Code
     person_code: str
@@ -74,3 +82,147 @@ class Person:
     addresses: tuple[Address, ...] = ()
     family: tuple[FamilyMember, ...] = ()
     data_sets: tuple[str, ...] = ()
+
+
+NAMESPACE = contract("pmlp").namespace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetPersonRequest:
+    """Which person, and which data sets of that person (GetPerson)."""
+
+    context: Context
+    person_code: str
+    data_sets: tuple[str, ...]
+
+
+# What each data set holds, by rule. A data set is worth asking for where any of its rules is granted.
+DATA_SETS: abc.Mapping[str, tuple[str, ...]] = {
+    "NAME_AND_CODE": ("p8.1", "p8.2", "p8.3"),
+    "IDENTITY": ("p8.4", "p8.5", "p8.6", "p8.7", "p8.8", "p8.10"),
+    "REPRESENTATIVES": ("p8.9",),
+    "DOCUMENTS": ("p8.11.1", "p8.11.2", "p8.11.3", "p8.11.4", "p8.11.5"),
+    "ADDRESSES": ("p8.12",),
+    "FAMILY": ("p9.2.5.1", "p9.2.5.2"),
+}
+
+REPRESENTATIVE = Mapping(
+    Representative,
+    NAMESPACE,
+    "Parstavis",
+    (
+        person_code("person_code", "PersonasKods", rule="p8.9", column="pmlp_representative.person_code"),
+        code("kind", "Veids", codes.REPRESENTATIVE_KIND, rule="p8.9", column="pmlp_representative.kind"),
+    ),
+)
+
+DOCUMENT = Mapping(
+    Document,
+    NAMESPACE,
+    "Dokuments",
+    (
+        code("kind", "Veids", codes.DOCUMENT_KIND, rule="p8.11.1", column="pmlp_document.kind"),
+        text("number", "Numurs", rule="p8.11.2", column="pmlp_document.number"),
+        day("issued_on", "IzdosanasDatums", rule="p8.11.3", column="pmlp_document.issued_on"),
+        day("valid_to", "DerigsLidz", rule="p8.11.4", column="pmlp_document.valid_to", optional=True),
+        text("country", "IzdevejaValsts", rule="p8.11.5", column="pmlp_document.country"),
+        text("authority", "Izdevejiestade", rule="p8.11.5", column="pmlp_document.authority"),
+    ),
+)
+
+ADDRESS = Mapping(
+    Address,
+    NAMESPACE,
+    "Adrese",
+    (
+        code("kind", "Veids", codes.ADDRESS_KIND, rule="p8.12", column="pmlp_address.kind"),
+        text("varis_code", "AdresesKods", rule="p8.12", column="pmlp_address.varis_code", optional=True),
+        text("text", "Teksts", rule="p8.12", column="pmlp_address.text"),
+    ),
+)
+
+# Who a family member is (9.2.5.1) and how related (9.2.5.2) are two points of the regulation.
+FAMILY_MEMBER = Mapping(
+    FamilyMember,
+    NAMESPACE,
+    "GimenesLoceklis",
+    (
+        code("relation", "Radnieciba", codes.FAMILY_RELATION, rule="p9.2.5.2", column="pmlp_family.relation"),
+        person_code("person_code", "PersonasKods", rule="p9.2.5.1", column="pmlp_family.person_code"),
+        many(text("given_names", "Vards", rule="p9.2.5.1", column="pmlp_family.given_names"), minimum=1),
+        text("family_name", "Uzvards", rule="p9.2.5.1", column="pmlp_family.family_name"),
+    ),
+)
+
+_PERSON = (
+    many(text("given_names", "Vards", rule="p8.1", column="pmlp_identity.given_names"), minimum=1),
+    text("family_name", "Uzvards", rule="p8.2", column="pmlp_identity.family_name"),
+    person_code("person_code", "PersonasKods", rule="p8.3", column="spolis_person_code.code"),
+    day("birth_date", "DzimsanasDatums", rule="p8.4", column="pmlp_particulars.birth_date", optional=True),
+    code("sex", "Dzimums", codes.SEX, rule="p8.5", column="pmlp_particulars.sex", optional=True),
+    text(
+        "nationality",
+        "ValstiskaPiederiba",
+        rule="p8.6",
+        column="pmlp_particulars.nationality",
+        optional=True,
+    ),
+    code(
+        "nationality_kind",
+        "ValstiskasPiederibasVeids",
+        codes.NATIONALITY_KIND,
+        rule="p8.6",
+        column="pmlp_particulars.nationality_kind",
+        optional=True,
+    ),
+    boolean("deceased", "Miris", rule="p8.7", column="pmlp_particulars.deceased", optional=True),
+    day("death_date", "MirsanasDatums", rule="p8.7", column="pmlp_particulars.death_date", optional=True),
+    boolean(
+        "capacity_restricted",
+        "RicibspejaIerobezota",
+        rule="p8.8",
+        column="pmlp_particulars.capacity_restricted",
+        optional=True,
+    ),
+    day(
+        "capacity_review_date",
+        "RicibspejasParskatisanasDatums",
+        rule="p8.8",
+        column="pmlp_particulars.capacity_review_date",
+        optional=True,
+    ),
+    code(
+        "registry_status",
+        "TiesiskaisStatuss",
+        codes.REGISTRY_STATUS,
+        rule="p8.10",
+        column="pmlp_particulars.registry_status",
+        optional=True,
+    ),
+    many(nested("representatives", "Parstavji/Parstavis", REPRESENTATIVE), optional=True),
+    many(nested("documents", "Dokumenti/Dokuments", DOCUMENT), optional=True),
+    many(nested("addresses", "Adreses/Adrese", ADDRESS), optional=True),
+    many(nested("family", "Gimene/GimenesLoceklis", FAMILY_MEMBER), optional=True),
+)
+
+GET_PERSON_REQUEST = Mapping(
+    GetPersonRequest,
+    NAMESPACE,
+    "GetPerson",
+    (
+        context(NAMESPACE),
+        person_code("person_code", "PersonasKods", rule="p8.3", asked=True),
+        many(key("data_sets", "DatuKopas/DatuKopa", codes.DATA_SET, rule="p17.2"), minimum=1),
+    ),
+    request=True,
+)
+
+GET_PERSON_ANSWER = Mapping(
+    Person,
+    NAMESPACE,
+    "GetPersonResponse",
+    (
+        many(key("data_sets", "DatuKopas/DatuKopa", codes.DATA_SET, rule="p17.2", always=True), minimum=1),
+        *under("Persona", _PERSON),
+    ),
+)

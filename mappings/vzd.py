@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from exchange import Context
+from mappings import codes
 from mappings.codes import Code
+from mappings.context import context
+from mappings.fields import code, decimal, integer, many, nested, text, under
+from mappings.fields import date as day
+from mappings.mapping import Mapping
+from wsdl import contract
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +51,86 @@ class AddressMatches:
 
     text: str
     addresses: tuple[RegisteredAddress, ...]
+
+
+NAMESPACE = contract("vzd").namespace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveCodeRequest:
+    """Which object of the register (ResolveCode)."""
+
+    context: Context
+    varis_code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchAddressRequest:
+    """Which text, and how many addresses at most (SearchAddress); left out, ten."""
+
+    context: Context
+    text: str
+    limit: int
+
+
+ADDRESS_PART = Mapping(
+    AddressPart,
+    NAMESPACE,
+    "Posms",
+    (
+        text("varis_code", "AdresesKods", rule="p17.10", column="vzd_address.chain"),
+        code("kind", "Veids", codes.ADDRESS_TYPE, rule="p17.10", column="vzd_address.chain"),
+        text("name", "Nosaukums", rule="p17.10", column="vzd_address.chain"),
+    ),
+)
+
+_ADDRESS = (
+    text("varis_code", "AdresesKods", rule="p17.10", column="vzd_address.varis_code"),
+    code("kind", "Veids", codes.ADDRESS_TYPE, rule="p17.10", column="vzd_address.kind"),
+    code("status", "Statuss", codes.ADDRESS_STATUS, rule="p17.10", column="vzd_address.status"),
+    text("text", "PilnaAdrese", rule="p17.10", column="vzd_address.text"),
+    text("postcode", "PastaIndekss", rule="p17.10", column="vzd_address.postcode", optional=True),
+    text("atvk", "Atvk", rule="p17.10", column="vzd_address.atvk", optional=True),
+    day("valid_from", "SpekaNo", rule="p17.10", column="vzd_address.valid_from"),
+    day("valid_to", "SpekaLidz", rule="p17.10", column="vzd_address.valid_to", optional=True),
+    decimal("north", "Platums", places=6, rule="p17.10", column="vzd_address.north", optional=True),
+    decimal("east", "Garums", places=6, rule="p17.10", column="vzd_address.east", optional=True),
+    many(nested("chain", "Kede/Posms", ADDRESS_PART)),
+)
+
+REGISTERED_ADDRESS = Mapping(RegisteredAddress, NAMESPACE, "Adrese", _ADDRESS)
+
+RESOLVE_CODE_REQUEST = Mapping(
+    ResolveCodeRequest,
+    NAMESPACE,
+    "ResolveCode",
+    (
+        context(NAMESPACE),
+        text("varis_code", "AdresesKods", rule="p17.10", pattern=r"\d{9}"),
+    ),
+    request=True,
+)
+
+RESOLVE_CODE_ANSWER = Mapping(RegisteredAddress, NAMESPACE, "ResolveCodeResponse", under("Adrese", _ADDRESS))
+
+SEARCH_ADDRESS_REQUEST = Mapping(
+    SearchAddressRequest,
+    NAMESPACE,
+    "SearchAddress",
+    (
+        context(NAMESPACE),
+        text("text", "Teksts", rule="p17.10", shortest=2, longest=200),
+        integer("limit", "Skaits", rule="p17.10", least=1, most=100, default=lambda _taken, _today: 10),
+    ),
+    request=True,
+)
+
+SEARCH_ADDRESS_ANSWER = Mapping(
+    AddressMatches,
+    NAMESPACE,
+    "SearchAddressResponse",
+    (
+        text("text", "Teksts", rule="p17.10", always=True),
+        many(nested("addresses", "Adreses/Adrese", REGISTERED_ADDRESS)),
+    ),
+)

@@ -18,9 +18,11 @@ from sqlalchemy import Connection
 
 from errors import ConfigurationError, UnknownOperation
 from exchange import Json, Provenance
+from mappings.person_code import normalise
+from registers.disclosure import Permits, disclose
 from registers.history import Fed
 from registers.persons import codes_of, person_by_code
-from registers.reading import Permits, Register, Row, disclose, find, versions
+from registers.reading import Register, Row, find, versions
 
 __all__ = [
     "FEEDS",
@@ -106,7 +108,7 @@ def search(
     """
 
     def person(code: str) -> uuid.UUID | None:
-        return person_by_code(connection, code)
+        return person_by_code(connection, normalise(code))
 
     return find(connection, register(name), criteria, person, limit=limit, offset=offset, at=at)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import JSON, Connection, Date, Text
 
 from exchange import Json, Provenance
+from mappings.codes import ADDRESS_STATUS, ADDRESS_TYPE
 from mappings.vzd import AddressMatches, RegisteredAddress
 from registers.history import Exact, Fed, Values, field, lock, replace, versioned
 from registers.reading import Register
@@ -16,8 +17,8 @@ ADDRESS = versioned(
     "vzd",
     "address",
     field("varis_code", Text(), rule="p17.10"),
-    field("kind", Text(), rule="p17.10", codes="address_type"),
-    field("status", Text(), rule="p17.10", codes="address_status"),
+    field("kind", Text(), rule="p17.10", codes=ADDRESS_TYPE),
+    field("status", Text(), rule="p17.10", codes=ADDRESS_STATUS),
     field("text", Text(), rule="p17.10"),
     field("postcode", Text(), rule="p17.10", optional=True),
     field("atvk", Text(), rule="p17.10", optional=True),

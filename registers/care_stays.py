@@ -11,9 +11,10 @@ from datetime import date
 
 from sqlalchemy import Connection, Date, Text, exists, or_, select
 
-from errors import InvalidRequest
-from exchange import Provenance
-from mappings.care_stays import CareStay
+from errors import Busy, InvalidRequest
+from exchange import Provenance, new_id
+from mappings.care_stays import CareStay, problem
+from mappings.codes import END_REASON, FUNDING_SOURCE, INSTITUTION_KIND
 from registers.history import Fed, Values, field, recorded, replace, versioned
 from registers.persons import person_by_code, person_of
 from registers.reading import Register
@@ -23,12 +24,12 @@ CARE_STAY = versioned(
     "care_stay",
     field("institution", Text(), rule="p15^1.1"),
     field("institution_address", Text(), rule="p15^1.1"),
-    field("institution_kind", Text(), rule="p15^1.1", codes="institution_kind"),
+    field("institution_kind", Text(), rule="p15^1.1", codes=INSTITUTION_KIND),
     field("region", Text(), rule="p15^1.1", optional=True),
     field("entered_on", Date(), rule="p12.8.13"),
-    field("funding_source", Text(), rule="p12.8.12", codes="funding_source"),
+    field("funding_source", Text(), rule="p12.8.12", codes=FUNDING_SOURCE),
     field("ended_on", Date(), rule="p12.8.13", optional=True),
-    field("end_reason", Text(), rule="p12.8.14", codes="end_reason", optional=True),
+    field("end_reason", Text(), rule="p12.8.14", codes=END_REASON, optional=True),
     one_per=("person_id", "institution", "entered_on"),
 )
 
@@ -57,16 +58,31 @@ REGISTERS = (
 )
 
 
-def write_care_stay(connection: Connection, stay: CareStay, provenance: Provenance) -> tuple[uuid.UUID, Fed]:
-    """Keep a stay and give its id; the same person, institution and first day are the same stay.
+def find_care_stay(connection: Connection, stay: CareStay) -> uuid.UUID | None:
+    """The id of a stay that is kept already: of the same person, institution and first day."""
+    table = CARE_STAY
+    found: uuid.UUID | None = connection.execute(
+        select(table.c.id).where(
+            table.c.person_id == person_by_code(connection, stay.person_code),
+            table.c.institution == stay.institution,
+            table.c.entered_on == stay.entered_on,
+            recorded(table),
+        )
+    ).scalar()
+    return found
+
+
+def write_care_stay(
+    connection: Connection, stay: CareStay, provenance: Provenance, *, stay_id: uuid.UUID
+) -> Fed:
+    """Keep a stay under its id; the same person, institution and first day are the same stay.
 
     Raises: InvalidRequest when the stay ends before it begins, has a reason without an end, or covers days of
-    another stay of the person.
+    another stay of the person; Busy when the same stay was kept meanwhile under another id.
     """
-    if stay.ended_on is not None and stay.ended_on < stay.entered_on:
-        raise InvalidRequest("ended_on is before entered_on")
-    if stay.end_reason is not None and stay.ended_on is None:
-        raise InvalidRequest("end_reason needs ended_on")
+    wrong = problem(stay)
+    if wrong:
+        raise InvalidRequest(wrong)
     person_id = person_of(connection, stay.person_code, provenance)
     table = CARE_STAY
     others = connection.execute(
@@ -84,21 +100,16 @@ def write_care_stay(connection: Connection, stay: CareStay, provenance: Provenan
         provenance,
         key=_KEY,
         within=lambda _row: False,
+        make_id=lambda: stay_id,
     )
-    stay_id: uuid.UUID = connection.execute(
-        select(table.c.id).where(
-            table.c.person_id == person_id,
-            table.c.institution == stay.institution,
-            table.c.entered_on == stay.entered_on,
-            recorded(table),
-        )
-    ).scalar_one()
-    return stay_id, fed
+    if find_care_stay(connection, stay) != stay_id:
+        raise Busy("the same stay is being written", retry_after=1)
+    return fed
 
 
 def feed_care_stay(connection: Connection, stay: CareStay, provenance: Provenance) -> Fed:
-    """Keep a stay, as `write_care_stay` does."""
-    return write_care_stay(connection, stay, provenance)[1]
+    """Keep a stay, as `write_care_stay` does, under the id that it has or a new one."""
+    return write_care_stay(connection, stay, provenance, stay_id=find_care_stay(connection, stay) or new_id())
 
 
 def open_stay(connection: Connection, person_code: str, on_date: date) -> bool:

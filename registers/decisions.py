@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+
 from sqlalchemy import Connection, Date, Text
 
+from errors import AnswerMismatch
 from exchange import Provenance
+from mappings.codes import DECISION_KIND
 from mappings.npais import Decisions
 from registers.history import Fed, Values, field, replace, versioned
-from registers.persons import person_of
+from registers.persons import person_by_code, person_of
 from registers.reading import Register
 
 DECISION = versioned(
@@ -16,7 +20,7 @@ DECISION = versioned(
     field("number", Text(), rule="p10.11"),
     field("decided_on", Date(), rule="p10.11"),
     field("court", Text(), rule="p10.11"),
-    field("kind", Text(), rule="p10.11", codes="decision_kind"),
+    field("kind", Text(), rule="p10.11", codes=DECISION_KIND),
     field("effective_from", Date(), rule="p10.11"),
     field("effective_to", Date(), rule="p10.11", optional=True),
 )
@@ -37,8 +41,34 @@ REGISTERS = (
 
 
 def feed_decisions(connection: Connection, answer: Decisions, provenance: Provenance) -> Fed:
-    """Keep the decisions on a child; a decision that NPAIS no longer names is superseded."""
-    owner = {"person_id": person_of(connection, answer.person_code, provenance)}
+    """Keep the decisions on one child, or those of a period on any child.
+
+    Of a child asked about, a decision that NPAIS no longer names is superseded. Asked about a period, NPAIS says
+    nothing of the decisions that it leaves out: none ends.
+    Raises: AnswerMismatch when the answer on one child holds a decision on another.
+    """
+    children = {decision.person_code for decision in answer.decisions}
+    if answer.person_code is None:
+        fed = Fed()
+        for code in sorted(children):
+            owner = person_of(connection, code, provenance)
+            fed += _keep(connection, owner, answer, {code}, provenance, complete=False)
+        return fed
+    owner = person_of(connection, answer.person_code, provenance)
+    if any(person_by_code(connection, code) != owner for code in children):
+        raise AnswerMismatch("decisions[].person_code")
+    return _keep(connection, owner, answer, children, provenance, complete=True)
+
+
+def _keep(
+    connection: Connection,
+    owner: uuid.UUID,
+    answer: Decisions,
+    codes: set[str],
+    provenance: Provenance,
+    *,
+    complete: bool,
+) -> Fed:
     rows: list[Values] = [
         {
             "number": decision.number,
@@ -49,8 +79,17 @@ def feed_decisions(connection: Connection, answer: Decisions, provenance: Proven
             "effective_to": decision.effective_to,
         }
         for decision in answer.decisions
+        if decision.person_code in codes
     ]
-    return replace(connection, DECISION, owner, rows, provenance, key=("court", "number"))
+    return replace(
+        connection,
+        DECISION,
+        {"person_id": owner},
+        rows,
+        provenance,
+        key=("court", "number"),
+        within=lambda _row: complete,
+    )
 
 
 FEEDS = {Decisions: feed_decisions}

@@ -7,6 +7,7 @@ from datetime import date
 from sqlalchemy import Boolean, Connection, Date, Text
 
 from exchange import Provenance
+from mappings.codes import DISABILITY_CAUSE, DISABILITY_GROUP
 from mappings.vdeavk import Disability, DisabilityStatus
 from registers.history import Fed, Values, field, replace, versioned
 from registers.persons import person_of
@@ -16,7 +17,7 @@ DISABILITY = versioned(
     "vdeavk",
     "disability",
     field("determined_on", Date(), rule="p8.13.1"),
-    field("group", Text(), rule="p8.13.2", codes="disability_group"),
+    field("group", Text(), rule="p8.13.2", codes=DISABILITY_GROUP),
     field("valid_until", Date(), rule="p8.13.3", optional=True),
     field("certificate_no", Text(), rule="p8.13.4"),
     field("movement_impairment", Boolean(), rule="p8.13.5"),
@@ -24,7 +25,7 @@ DISABILITY = versioned(
     field("hearing_impairment", Boolean(), rule="p8.13.7"),
     field("severe_mental_impairment", Boolean(), rule="p8.13.8"),
     field("other_impairment", Boolean(), rule="p8.13.9"),
-    field("cause", Text(), rule="p8.13.10", codes="disability_cause"),
+    field("cause", Text(), rule="p8.13.10", codes=DISABILITY_CAUSE),
     field("special_care", Boolean(), rule="p8.13.11"),
     field("opinion_issued_on", Date(), rule="p8.13.12", optional=True),
     field("opinion_number", Text(), rule="p8.13.12", optional=True),

@@ -7,6 +7,7 @@ a source gives one, is in columns under the source's own names. Every version ca
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,6 +18,7 @@ from sqlalchemy import (
     JSON,
     Column,
     Connection,
+    Date,
     Dialect,
     ForeignKey,
     Index,
@@ -35,6 +37,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from exchange import Json, Provenance, new_id
+from mappings.codes import CodeList
 from storage import Instant, identifier, metadata
 
 Value = str | bool | int | Decimal | date | None | tuple[str, ...] | list[Json]
@@ -71,6 +74,10 @@ class Exact(TypeDecorator[Decimal]):
         return None if value is None else Decimal(value)
 
 
+class Month(Date):
+    """A month, held as its first day; `2026-01` in JSON and in criteria."""
+
+
 class Texts(TypeDecorator[tuple[str, ...]]):
     """Several texts in their order, such as given names; JSON in the database."""
 
@@ -85,7 +92,7 @@ class Texts(TypeDecorator[tuple[str, ...]]):
 
 
 def field(
-    name: str, kind: TypeEngine[Any], *, rule: str, codes: str | None = None, optional: bool = False
+    name: str, kind: TypeEngine[Any], *, rule: str, codes: CodeList | None = None, optional: bool = False
 ) -> Column[Any]:
     """A column with a value of law: its canonical name, the rule that allows it, and its code list."""
     return Column(name, kind, nullable=optional, info={"rule": rule, "codes": codes})
@@ -163,12 +170,14 @@ def replace(
     *,
     key: Sequence[str],
     within: Callable[[Values], bool] = lambda _row: True,
+    make_id: Callable[[], uuid.UUID] = new_id,
 ) -> Fed:
     """Make `rows` what is current of the owner's things in the table.
 
     A row that is there already is confirmed and makes no version. A row that differs under the same key supersedes
     the version before it and keeps its id. What is current and not among `rows` is superseded where `within` says
-    that the source was asked about it. The caller holds the owner's lock (`persons.person_of`, `lock`).
+    that the source was asked about it. A thing that comes back has its old id, a new one gets its id from
+    `make_id`. The caller holds the owner's lock (`persons.person_of`, `lock`).
     """
     names = business_columns(table)
     owned = and_(*(table.c[name] == value for name, value in owner.items()))
@@ -207,7 +216,7 @@ def replace(
         identity = next(
             (o.id for o in earlier if o.id not in taken and all(getattr(o, n) == row[n] for n in key)), None
         )
-        identity = identity or new_id()
+        identity = identity or make_id()
         taken.add(identity)
         begun.append((identity, row))
     if begun:

@@ -10,20 +10,21 @@ from datetime import date
 from sqlalchemy import Boolean, Connection, Date, Text
 
 from exchange import Provenance
+from mappings.codes import PAYMENT_KIND, PAYMENT_STATUS
 from mappings.sais import Payments
-from registers.history import Exact, Fed, Values, field, replace, versioned
+from registers.history import Exact, Fed, Month, Values, field, replace, versioned
 from registers.persons import person_of
 from registers.reading import Register
 
 PAYMENT = versioned(
     "sais",
     "payment",
-    field("kind", Text(), rule="p12.8.3", codes="payment_kind"),
+    field("kind", Text(), rule="p12.8.3", codes=PAYMENT_KIND),
     field("counts_for_share", Boolean(), rule="p12.8.3"),
     field("amount", Exact(), rule="p12.8.3"),
-    field("month", Date(), rule="p12.8.3"),
+    field("month", Month(), rule="p12.8.3"),
     field("paid_on", Date(), rule="p12.8.3", optional=True),
-    field("status", Text(), rule="p12.8.3", codes="payment_status"),
+    field("status", Text(), rule="p12.8.3", codes=PAYMENT_STATUS),
 )
 
 REGISTERS = (

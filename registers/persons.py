@@ -2,7 +2,7 @@
 
 A person is not a code: a code may change, a person stays. Names are a table apart from the other particulars, because
 PMLP also gives name and code alone, and a row has one provenance for all of its values.
-Source: p8.1–p8.12, p9.2.5.1, p17.2.
+Source: p8.1–p8.12, p9.2.5.1–p9.2.5.2, p17.2.
 """
 
 from __future__ import annotations
@@ -16,6 +16,16 @@ from sqlalchemy.exc import IntegrityError
 
 from errors import Busy, InvalidRequest, UnknownCode
 from exchange import Provenance, new_id
+from mappings.codes import (
+    ADDRESS_KIND,
+    DOCUMENT_KIND,
+    FAMILY_RELATION,
+    NATIONALITY_KIND,
+    REGISTRY_STATUS,
+    REPRESENTATIVE_KIND,
+    SEX,
+)
+from mappings.person_code import canonical
 from mappings.pmlp import Person
 from registers.history import (
     Fed,
@@ -61,14 +71,14 @@ PARTICULARS = versioned(
     "pmlp",
     "particulars",
     field("birth_date", Date(), rule="p8.4", optional=True),
-    field("sex", Text(), rule="p8.5", codes="sex", optional=True),
+    field("sex", Text(), rule="p8.5", codes=SEX, optional=True),
     field("nationality", Text(), rule="p8.6", optional=True),
-    field("nationality_kind", Text(), rule="p8.6", codes="nationality_kind", optional=True),
+    field("nationality_kind", Text(), rule="p8.6", codes=NATIONALITY_KIND, optional=True),
     field("deceased", Boolean(), rule="p8.7", optional=True),
     field("death_date", Date(), rule="p8.7", optional=True),
     field("capacity_restricted", Boolean(), rule="p8.8", optional=True),
     field("capacity_review_date", Date(), rule="p8.8", optional=True),
-    field("registry_status", Text(), rule="p8.10", codes="registry_status", optional=True),
+    field("registry_status", Text(), rule="p8.10", codes=REGISTRY_STATUS, optional=True),
     one_per=("person_id",),
 )
 
@@ -76,13 +86,13 @@ REPRESENTATIVE = versioned(
     "pmlp",
     "representative",
     field("person_code", Text(), rule="p8.9"),
-    field("kind", Text(), rule="p8.9", codes="representative_kind"),
+    field("kind", Text(), rule="p8.9", codes=REPRESENTATIVE_KIND),
 )
 
 DOCUMENT = versioned(
     "pmlp",
     "document",
-    field("kind", Text(), rule="p8.11.1", codes="document_kind"),
+    field("kind", Text(), rule="p8.11.1", codes=DOCUMENT_KIND),
     field("number", Text(), rule="p8.11.2"),
     field("issued_on", Date(), rule="p8.11.3"),
     field("valid_to", Date(), rule="p8.11.4", optional=True),
@@ -93,7 +103,7 @@ DOCUMENT = versioned(
 ADDRESS = versioned(
     "pmlp",
     "address",
-    field("kind", Text(), rule="p8.12", codes="address_kind"),
+    field("kind", Text(), rule="p8.12", codes=ADDRESS_KIND),
     field("varis_code", Text(), rule="p8.12", optional=True),
     field("text", Text(), rule="p8.12"),
 )
@@ -101,7 +111,7 @@ ADDRESS = versioned(
 FAMILY = versioned(
     "pmlp",
     "family",
-    field("relation", Text(), rule="p9.2.5.1", codes="family_relation"),
+    field("relation", Text(), rule="p9.2.5.2", codes=FAMILY_RELATION),
     field("person_code", Text(), rule="p9.2.5.1"),
     field("given_names", Texts(), rule="p9.2.5.1"),
     field("family_name", Text(), rule="p9.2.5.1"),
@@ -133,9 +143,7 @@ REGISTERS = (
         parts={
             "identity": _part("identity", IDENTITY, single=True),
             "particulars": _part("particulars", PARTICULARS, single=True),
-            "codes": _part(
-                "codes", PERSON_CODE, valid=("valid_from", "valid_to"), order=("valid_to", "code")
-            ),
+            "codes": _part("codes", PERSON_CODE, valid=("valid_from", "valid_to"), order=("code",)),
             "representatives": _part("representatives", REPRESENTATIVE, order=("kind", "person_code")),
             "documents": _part(
                 "documents", DOCUMENT, valid=("issued_on", "valid_to"), order=("kind", "number")
@@ -148,9 +156,9 @@ REGISTERS = (
 
 
 def person_by_code(connection: Connection, code: str) -> uuid.UUID | None:
-    """The person who has or had this code, or None."""
+    """The person who has or had this code, or None. Raises: InvalidPersonCode."""
     found: uuid.UUID | None = connection.execute(
-        select(PERSON_CODE.c.person_id).where(PERSON_CODE.c.code == code, recorded(PERSON_CODE))
+        select(PERSON_CODE.c.person_id).where(PERSON_CODE.c.code == canonical(code), recorded(PERSON_CODE))
     ).scalar()
     return found
 
@@ -184,7 +192,7 @@ def _new_person(connection: Connection, code: str, provenance: Provenance) -> uu
     origin = {**source_values(provenance), "recorded_at": provenance.recorded_at}
     connection.execute(insert(PERSON).values(id=person_id, **origin))
     alias = upsert(connection, PERSON_CODE).values(
-        version_id=new_id(), id=new_id(), person_id=person_id, code=code, **origin
+        version_id=new_id(), id=new_id(), person_id=person_id, code=canonical(code), **origin
     )
     alias = alias.on_conflict_do_nothing(index_elements=["code"], index_where=text("superseded_at IS NULL"))
     if connection.execute(alias.returning(PERSON_CODE.c.id)).first() is not None:
@@ -211,7 +219,7 @@ def add_code(connection: Connection, known: str, new: str, since: date, provenan
     if holder == person_id:
         return Fed(0, len(held))
     ended = since - timedelta(days=1)
-    rows: list[Values] = [{"code": new, "valid_from": since, "valid_to": None}]
+    rows: list[Values] = [{"code": canonical(new), "valid_from": since, "valid_to": None}]
     for row in held:
         if row.valid_to is None and row.valid_from is not None and row.valid_from > ended:
             raise InvalidRequest("the new code begins before the one that it replaces")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, Date, Text
 
 from exchange import Provenance
+from mappings.codes import STOP_REASON
 from mappings.npais import Placements
 from registers.history import Fed, Values, field, replace, versioned
 from registers.persons import person_of
@@ -16,7 +17,7 @@ PLACEMENT = versioned(
     field("institution", Text(), rule="p10.11"),
     field("entered_on", Date(), rule="p10.11.1"),
     field("stopped_on", Date(), rule="p10.11.2", optional=True),
-    field("stop_reason", Text(), rule="p10.11.3", codes="stop_reason", optional=True),
+    field("stop_reason", Text(), rule="p10.11.3", codes=STOP_REASON, optional=True),
 )
 
 REGISTERS = (

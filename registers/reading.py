@@ -1,4 +1,4 @@
-"""A register as it is read: search by declared criteria, versions of one thing, and only the fields permitted."""
+"""A register as it is read: search by declared criteria, and the versions of one thing."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, Table, Text, Uuid, and_, select
+from sqlalchemy import Boolean, Column, Connection, Date, Table, Text, and_, select
 from sqlalchemy import Row as Result
 from sqlalchemy.sql import ColumnElement
 
 from errors import InvalidRequest, NotFound
-from exchange import Json, Provenance, instant_text
-from registers.history import Value, Values, business_columns, recorded
+from exchange import Json, Provenance
+from registers.history import Month, Values, business_columns, recorded
 
 MOST = 200
-
-Permits = Callable[[str, str], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +47,6 @@ class Register:
     def fields(self) -> Mapping[str, str]:
         """The rule of every column that holds a value of law, as declared with the column."""
         return {c.name: c.info["rule"] for c in self.table.columns if "rule" in c.info}
-
-    @property
-    def codes(self) -> Mapping[str, str]:
-        """The code list of every column that holds a code."""
-        return {c.name: c.info["codes"] for c in self.table.columns if c.info.get("codes")}
 
     def rules_of(self, criteria: Mapping[str, object]) -> frozenset[tuple[str, str]]:
         """The (rule, source) pairs that a caller needs to search by these criteria: a hit tells the value.
@@ -235,81 +227,6 @@ def _row(register: Register, result: Result[Any], parts: Mapping[str, Row | tupl
     )
 
 
-def disclose(row: Row, permits: Permits) -> tuple[dict[str, Json], tuple[str, ...]]:
-    """What of a row may be given, and the names of the fields withheld.
-
-    `permits(rule, source)` judges every value by the source of its own row. A row of which nothing may be given is
-    an empty object: that it exists is told to nobody. So are rows of its parts, which are left out.
-    """
-    withheld: dict[str, None] = {}
-    given = _fields(row, permits, "", withheld)
-    for name, part in row.register.parts.items():
-        rows = row.parts[name]
-        several = isinstance(rows, tuple)
-        prefix = f"{name}." if part.single else f"{name}[]."
-        listed = rows if isinstance(rows, tuple) else (rows,) if rows else ()
-        if not listed:
-            refused = [
-                n for n, rule in part.register.fields.items() if not permits(rule, part.register.source)
-            ]
-            withheld.update({f"{prefix}{n}": None for n in refused})
-            if len(refused) == len(part.register.fields):
-                continue
-        disclosed: list[Json] = [
-            {"id": str(each.id), **fields, **_origin(each)}
-            for each in listed
-            if (fields := _fields(each, permits, prefix, withheld))
-        ]
-        if disclosed or not listed:
-            given[name] = disclosed if several else (disclosed[0] if disclosed else None)
-    if not given:
-        return {}, tuple(withheld)
-    head: dict[str, Json] = {"id": str(row.id)}
-    if row.person_id is not None:
-        head["person_id"] = str(row.person_id)
-    return {**head, **given, **_origin(row)}, tuple(withheld)
-
-
-def _fields(row: Row, permits: Permits, prefix: str, withheld: dict[str, None]) -> dict[str, Json]:
-    given: dict[str, Json] = {}
-    for name, rule in row.register.fields.items():
-        if permits(rule, row.provenance.source):
-            given[name] = _json(row.values[name], row.register.codes.get(name))
-        else:
-            withheld[f"{prefix}{name}"] = None
-    return given | _validity(row, given)
-
-
-def _validity(row: Row, given: Mapping[str, Json]) -> dict[str, Json]:
-    """Valid time under its general names, as far as the columns behind it may be given."""
-    names = zip(("valid_from", "valid_to"), row.register.valid or (), strict=False)
-    return {general: given[column] for general, column in names if column in given}
-
-
-def _origin(row: Row) -> dict[str, Json]:
-    provenance = row.provenance
-    return {
-        "recorded_at": instant_text(row.recorded_at),
-        "superseded_at": instant_text(row.superseded_at) if row.superseded_at else None,
-        "provenance": {
-            "exchange_id": str(provenance.exchange_id),
-            "source": provenance.source,
-            "contract_version": provenance.contract_version,
-            "mapping_version": provenance.mapping_version,
-        },
-    }
-
-
-def _json(value: Value, codes: str | None) -> Json:
-    if codes is not None and isinstance(value, str):
-        return {"code": value}
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _condition(name: str, column: Column[Any], wanted: Json) -> ColumnElement[bool]:
     """Equality, or for a date also `{"from", "to"}`, both included and each optional.
 
@@ -318,27 +235,34 @@ def _condition(name: str, column: Column[Any], wanted: Json) -> ColumnElement[bo
     if isinstance(column.type, Date) and isinstance(wanted, dict):
         if not wanted or set(wanted) - {"from", "to"}:
             raise InvalidRequest(f'{name} is a date or {{"from", "to"}}')
-        limits = {bound: _date(name, value) for bound, value in wanted.items()}
+        limits = {bound: _date(name, column, value) for bound, value in wanted.items()}
         return and_(
             *([column >= limits["from"]] if "from" in limits else []),
             *([column <= limits["to"]] if "to" in limits else []),
         )
     if isinstance(column.type, Date):
-        return column == _date(name, wanted)
+        return column == _date(name, column, wanted)
     if isinstance(column.type, Boolean) and isinstance(wanted, bool):
         return column == wanted
-    if isinstance(column.type, Text) and isinstance(wanted, str) and "\x00" not in wanted:
+    if isinstance(column.type, Text) and isinstance(wanted, str) and _storable(wanted):
         return column == wanted
-    if isinstance(column.type, Uuid) and isinstance(wanted, str):
-        try:
-            return column == uuid.UUID(wanted)
-        except ValueError as error:
-            raise InvalidRequest(f"{name} is an identifier") from error
     raise InvalidRequest(f"{name} is of another kind")
 
 
-def _date(name: str, value: Json) -> date:
+def _storable(wanted: str) -> bool:
+    """Whether a database can hold the text: NUL and lone surrogates it cannot."""
+    return not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in wanted)
+
+
+def _date(name: str, column: Column[Any], value: Json) -> date:
+    """A day, or for a month its first day."""
+    monthly = isinstance(column.type, Month)
+    form = "YYYY-MM" if monthly else "YYYY-MM-DD"
+    text = value if isinstance(value, str) else ""
     try:
-        return date.fromisoformat(value if isinstance(value, str) else "")
+        found = date.fromisoformat(f"{text}-01" if monthly else text)
     except ValueError as error:
-        raise InvalidRequest(f"{name} is a date, YYYY-MM-DD") from error
+        raise InvalidRequest(f"{name} is a date, {form}") from error
+    if found.isoformat()[: len(form)] != text:  # the library also takes 20260131 and 2026-W05-6
+        raise InvalidRequest(f"{name} is a date, {form}")
+    return found

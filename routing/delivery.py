@@ -57,6 +57,8 @@ def call(
     attempts: list[Exchanged] = []
 
     def attempt() -> object:
+        if time.monotonic() >= deadline:
+            raise errors.SystemTimeout
         message = profile.compose(operation, request, message_id)
         before_send(len(attempts) + 1, message.content)
         answer = _send(profile, message, deadline, attempts)

@@ -218,7 +218,7 @@ class StayAnswer:
 
     def store(self, connection: Connection, provenance: Provenance) -> Fed:
         """Write it. Raises: InvalidRequest when it contradicts another stay of the person."""
-        return write_care_stay(connection, self.stay, provenance, stay_id=self.stay_id)[1]
+        return write_care_stay(connection, self.stay, provenance, stay_id=self.stay_id)
 
 
 def _subjects(connection: Connection, rows: Sequence[Row]) -> tuple[str, ...]:

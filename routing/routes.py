@@ -15,8 +15,7 @@ from sqlalchemy import Connection
 import errors
 import mappings.mapping as tables
 from adapters import Adapter, Operation
-from adapters.profiles import Profile
-from adapters.profiles.soap import outgoing_id
+from adapters.profiles import Profile, outgoing_id
 from exchange import Argument, Disclosed, Grant, Provenance, Request
 from mappings.services import Service
 from registers import Fed, feed

@@ -103,11 +103,6 @@ def check(
         raise UntrustedCertificate(
             "no chain to a trusted authority, or not a certificate for signatures"
         ) from error
-    if any(
-        extension.critical and isinstance(extension.value, x509.UnrecognizedExtension)
-        for extension in certificate.extensions
-    ):
-        raise UntrustedCertificate("a critical extension that is not known")
     for issued, issuer in pairwise(chain):
         _refuse_revoked(issued, issuer, revocations)
 

@@ -101,8 +101,8 @@ def load_log_key(path: Path) -> ed25519.Ed25519PrivateKey:
 def new_keys(directory: Path, names: Iterable[str]) -> None:
     """Make the keys that are missing: the test authority, gateway, tls, log, master, subject, and one per name.
 
-    Shape: see the module's files in `docs/`; nothing that exists is changed; processes that start at once wait for
-    each other. Files 0600, directory 0700.
+    Shape: `<name>.pem` and `<name>.key`, `log.key` and `log.pub` (Ed25519), `master.key` and `subject.key` (32 bytes).
+    Nothing that exists is changed; processes that start at once wait for each other. Files 0600, directory 0700.
     Raises: ConfigurationError for a bad name, or when half of a pair is missing that cannot be made again.
     """
     wanted = tuple(_checked(name) for name in names)

@@ -30,7 +30,14 @@ from signxml.exceptions import SignXMLException
 from signxml.signer import XMLSigner
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from errors import GatewayFailure, MalformedMessage, SignatureInvalid, Stale, UntrustedCertificate
+from errors import (
+    DoctypeRefused,
+    GatewayFailure,
+    MalformedMessage,
+    SignatureInvalid,
+    Stale,
+    UntrustedCertificate,
+)
 from security import certificates, profile
 from security.keys import Identity
 from security.profile import DS, SOAP_VERSIONS, WSSE, WSU
@@ -44,7 +51,10 @@ etree.register_namespace("ds", DS)
 _WSU_ID = f"{{{WSU}}}Id"
 _SIGNATURES = frozenset(SignatureMethod(uri) for uri in profile.SIGNATURES)
 _DIGESTS = frozenset(DigestAlgorithm(uri) for uri in profile.DIGESTS)
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z")
+# WS-Security asks for `Z`; zeep writes `+00:00`. Any zone that is written down names one instant.
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +134,13 @@ def verify(envelope: Element | bytes, policy: Policy, *, now: datetime) -> Verif
     Raises: Unsigned, SignatureInvalid, UntrustedCertificate, Stale, MalformedMessage (with DoctypeRefused, TooLarge
     where bytes are given).
     """
-    # A tree may come from another parser: its comments, entities and DTD are judged by ours.
-    root = parse(envelope) if isinstance(envelope, bytes) else _reparsed(serialise(envelope))
+    if isinstance(envelope, bytes):
+        root = parse(envelope)
+    elif envelope.getroottree().docinfo.doctype:
+        raise DoctypeRefused
+    else:
+        # A tree may come from another parser: its comments and entities are judged by ours.
+        root = _reparsed(serialise(envelope))
     parts = profile.parts(root)
     certificate = certificates.read(_token(parts.token))
     certificates.check(certificate, policy.authorities, policy.crls, now)
@@ -247,7 +262,7 @@ def _signed(root: Element, parts: profile.Parts, certificate: x509.Certificate, 
 def _fresh(timestamp: Element, policy: Policy, now: datetime) -> datetime:
     """The instant of a verified Timestamp.
 
-    Shape: Created, then Expires at most once; both UTC.
+    Shape: Created, then Expires at most once; both with their zone.
     Raises: Stale.
     """
     tags = [child.tag for child in timestamp]
@@ -269,11 +284,11 @@ def _fresh(timestamp: Element, policy: Policy, now: datetime) -> datetime:
 def _instant(element: Element) -> datetime:
     text = (element.text or "").strip()
     if len(element) or not _INSTANT.fullmatch(text):
-        raise Stale("Timestamp: not an instant in UTC")
+        raise Stale("Timestamp: not an instant with its zone")
     try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Stale("Timestamp: not an instant in UTC") from error
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Stale("Timestamp: not an instant with its zone") from error
 
 
 def _address(header: Element, name: str) -> str | None:

@@ -96,7 +96,8 @@ def serialise(element: Element) -> bytes:
 def canonical(element: Element, prefixes: tuple[str, ...] = ()) -> bytes:
     """Write an element in exclusive canonical XML 1.0 without comments.
 
-    Shape: `prefixes` is the InclusiveNamespaces PrefixList (`#default` for the default namespace).
+    Shape: `prefixes` is the InclusiveNamespaces PrefixList. libxml2 passes over `#default` in it: a message to which
+    that makes a difference does not verify.
     Raises: MalformedMessage where XML has no canonical form (a relative namespace name).
     """
     try:

@@ -50,7 +50,9 @@ def payments(
     return tuple(found)
 
 
-def _entitled(population: Population, person: Person, month: date, end: date) -> Iterator[tuple[str, Decimal]]:
+def _entitled(
+    population: Population, person: Person, month: date, end: date
+) -> Iterator[tuple[str, Decimal]]:
     """Kind and amount (before indexation) of all that a person is entitled to in a month."""
     draw = population.draw("benefits", person.index)
     minor = person.birthday(18) > month
@@ -65,7 +67,7 @@ def _entitled(population: Population, person: Person, month: date, end: date) ->
             yield kind, Decimal("413.43")
         if known.impairments[0] and month.month in (1, 7):
             yield "TRANSPORT_COMPENSATION", Decimal("79.68")
-    if minor and person.birth_date <= end and care(population, person) not in (Care.INSTITUTION, Care.FOSTER_FAMILY):
+    if minor and person.birth_date <= end and care(person) not in (Care.INSTITUTION, Care.FOSTER_FAMILY):
         yield "FAMILY_BENEFIT", Decimal("25.00")
         if known is not None and known.holds(month, end):
             yield "DISABLED_CHILD_SUPPLEMENT", Decimal("160.00")
@@ -83,7 +85,13 @@ def _in_old_age(person: Person, draw: int, month: date) -> Iterator[tuple[str, D
     if person.birthday(PENSION_AGE) > month:
         return
     if person.slot is Slot.LONE_PENSIONER:
-        kinds = ("OLD_AGE_PENSION", "SOCIAL_SECURITY_BENEFIT", "SERVICE_PENSION", "SPECIAL_PENSION", "FOREIGN_PENSION")
+        kinds = (
+            "OLD_AGE_PENSION",
+            "SOCIAL_SECURITY_BENEFIT",
+            "SERVICE_PENSION",
+            "SPECIAL_PENSION",
+            "FOREIGN_PENSION",
+        )
         kind = kinds[person.block % len(kinds)]
         yield kind, Decimal("217.00") if kind == "SOCIAL_SECURITY_BENEFIT" else _amount(draw, 330, 500)
         return

@@ -45,7 +45,7 @@ class Placement:
     stop_reason: str | None
 
 
-def care(population: Population, person: Person) -> Care | None:
+def care(person: Person) -> Care | None:
     """How a person is or was cared for outside the family; None for those who never were.
 
     The first child in care of the population is in an institution, so that a small one shows an open placement.
@@ -62,7 +62,7 @@ def care(population: Population, person: Person) -> Care | None:
 
 def decisions(population: Population, person: Person) -> tuple[Decision, ...]:
     """The decisions on a child, oldest first."""
-    kind = care(population, person)
+    kind = care(person)
     if kind is None:
         return ()
     removed, next_step = _days(population, person, kind)
@@ -117,7 +117,7 @@ def decisions(population: Population, person: Person) -> tuple[Decision, ...]:
 
 def placements(population: Population, person: Person) -> tuple[Placement, ...]:
     """The stays of a child in institutions, oldest first."""
-    kind = care(population, person)
+    kind = care(person)
     if kind is None:
         return ()
     entered, stopped = _days(population, person, kind)

@@ -33,7 +33,9 @@ REPRESENTATIVE_KINDS: Mapping[str, str] = {
 DOCUMENT_KINDS: Mapping[str, str] = {
     "PASSPORT": "Pase",
     "EID": "Personas apliecība",
+    "ALIEN_PASSPORT": "Nepilsoņa pase",
     "RESIDENCE_PERMIT": "Uzturēšanās atļauja",
+    "TRAVEL_DOCUMENT": "Ceļošanas dokuments",
 }
 ADDRESS_KINDS: Mapping[str, str] = {
     "DECLARED": "Deklarētā adrese",

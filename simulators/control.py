@@ -93,7 +93,7 @@ def read_setting(body: bytes) -> Setting:
     if not isinstance(values, dict) or set(values) - _KEYS:
         raise InvalidRequest("an object with mode, count and delay_ms")
     try:
-        mode = Mode(values.get("mode"))
+        mode = Mode(str(values.get("mode")))
     except ValueError as error:
         raise InvalidRequest(f"mode is one of {', '.join(Mode)}") from error
     count, delay = values.get("count"), values.get("delay_ms")

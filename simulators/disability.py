@@ -52,7 +52,9 @@ def disability(population: Population, person: Person) -> Disability | None:
     match person.slot:
         case Slot.DISABLED_ADULT:
             indefinite = (draw >> 20) % 5 < 3
-            return _made(draw, since, ADULT_GROUPS[person.block % 3], None if indefinite else date(2031, 6, 30))
+            return _made(
+                draw, since, ADULT_GROUPS[person.block % 3], None if indefinite else date(2031, 6, 30)
+            )
         case Slot.WARD:
             return _made(draw, since, ADULT_GROUPS[person.block % 2], None, mental=True)
         case Slot.TRUSTEE if person.block % 2:

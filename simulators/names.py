@@ -25,7 +25,8 @@ FAMILY = (
 )  # fmt: skip
 FAMILY_OF_NON_CITIZENS = (
     ("Ivanovs", "Ivanova"), ("Petrovs", "Petrova"), ("Vasiļjevs", "Vasiļjeva"), ("Kuzņecovs", "Kuzņecova"),
-    ("Šapošņikovs", "Šapošņikova"), ("Jakovļevs", "Jakovļeva"), ("Žukovskis", "Žukovska"), ("Baranovskis", "Baranovska"),
+    ("Šapošņikovs", "Šapošņikova"), ("Jakovļevs", "Jakovļeva"), ("Žukovskis", "Žukovska"),
+    ("Baranovskis", "Baranovska"),
 )  # fmt: skip
 
 # Nationality (ISO 3166 alpha-3): women's names, men's names, family names as they stand in their documents.

@@ -74,33 +74,34 @@ def npais(population: Population) -> Model:
             _TYPES.context,
             Unicode,
             Date,
+            _in_arg_names={"_context": "Konteksts", "code": "PersonasKods", "since": "KopsDatuma"},
             _returns=(Unicode, Date, LemumiStructure),
             _out_variable_names=("PersonasKods", "KopsDatuma", "Lemumi"),
         )
         def GetDecisions(
-            call: Call, Konteksts: Model, PersonasKods: str | None, KopsDatuma: date | None
+            call: Call, _context: Model, code: str | None, since: date | None
         ) -> tuple[str | None, date | None, Model]:
-            code = None
             found: Iterable[Decision]
-            if PersonasKods is not None:
-                person = subject(call, population, NAMESPACE, PersonasKods)
+            if code is not None:
+                person = subject(call, population, NAMESPACE, code)
                 code, found = person.code, decisions(population, person)
             else:
-                found = _since(population, KopsDatuma or date.min)
+                found = _since(population, since or date.min)
             made = [_lemums(decision) for decision in found]
             if mode_of(call) is Mode.UNKNOWN_CODE:
                 made = made or [_example(population)]
                 made[-1].Veids = no_such_code(_TYPES.code)
-            return code, KopsDatuma, LemumiStructure(Lemums=made)
+            return code, since, LemumiStructure(Lemums=made)
 
         @rpc(
             _TYPES.context,
             Unicode,
+            _in_arg_names={"_context": "Konteksts", "code": "PersonasKods"},
             _returns=(Unicode, IevietosanasStructure),
             _out_variable_names=("PersonasKods", "Ievietosanas"),
         )
-        def GetChildPlacement(call: Call, Konteksts: Model, PersonasKods: str) -> tuple[str, Model]:
-            person = subject(call, population, NAMESPACE, PersonasKods)
+        def GetChildPlacement(call: Call, _context: Model, code: str) -> tuple[str, Model]:
+            person = subject(call, population, NAMESPACE, code)
             made = [
                 IevietosanaStructure(
                     Iestade=stay.institution,
@@ -132,7 +133,9 @@ def _since(population: Population, day: date) -> list[Decision]:
     """
     found = list(islice(decided_since(population, day), MOST_DECISIONS + 1))
     if len(found) > MOST_DECISIONS:
-        raise refusal(NAMESPACE, WRONG_REQUEST, f"Vairāk par {MOST_DECISIONS} lēmumiem; jāprasa no vēlākas dienas")
+        raise refusal(
+            NAMESPACE, WRONG_REQUEST, f"Vairāk par {MOST_DECISIONS} lēmumiem; jāprasa no vēlākas dienas"
+        )
     return sorted(found, key=lambda decision: (decision.decided_on, decision.person.index))
 
 

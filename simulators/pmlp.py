@@ -123,14 +123,15 @@ def pmlp(population: Population) -> Model:
             _TYPES.context,
             Unicode,
             DatuKopasStructure,
+            _in_arg_names={"_context": "Konteksts", "code": "PersonasKods", "data_sets": "DatuKopas"},
             _returns=(DatuKopasStructure, PersonaStructure),
             _out_variable_names=("DatuKopas", "Persona"),
         )
-        def GetPerson(call: Call, Konteksts: Model, PersonasKods: str, DatuKopas: Model) -> tuple[Model, Model]:
-            wanted = [item.Kods for item in DatuKopas.DatuKopa]
+        def GetPerson(call: Call, _context: Model, code: str, data_sets: Model) -> tuple[Model, Model]:
+            wanted = [item.Kods for item in data_sets.DatuKopa]
             if not set(wanted) <= set(code_lists.DATA_SETS):
                 raise refusal(NAMESPACE, WRONG_REQUEST, "Nezināma datu kopa")
-            person = subject(call, population, NAMESPACE, PersonasKods)
+            person = subject(call, population, NAMESPACE, code)
             answer = _persona(population, person, frozenset(wanted))
             if mode_of(call) is Mode.UNKNOWN_CODE:
                 answer.Dzimums = no_such_code(_TYPES.code)
@@ -142,7 +143,7 @@ def pmlp(population: Population) -> Model:
 def representatives(population: Population, person: Person) -> tuple[tuple[str, Person], ...]:
     """Who represents a person, with the kind: the guardian or foster family of a child, the trustee of a ward."""
     guardian = population.member(person, Slot.GUARDIAN)
-    match care(population, person):
+    match care(person):
         case Care.INSTITUTION | Care.GUARDIAN:
             return (("GUARDIAN", guardian),)
         case Care.FOSTER_FAMILY:
@@ -157,7 +158,7 @@ def addresses(population: Population, person: Person) -> tuple[tuple[str, str | 
     home = population.home(person)
     found: list[tuple[str, str | None, str]] = [("DECLARED", home.code, home.text)]
     lives = None
-    match care(population, person):
+    match care(person):
         case Care.INSTITUTION:
             lives = population.place(institution(population, person))
         case Care.FOSTER_FAMILY | Care.GUARDIAN:
@@ -173,7 +174,7 @@ def addresses(population: Population, person: Person) -> tuple[tuple[str, str | 
 
 
 def _persona(population: Population, person: Person, sets: frozenset[str]) -> Model:
-    answer = PersonaStructure(
+    answer: Model = PersonaStructure(
         Vards=list(person.given_names), Uzvards=person.family_name, PersonasKods=person.code
     )
     if "IDENTITY" in sets:

@@ -18,6 +18,8 @@ from simulators.households import FAMILY, OPPOSITE, PARTS, SLOTS, Relation, Slot
 
 LARGEST = 2_000_000  # the shortest span of birth dates has no more serial numbers
 NEW_FORM_SINCE = date(2017, 7, 1)
+# What those have for a passport who are not citizens of any country that would give them one.
+_PASSPORTS = {"NON_CITIZEN": "ALIEN_PASSPORT", "STATELESS": "TRAVEL_DOCUMENT", "REFUGEE": "TRAVEL_DOCUMENT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +223,16 @@ class Population:
         card = "RESIDENCE_PERMIT" if abroad else "EID"
         issued = self._day("card", person.index, max(date(2019, 1, 1), person.birth_date), 1500)
         years = 5 if abroad or person.birth_date.year > 2005 else 10
-        found = [IdentityDocument(card, f"PA{draw % 10**7:07d}", issued, _plus(issued, years), "LVA", authority)]
+        found = [
+            IdentityDocument(card, f"PA{draw % 10**7:07d}", issued, _plus(issued, years), "LVA", authority)
+        ]
         if (draw >> 40) % 4:
             issued = self._day("passport", person.index, max(date(2018, 1, 1), person.birth_date), 1500)
-            country = person.nationality if abroad else "LVA"
-            by = f"{country} MFA" if abroad else authority
+            kind = _PASSPORTS.get(person.nationality_kind, "PASSPORT")
+            country = person.nationality if kind == "PASSPORT" else "LVA"
+            by = authority if country == "LVA" else f"{country} MFA"
             number = f"{country[:2]}{(draw >> 64) % 10**7:07d}"
-            found.append(IdentityDocument("PASSPORT", number, issued, _plus(issued, 10), country, by))
+            found.append(IdentityDocument(kind, number, issued, _plus(issued, 10), country, by))
         return tuple(found)
 
 

@@ -61,17 +61,25 @@ def sais(population: Population, today: Callable[[], date] = today_in_riga) -> M
             Unicode,
             Unicode,
             Unicode,
+            _in_arg_names={
+                "_context": "Konteksts",
+                "code": "PersonasKods",
+                "from_month": "NoMenesa",
+                "to_month": "LidzMenesim",
+            },
             _returns=(Unicode, Unicode, Unicode, MaksajumiStructure),
             _out_variable_names=("PersonasKods", "NoMenesa", "LidzMenesim", "Maksajumi"),
         )
         def GetPayments(
-            call: Call, Konteksts: Model, PersonasKods: str, NoMenesa: str, LidzMenesim: str
+            call: Call, _context: Model, code: str, from_month: str, to_month: str
         ) -> tuple[str, str, str, Model]:
-            first, last = _month(NoMenesa), _month(LidzMenesim)
+            first, last = _month(from_month), _month(to_month)
             months = (last.year - first.year) * 12 + last.month - first.month + 1
             if not 1 <= months <= MOST_MONTHS:
-                raise refusal(NAMESPACE, WRONG_REQUEST, f"No 1 līdz {MOST_MONTHS} mēnešiem, pirmais pirms pēdējā")
-            person = subject(call, population, NAMESPACE, PersonasKods)
+                raise refusal(
+                    NAMESPACE, WRONG_REQUEST, f"No 1 līdz {MOST_MONTHS} mēnešiem, pirmais pirms pēdējā"
+                )
+            person = subject(call, population, NAMESPACE, code)
             made = [
                 MaksajumsStructure(
                     Veids=_kind(payment.kind),
@@ -85,9 +93,11 @@ def sais(population: Population, today: Callable[[], date] = today_in_riga) -> M
             if mode_of(call) is Mode.UNKNOWN_CODE:
                 kind = no_such_code(_TYPES.code)
                 made.append(
-                    MaksajumsStructure(Veids=kind, Summa=Euro("1.00"), Menesis=LidzMenesim, Statuss=_status("GRANTED"))
+                    MaksajumsStructure(
+                        Veids=kind, Summa=Euro("1.00"), Menesis=to_month, Statuss=_status("GRANTED")
+                    )
                 )
-            return person.code, NoMenesa, LidzMenesim, MaksajumiStructure(Maksajums=made)
+            return person.code, from_month, to_month, MaksajumiStructure(Maksajums=made)
 
     return application(Sais, "Sais", NAMESPACE)
 

@@ -25,6 +25,7 @@ INTERNAL = "IEKSEJA_KLUDA"
 Model = Any  # a class that Spyne makes from what is declared, or an instance of one
 Call = Any  # the context that Spyne hands to an operation in place of self
 
+
 @dataclass(frozen=True, slots=True)
 class SharedTypes:
     """The types that each contract has in its own namespace."""

@@ -64,22 +64,20 @@ def vdeavk(population: Population) -> Model:
             _TYPES.context,
             Unicode,
             Date,
+            _in_arg_names={"_context": "Konteksts", "code": "PersonasKods", "day": "Datums"},
             _returns=(Unicode, Date, InvaliditateStructure),
             _out_variable_names=("PersonasKods", "Datums", "Invaliditate"),
         )
         def GetDisability(
-            call: Call, Konteksts: Model, PersonasKods: str, Datums: date
+            call: Call, _context: Model, code: str, day: date
         ) -> tuple[str, date, Model | None]:
-            person = subject(call, population, NAMESPACE, PersonasKods)
+            person = subject(call, population, NAMESPACE, code)
             found = disability(population, person)
+            answer: Model = _invaliditate(found) if found is not None and found.holds(day, day) else None
             if mode_of(call) is Mode.UNKNOWN_CODE:
-                somebody = disability(population, population.member(person, Slot.DISABLED_ADULT))
-                answer = _invaliditate(found or somebody)
+                answer = answer or _example(population)
                 answer.Grupa = no_such_code(_TYPES.code)
-                return person.code, Datums, answer
-            if found is None or not found.holds(Datums, Datums):
-                return person.code, Datums, None
-            return person.code, Datums, _invaliditate(found)
+            return person.code, day, answer
 
     return application(Vdeavk, "Vdeavk", NAMESPACE)
 
@@ -107,3 +105,8 @@ def _invaliditate(found: Disability) -> Model:
             DerigsLidz=opinion.valid_to,
         ),
     )
+
+
+def _example(population: Population) -> Model:
+    found = disability(population, population.person(Slot.DISABLED_ADULT))
+    return found and _invaliditate(found)

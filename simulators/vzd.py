@@ -73,34 +73,36 @@ def vzd(register: AddressRegister | None = None) -> Model:
         @rpc(
             _TYPES.context,
             Unicode,
-            _returns=(AdreseStructure,),
-            _out_variable_names=("Adrese",),
+            _in_arg_names={"_context": "Konteksts", "code": "AdresesKods"},
+            _returns=AdreseStructure,
+            _out_variable_name="Adrese",
         )
-        def ResolveCode(call: Call, Konteksts: Model, AdresesKods: str) -> tuple[Model]:
-            if AdresesKods not in rows.places:
+        def ResolveCode(call: Call, _context: Model, code: str) -> Model:
+            if code not in rows.places:
                 raise refusal(NAMESPACE, NOT_FOUND, "Adrese ar šādu kodu nav atrasta")
             if mode_of(call) is Mode.OTHER_ANSWER:
-                AdresesKods = next(place.code for place in rows.resolvable() if place.code != AdresesKods)
-            answer = _adrese(rows, rows.places[AdresesKods])
+                code = next(place.code for place in rows.resolvable() if place.code != code)
+            answer = _adrese(rows, rows.places[code])
             if mode_of(call) is Mode.UNKNOWN_CODE:
                 answer.Statuss = no_such_code(_TYPES.code)
-            return (answer,)
+            return answer
 
         @rpc(
             _TYPES.context,
             Unicode,
             Integer,
+            _in_arg_names={"_context": "Konteksts", "text": "Teksts", "limit": "Skaits"},
             _returns=(Unicode, AdresesStructure),
             _out_variable_names=("Teksts", "Adreses"),
         )
-        def SearchAddress(call: Call, Konteksts: Model, Teksts: str, Skaits: int) -> tuple[str, Model]:
+        def SearchAddress(call: Call, _context: Model, text: str, limit: int) -> tuple[str, Model]:
             if mode_of(call) is Mode.OTHER_ANSWER:
-                Teksts = example.text
-            made = [_adrese(rows, place) for place in rows.search(Teksts, Skaits)]
+                text = example.text
+            made = [_adrese(rows, place) for place in rows.search(text, limit)]
             if mode_of(call) is Mode.UNKNOWN_CODE:
                 made = made or [_adrese(rows, example)]
                 made[0].Statuss = no_such_code(_TYPES.code)
-            return Teksts, AdresesStructure(Adrese=made)
+            return text, AdresesStructure(Adrese=made)
 
     return application(Vzd, "Vzd", NAMESPACE)
 
@@ -120,7 +122,8 @@ def _adrese(rows: AddressRegister, place: Place) -> Model:
         Garums=place.east,
         Kede=KedeStructure(
             Posms=[
-                PosmsStructure(AdresesKods=link.code, Veids=_kind(link.kind), Nosaukums=link.name) for link in chain
+                PosmsStructure(AdresesKods=link.code, Veids=_kind(link.kind), Nosaukums=link.name)
+                for link in chain
             ]
         ),
     )

@@ -167,7 +167,7 @@ def _read(name: str, version: str, path: Path) -> Contract:
     )
 
 
-class _OwnFilesOnly(etree.Resolver):  # type: ignore[misc] — lxml publishes no types
+class _OwnFilesOnly(etree.Resolver):  # type: ignore[misc] # — lxml publishes no types
     """Loads what a schema refers to from this folder; any other reference is refused."""
 
     def resolve(self, url: str | None, public_id: str | None, context: object) -> object:  # noqa: ARG002 — the interface of lxml

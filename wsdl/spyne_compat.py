@@ -23,7 +23,7 @@ class VendoredSix(MetaPathFinder, Loader):
     """Finds `spyne.util.six.moves` and what is in it by asking spyne's own copy of six."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """A spec for a module of the vendored `six.moves`, None for every other module."""
         if not f"{fullname}.".startswith(f"{_SIX}.moves."):
@@ -67,27 +67,49 @@ if TYPE_CHECKING:
 
         faultcode: str
         faultstring: str
+        detail: Any
 
-        def __init__(self, faultcode: str, faultstring: str, faultactor: str = "", detail: object = None) -> None: ...
+        def __init__(
+            self, faultcode: str, faultstring: str, faultactor: str = "", detail: object = None
+        ) -> None: ...
 
     def rpc(*arguments: object, **options: object) -> Callable[[_F], _F]:
         """Declare an operation with the types of its arguments."""
         raise NotImplementedError
 
+    AnyXml: Any
     Application: Any
     Boolean: Any
     Date: Any
     Decimal: Any
     Integer: Any
+    MethodContext: Any
+    ServerBase: Any
     Soap11: Any
+    Soap12: Any
     Unicode: Any
     WsgiApplication: Any
 else:
-    from spyne import Application, Boolean, ComplexModel, Date, Decimal, Fault, Integer, ServiceBase, Unicode, rpc
-    from spyne.protocol.soap import Soap11
+    from spyne import (
+        AnyXml,
+        Application,
+        Boolean,
+        ComplexModel,
+        Date,
+        Decimal,
+        Fault,
+        Integer,
+        MethodContext,
+        ServiceBase,
+        Unicode,
+        rpc,
+    )
+    from spyne.protocol.soap import Soap11, Soap12
+    from spyne.server import ServerBase
     from spyne.server.wsgi import WsgiApplication
 
 __all__ = [
+    "AnyXml",
     "Application",
     "Boolean",
     "ComplexModel",
@@ -95,8 +117,11 @@ __all__ = [
     "Decimal",
     "Fault",
     "Integer",
+    "MethodContext",
+    "ServerBase",
     "ServiceBase",
     "Soap11",
+    "Soap12",
     "Unicode",
     "VendoredSix",
     "WsgiApplication",

@@ -5,10 +5,17 @@ The same adapter can speak through any profile; `[systems.<name>] profile` choos
 
 from __future__ import annotations
 
+import importlib
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
-from adapters import Operation
+from adapters import Adapter, Operation
+from config import Settings
+from errors import ConfigurationError
+from security.keys import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +45,31 @@ class Profile(Protocol):
         Raises: AnswerUnsigned, AnswerMismatch, AnswerRefused, UnexpectedElement, UnknownCode, NotFound, SystemFault,
         RequestRefused.
         """
+
+
+def outgoing_id(exchange_id: uuid.UUID) -> str:
+    """The MessageID of an exchange's outgoing message, the same for every attempt and replay."""
+    return f"urn:uuid:{exchange_id}"
+
+
+def transports(settings: Settings, adapters: Mapping[str, Adapter]) -> Callable[[str], Profile]:
+    """The transport of each system, opened when it is first needed and kept.
+
+    A profile is a module of this package with `open_profile`.
+    Raises: ConfigurationError when a system names a profile that there is not.
+    """
+
+    @cache
+    def transport(name: str) -> Profile:
+        system = settings.system(name)
+        try:
+            module = importlib.import_module(f"{__name__}.{system.profile}")
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(f"[systems.{name}] profile {system.profile} is not known") from error
+        identity = Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key")
+        profile: Profile = module.open_profile(
+            adapters[name], system, identity, settings.keys / "authority.pem"
+        )
+        return profile
+
+    return transport

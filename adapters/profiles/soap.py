@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -172,9 +171,7 @@ class SoapProfile:
         return errors.RequestRefused(known) if ours else errors.SystemFault(known)
 
 
-def outgoing_id(exchange_id: uuid.UUID) -> str:
-    """The MessageID of an exchange's outgoing message, the same for every attempt and replay."""
-    return f"urn:uuid:{exchange_id}"
+open_profile = SoapProfile
 
 
 def _read_body(response: requests.Response, until: float) -> bytes:

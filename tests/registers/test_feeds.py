@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 import registers
-from errors import ConfigurationError
+from errors import AnswerMismatch, ConfigurationError
 from mappings.npais import Decision, Decisions, Placement, Placements
 from mappings.sais import Payment, Payments
 from mappings.vdeavk import CareOpinion, Disability, DisabilityStatus
@@ -55,6 +55,18 @@ STREET = RegisteredAddress(
     east=Decimal("584560.071"),
     chain=(AddressPart(varis_code="100408201", kind=code("107"), name="Ozolu iela"),),
 )
+
+
+def a_decision(of: str, number: str) -> Decision:
+    return Decision(
+        person_code=of,
+        number=number,
+        decided_on=day("2024-05-06"),
+        court="Valmieras novada bāriņtiesa",
+        kind=code("PLACE_INSTITUTION"),
+        effective_from=day("2024-05-06"),
+        effective_to=None,
+    )
 
 
 def held(connection: Connection, name: str, of: str) -> tuple[Row, ...]:
@@ -114,14 +126,7 @@ def test_payments_of_months_not_asked_stay(engine: Engine) -> None:
 
 def test_decisions_and_placements_follow_the_answer(engine: Engine) -> None:
     of = person_code()
-    decision = Decision(
-        number="1-5/22",
-        decided_on=day("2024-05-06"),
-        court="Valmieras novada bāriņtiesa",
-        kind=code("PLACE_INSTITUTION"),
-        effective_from=day("2024-05-06"),
-        effective_to=None,
-    )
+    decision = a_decision(of, "1-5/22")
     placement = Placement(
         institution="Bērnu nams “Saule”", entered_on=day("2024-05-07"), stopped_on=None, stop_reason=None
     )
@@ -141,6 +146,27 @@ def test_decisions_and_placements_follow_the_answer(engine: Engine) -> None:
         (row,) = held(connection, "placements", of)
         assert (row.valid_from, row.valid_to) == (day("2024-05-07"), day("2025-08-31"))
         assert row.values["stop_reason"] == "RETURNED_TO_FAMILY"
+
+
+def test_decisions_of_a_period_are_kept_child_by_child_and_end_nothing(engine: Engine) -> None:
+    one, other, origin = person_code(), person_code(), provenance(source="npais")
+    first, second = a_decision(one, "1"), a_decision(other, "2")
+    with engine.begin() as connection:
+        of_one = Decisions(person_code=one, decisions=(first, a_decision(one, "0")))
+        assert registers.feed(connection, of_one, origin) == Fed(2, 0)
+        period = Decisions(person_code=None, since=day("2024-01-01"), decisions=(first, second))
+        assert registers.feed(connection, period, origin) == Fed(1, 1)
+        assert [row.values["number"] for row in held(connection, "decisions", one)] == ["0", "1"]
+        assert [row.values["number"] for row in held(connection, "decisions", other)] == ["2"]
+
+
+def test_a_decision_on_another_child_feeds_nobody(engine: Engine) -> None:
+    one, other = person_code(), person_code()
+    with engine.begin() as connection:
+        answer = Decisions(person_code=one, decisions=(a_decision(other, "1"),))
+        with pytest.raises(AnswerMismatch), connection.begin_nested():
+            registers.feed(connection, answer, provenance(source="npais"))
+        assert held(connection, "decisions", one) == held(connection, "decisions", other) == ()
 
 
 def test_a_search_of_addresses_keeps_what_it_found_and_ends_nothing(engine: Engine) -> None:

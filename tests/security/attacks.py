@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from lxml import etree
 
@@ -69,6 +70,15 @@ def on_tree(name: str, *errors: type[GatewayError]) -> Callable[[Callable[[Tree]
         attack(name, *errors)(maker)
 
     return enter
+
+
+def on_recipe(name: str, *errors: type[GatewayError], **changes: Any) -> None:
+    """Enter an attack that is a message made, and signed, with something changed."""
+
+    def maker(world: World) -> bytes:
+        return make(world.recipe.change(**changes))
+
+    attack(name, *errors)(maker)
 
 
 class Tree:

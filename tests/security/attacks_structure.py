@@ -7,9 +7,17 @@ import copy
 from lxml import etree
 
 from errors import GatewayError, InvalidRequest, MalformedMessage, SignatureInvalid, Unsigned
-from tests.security.attacks import EVIL, Tree, attack, on_tree
+from tests.security.attacks import EVIL, Tree, attack, on_recipe, on_tree
 from tests.security.conftest import World
-from tests.security.messages import DS, NAMES, SOAP12, WSA, WSSE, WSU, Recipe, complete, make, skeleton, transform
+from tests.security.messages import (
+    DS,
+    NAMES,
+    SOAP12,
+    WSA,
+    WSSE,
+    WSU,
+    make,
+)
 
 WSU_ID = f"{{{WSU}}}Id"
 
@@ -114,6 +122,11 @@ def _(world: World) -> bytes:
     return (
         f'<s:Envelope xmlns:s="{NAMES["s"]}"><s:Header>{inner}</s:Header><s:Body>{EVIL}</s:Body></s:Envelope>'
     ).encode()
+
+
+INNER = f'<x:Body xmlns:x="{SOAP12}"/>'
+on_recipe("a second Body within the Body, all signed rightly", SignatureInvalid, body=INNER)
+on_recipe("a second Body within a header, all signed rightly", SignatureInvalid, header=f"<x>{INNER}</x>")
 
 
 @on_tree("root that is no Envelope", MalformedMessage)
@@ -234,7 +247,9 @@ def _(tree: Tree) -> None:
 
 @on_tree("MessageID of an older addressing edition besides", SignatureInvalid)
 def _(tree: Tree) -> None:
-    etree.SubElement(tree.header, "{http://schemas.xmlsoap.org/ws/2004/08/addressing}MessageID").text = "urn:x"
+    etree.SubElement(
+        tree.header, "{http://schemas.xmlsoap.org/ws/2004/08/addressing}MessageID"
+    ).text = "urn:x"
 
 
 @attack("MessageID not signed", Unsigned)
@@ -311,6 +326,11 @@ def _(tree: Tree) -> None:
     etree.SubElement(tree.security, f"{{{WSSE}}}UsernameToken")
 
 
+@on_tree("an encrypted key besides", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.security, "{http://www.w3.org/2001/04/xmlenc#}EncryptedKey")
+
+
 @on_tree("an empty ds:Object", SignatureInvalid)
 def _(tree: Tree) -> None:
     etree.SubElement(tree.signature, f"{{{DS}}}Object")
@@ -326,88 +346,3 @@ def _(tree: Tree) -> None:
     token = copy.copy(tree.at(".//wsse:BinarySecurityToken"))
     token.set(WSU_ID, "Second")
     tree.security.append(token)
-
-
-# What the references name.
-
-
-def _reference(name: str, *errors: type[GatewayError], uri: str) -> None:
-    @attack(f"reference: {name}", *errors)
-    def _(world: World) -> bytes:
-        return make(world.recipe.change(extra_references=(uri,)))
-
-
-_reference("the whole document", SignatureInvalid, uri="")
-_reference("an address on the network", SignatureInvalid, uri="http://localhost:1/x")
-_reference("a file", SignatureInvalid, uri="file:///etc/hostname")
-_reference("an Id that is not there", SignatureInvalid, uri="#Nothing")
-_reference("an XPointer", SignatureInvalid, uri="#xpointer(/)")
-_reference("two number signs", SignatureInvalid, uri="##Body")
-_reference("only a number sign", SignatureInvalid, uri="#")
-_reference("the Body a second time", SignatureInvalid, uri="#Body")
-
-
-@attack("reference: an element that is not signed here", SignatureInvalid)
-def _(world: World) -> bytes:
-    return make(world.recipe.change(header='<x wsu:Id="X"/>', extra_references=("#X",)))
-
-
-@attack("reference: a part within the Body instead of the Body", SignatureInvalid)
-def _(world: World) -> bytes:
-    body = EVIL.replace("<q:Ask", '<q:Ask wsu:Id="Part"')
-    return make(world.recipe.change(body=body, unsigned=("Body",), extra_references=("#Part",)))
-
-
-@attack("reference: the Body is left out", Unsigned)
-def _(world: World) -> bytes:
-    return make(world.recipe.change(unsigned=("Body",)))
-
-
-@attack("reference: no URI", SignatureInvalid)
-def _(world: World) -> bytes:
-    text = skeleton(world.recipe).replace('<ds:Reference URI="#Body">', "<ds:Reference>")
-    return complete(text, world.recipe)
-
-
-@attack("reference: none at all", SignatureInvalid, Unsigned)
-def _(world: World) -> bytes:
-    return make(world.recipe.change(unsigned=("Stamp", "Body", "MessageID", "To", "Action")))
-
-
-@attack("reference: a Type", SignatureInvalid)
-def _(world: World) -> bytes:
-    return make(world.recipe.change(reference_attributes=f' Type="{DS}Manifest"'))
-
-
-@attack("reference: too many", SignatureInvalid)
-def _(world: World) -> bytes:
-    return make(world.recipe.change(extra_references=("#Token",) * 40))
-
-
-def _transforms(name: str, transforms: str) -> None:
-    @attack(f"transform: {name}", SignatureInvalid)
-    def _(world: World) -> bytes:
-        return make(Recipe(world.rsa, transforms=transforms))
-
-
-XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
-XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
-STR = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#STR-Transform"
-_transforms("inclusive canonicalisation", transform("http://www.w3.org/TR/2001/REC-xml-c14n-20010315"))
-_transforms("canonicalisation 1.1", transform("http://www.w3.org/2006/12/xml-c14n11"))
-_transforms("with comments", transform("http://www.w3.org/2001/10/xml-exc-c14n#WithComments"))
-_transforms("XPath before canonicalisation", transform(XPATH, "<ds:XPath>true()</ds:XPath>") + transform())
-_transforms("XPath filter 2", transform("http://www.w3.org/2002/06/xmldsig-filter2") + transform())
-_transforms("XSLT before canonicalisation", transform(XSLT) + transform())
-_transforms("STR-Transform", transform(STR))
-_transforms("enveloped signature", transform(f"{DS}enveloped-signature") + transform())
-_transforms("base64", transform(f"{DS}base64"))
-_transforms("exclusive canonicalisation twice", transform() + transform())
-_transforms("none", "")
-_transforms("an unknown element inside", transform(inside="<x/>"))
-
-
-@attack("transform: no Transforms at all", SignatureInvalid)
-def _(world: World) -> bytes:
-    text = skeleton(world.recipe).replace(f"<ds:Transforms>{transform()}</ds:Transforms>", "")
-    return complete(text, world.recipe)

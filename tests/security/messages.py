@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -92,9 +93,9 @@ class Recipe:
     signature: str = ""
     secret: bytes = b""
 
-    def change(self, **changes: object) -> Recipe:
+    def change(self, **changes: Any) -> Recipe:
         """The recipe with some of it changed."""
-        return replace(self, **changes)  # type: ignore[arg-type] — the names are checked at run time
+        return replace(self, **changes)
 
 
 def skeleton(recipe: Recipe) -> str:
@@ -201,7 +202,9 @@ def certificate(
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def revocation_list(issuer: Identity, serial: int, signer: PrivateKey | None = None) -> x509.CertificateRevocationList:
+def revocation_list(
+    issuer: Identity, serial: int, signer: PrivateKey | None = None
+) -> x509.CertificateRevocationList:
     """A revocation list in the issuer's name, with one serial number."""
     revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW).build()
     return (
@@ -229,7 +232,9 @@ def _referenced(root: Element, reference: Element) -> bytes:
     uri = reference.get("URI")
     if uri == "":
         return bytes(etree.tostring(root, method="c14n", exclusive=True, with_comments=False))
-    found = root.xpath("//*[@*[local-name()='Id' or local-name()='ID' or local-name()='id']=$id]", id=(uri or "")[1:])
+    found = root.xpath(
+        "//*[@*[local-name()='Id' or local-name()='ID' or local-name()='id']=$id]", id=(uri or "")[1:]
+    )
     if not found:
         return b""
     return _canonical(found[0], reference.find("ds:Transforms/ds:Transform", NAMES))

@@ -1,0 +1,279 @@
+"""`gateway audit`: verify the exchange log, look into it, find who asked what about whom."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import ArgumentError
+
+import config
+from audit import Entry, Kind, open_log, search
+from audit import verify as verification
+from audit.leaf import normalised
+from audit.origin import load_public_key
+from commands import print_json
+from commands.opening import open_database, operating_user
+from commands.rendering import print_rows
+from config import Settings
+from errors import ConfigurationError
+from exchange import RIGA, Json, new_id, utc_now
+from security.keys import load_secret
+from storage import open_engine
+
+
+class _Bound(click.ParamType[datetime]):
+    """A day, or a day and time of day, in Europe/Riga; at the end of a range a day is included."""
+
+    name = "date"
+
+    def __init__(self, *, end: bool) -> None:
+        self._end = end
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail("write 2026-01-31 or 2026-01-31T08:00:00", param, ctx)
+        if len(value) == len("2026-01-31") and self._end:
+            moment += timedelta(days=1)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=RIGA)
+
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+_PURPOSE = "supervision of the exchange log"
+
+
+@click.group()
+def audit_group() -> None:
+    """The exchange log: what was exchanged, by whom, why, and whether the record of it still holds."""
+
+
+command = audit_group
+
+
+@audit_group.command()
+@_JSON
+@click.pass_context
+def verify(ctx: click.Context, as_json: bool) -> None:
+    """Recompute the whole log from its rows and name the first that does not hold.
+
+    Exit code 0: it holds and a witness vouches for it. 3: it holds, no witness does yet. 1: it was changed.
+
+    \b
+    Example:  gateway audit verify
+              gateway audit verify --json
+    """
+    settings = config.load()
+    public_key = load_public_key(settings.keys / "log.pub")
+    secret = settings.keys / "subject.key"
+    subject_key = load_secret(secret) if secret.exists() else None
+    engine = _existing_database(settings)
+    with Progress(
+        TextColumn("verifying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=as_json or not sys.stderr.isatty(),
+    ) as bar:
+        task = bar.add_task("verifying", total=None)
+        report = verification.verify(
+            engine,
+            public_key,
+            subject_key,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        print_json(report.json())
+    else:
+        shown = {name: "-" if value is None else str(value) for name, value in report.json().items()}
+        print_rows(("exchange log", ""), [(name.replace("_", " "), value) for name, value in shown.items()])
+    ctx.exit(report.exit_code)
+
+
+@audit_group.command()
+@click.argument("index", type=click.IntRange(min=0, max=2**53))
+@click.option(
+    "--purpose", default="", help="Show the personal values too; that you did, and why, is recorded."
+)
+@_JSON
+def show(index: int, purpose: str, as_json: bool) -> None:
+    """Show the record at an index: the leaf, its hash and the first checkpoint over it.
+
+    \b
+    Example:  gateway audit show 17
+              gateway audit show 17 --purpose "complaint 2026/41"
+    """
+    settings = config.load()
+    engine = _open(settings)
+    if purpose:
+        _record(settings, engine, "audit show", purpose, {"index": index}, {})
+    shown = search.show(engine, index)
+    content: dict[str, Json] = {
+        "index": shown.index,
+        "leaf": dict(shown.leaf),
+        "leaf_hash": shown.leaf_hash.hex(),
+        "checkpoint": shown.checkpoint,
+    }
+    if purpose:
+        content["values"] = dict(shown.values)
+    if as_json:
+        print_json(content)
+        return
+    rows = [("index", str(shown.index)), ("leaf hash", shown.leaf_hash.hex())]
+    rows += [(name, _text(value)) for name, value in shown.leaf.items() if name != "commitments"]
+    if purpose:
+        rows += [(f"({name})", _text(value)) for name, value in shown.values.items()]
+    print_rows(("record", ""), rows)
+    click.echo(f"\n{shown.checkpoint}", nl=False)
+
+
+@audit_group.command(name="search")
+@click.option("--system", help="The system that was asked, such as pmlp.")
+@click.option("--operation", help="The operation, such as GetPerson.")
+@click.option("--institution", help="The registration number of the official's institution.")
+@click.option("--official", help="The id of the official who asked.")
+@click.option("--outcome", help="ok, denied, invalid, failed, unknown or queued.")
+@click.option("--from", "since", type=_Bound(end=False), help="From this day on.")
+@click.option("--to", "until", type=_Bound(end=True), help="To this day, included.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option("--purpose", default=_PURPOSE, show_default=True, help="Why you search; it is recorded.")
+@_JSON
+def search_(
+    system: str | None,
+    operation: str | None,
+    institution: str | None,
+    official: str | None,
+    outcome: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    purpose: str,
+    as_json: bool,
+) -> None:
+    """Find records, newest first. Times are those of Europe/Riga. The search itself is recorded.
+
+    \b
+    Example:  gateway audit search --system pmlp --outcome denied --from 2026-01-01
+              gateway audit search --official MT-1042 --json
+    """
+    settings = config.load()
+    engine = _open(settings)
+    facts: dict[str, Json] = {
+        "filters": {
+            name: text
+            for name, text in (
+                ("system", system),
+                ("operation", operation),
+                ("institution", institution),
+                ("outcome", outcome),
+                ("from", since and since.isoformat()),
+                ("to", until and until.isoformat()),
+            )
+            if text is not None
+        }
+    }
+    _record(
+        settings, engine, "audit search", purpose, facts, {"sought_official": official} if official else {}
+    )
+    found = search.search(
+        engine,
+        system=system,
+        operation=operation,
+        institution=institution,
+        official=official,
+        outcome=outcome,
+        since=since,
+        until=until,
+        limit=limit,
+    )
+    _print_found(found, as_json)
+
+
+@audit_group.command()
+@click.option("--purpose", required=True, help="Why you ask; it is recorded.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@_JSON
+def subject(purpose: str, limit: int, as_json: bool) -> None:
+    """Find the records about one person, newest first. The personal code is read from standard input.
+
+    \b
+    Example:  echo 320101-12345 | gateway audit subject --purpose "request of the person 2026/7"
+    """
+    settings = config.load()
+    engine = _open(settings)
+    code = normalised(click.get_text_stream("stdin").readline())
+    _record(settings, engine, "audit subject", purpose, {}, {"subject": code})
+    key = load_secret(settings.keys / "subject.key")
+    _print_found(search.subject(engine, key, code, limit), as_json)
+
+
+def _existing_database(settings: Settings) -> Engine:
+    """The database that is there; to look at a log must not make one.
+
+    Raises: ConfigurationError.
+    """
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError as error:
+        raise ConfigurationError("GATEWAY_DATABASE_URL is not a database URL") from error
+    if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).is_file()):
+        raise ConfigurationError(f"there is no database at {url.database}; start the gateway once")
+    return open_engine(settings.database_url)
+
+
+def _open(settings: Settings) -> Engine:
+    _existing_database(settings).dispose()
+    return open_database(settings)
+
+
+def _record(
+    settings: Settings,
+    engine: Engine,
+    act: str,
+    purpose: str,
+    facts: Mapping[str, Json],
+    personal: Mapping[str, Json],
+) -> None:
+    """Put on record who looks at what and why, before anything is shown."""
+    entry = Entry(
+        Kind.ADMIN,
+        new_id(),
+        utc_now(),
+        facts={"act": act, "purpose": purpose, "environment": settings.environment.value, **facts},
+        personal={"official": operating_user(), **personal},
+    )
+    open_log(settings, engine).write(entry)
+
+
+def _print_found(found: Sequence[search.Found], as_json: bool) -> None:
+    if as_json:
+        print_json([one.json() for one in found])
+        return
+    names = ("instant", "kind", "system", "operation", "institution", "outcome", "exchange")
+    print_rows(
+        ("index", *names),
+        [
+            ("-" if one.index is None else str(one.index), *(_text(one.leaf.get(name)) for name in names))
+            for one in found
+        ],
+    )
+
+
+def _text(value: Json) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,176 @@
+"""`gateway demo`: the whole job once, in front of your eyes, with proof.
+
+Simulators and gateway run as processes of their own; persons go through all five systems as SPOLIS core would ask;
+a partner calls; one call is refused, one is saved by a retry; then the exchange log is verified and read back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+from sqlalchemy import Engine, func, select
+
+import config
+from commands import demo_database, demo_report
+from commands.demo_processes import Process, ended_by_signals, undisturbed, write_configuration
+from commands.demo_steps import Demonstration
+from commands.opening import ensure_keys, open_database
+from errors import ConfigurationError
+from exchange import Environment, Json
+from routing.parties import callers
+from storage import reading
+
+
+@click.command()
+@click.option(
+    "--json",
+    "file",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write the facts to FILE (- is standard output).",
+)
+@click.option("--persons", type=click.IntRange(1, 1000), default=40, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(1),
+    default=None,
+    help="Of the invented population. Default: another one for each run on the same database.",
+)
+@click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C, to try by hand.")
+@click.pass_context
+def command(ctx: click.Context, file: str | None, persons: int, seed: int | None, keep: bool) -> None:
+    """Run simulators and gateway, take persons through all five systems, and verify the exchange log.
+
+    Exit code 0 only if all of it held. The database is left for `gateway audit verify`.
+
+    \b
+    Examples:
+      gateway demo
+      gateway demo --persons 5 --json facts.json
+      gateway demo --keep
+    """
+    configured = config.load()
+    if configured.environment is not Environment.TEST:
+        raise ConfigurationError("a demonstration runs in the test environment only")
+    settings = replace(configured, database_url=demo_database.choose(configured))
+    ensure_keys(settings)
+    engine = open_database(settings)
+    run = _earlier_runs(engine) + 1
+    console = Console(stderr=file == "-", highlight=False)
+    demo = Demonstration(settings, engine, console, f"demo-{run}", seed or run, persons)
+    with ended_by_signals():
+        facts = _perform(demo, settings.database_url != configured.database_url, keep=keep)
+    if file is not None:
+        with click.open_file(file, "w", encoding="utf-8") as out:
+            out.write(json.dumps(facts, ensure_ascii=False) + "\n")
+    if demo.wrong:
+        ctx.exit(1)
+
+
+def _perform(demo: Demonstration, elsewhere: bool, *, keep: bool) -> dict[str, Json]:
+    """The demonstration from start to end; what it started is ended in every case."""
+    folder = demo.settings.state / "demo"
+    environ = {
+        **os.environ,
+        "GATEWAY_CONFIG": str(folder),
+        "GATEWAY_DATABASE_URL": demo.settings.database_url,
+    }
+    with ExitStack() as stack:
+        write_configuration(demo.settings, folder, {})
+        simulate = _started(
+            stack, environ, folder, ["simulate", "--json", "--ports", "free", *demo.population]
+        )
+        systems = simulate.ready()["systems"]
+        urls = {name: str(url) for name, url in systems.items()} if isinstance(systems, dict) else {}
+        write_configuration(demo.settings, folder, urls)
+        serve = _started(stack, environ, folder, ["serve", "--embedded", "--json"])
+        addresses = serve.ready()
+        internal, partners = str(addresses["internal"]), str(addresses["partners"])
+
+        core = demo.register_core(internal)
+        demo.run_persons(core)
+        demo.run_refused(core)
+        demo.run_recovered(core, urls["pmlp"])
+        demo.run_partner(partners)
+        if not keep:
+            demo.expect(serve.stop(), f"the gateway did not end by itself; see {folder}/serve.log")
+            simulate.stop()
+        lines, audit = demo.evidence()
+        _tell(demo, lines, audit, elsewhere)
+        if keep:
+            demo.console.print(
+                f"\nRunning until Ctrl-C: {internal} (/api/v1), {partners} (/soap), "
+                + ", ".join(urls.values())
+                + f"\n\n{demo.curl(core)}"
+            )
+            _until_interrupted()
+    return demo_report.content(lines, audit)
+
+
+def _started(stack: ExitStack, environ: dict[str, str], folder: Path, arguments: list[str]) -> Process:
+    process = Process(arguments, environ, folder / f"{arguments[0]}.log")
+
+    def stop() -> None:
+        with undisturbed():
+            process.stop()
+
+    stack.callback(stop)
+    return process
+
+
+def _until_interrupted() -> None:
+    try:
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        return
+
+
+def _earlier_runs(engine: Engine) -> int:
+    with reading(engine).begin() as connection:
+        return connection.execute(
+            select(func.count()).select_from(callers).where(callers.c.name.like("demo-%"))
+        ).scalar_one()
+
+
+def _tell(
+    demo: Demonstration, lines: list[demo_report.Line], audit: dict[str, Json], elsewhere: bool
+) -> None:
+    say = demo.console.print
+    denied = sum(line.outcome == "denied" for line in lines)
+    retried = sum(line.attempts > 1 for line in lines)
+    say(demo_report.table(lines))
+    say(f"{len(lines)} exchanges, {denied} refused for want of a right, {retried} saved by a retry")
+    say(
+        f"exchange log: {audit['status']}, {audit['size']} records, {audit['pending']} pending, root {audit['root']}"
+    )
+    say(f"database: {demo.settings.database_url}")
+    for wrong in demo.wrong:
+        say(f"did not hold: {wrong}", style="bold red")
+    if demo.wrong:
+        return
+    command = os.path.relpath(sys.argv[0]) if Path(sys.argv[0]).name == "gateway" else "gateway"
+    if elsewhere:
+        command = f"GATEWAY_DATABASE_URL={shlex.quote(demo.settings.database_url)} {command}"
+    index = max((line.log_index or 0 for line in lines), default=0)
+    say("\nWhat to try next:")
+    for text in (
+        f"{command} audit verify",
+        f"{command} audit show {index}",
+        f"{command} audit search --outcome denied",
+        f"{command} mappings table --system vdeavk",
+        f"{command} access check spolis-core sais.GetPayments --purpose care-payment --rule p12.8.3",
+        f"{command} simulate {' '.join(demo.population)}      # in another terminal, then:",
+        f"{command} call pmlp get-person person_code={demo.codes()[0]} --purpose social-service --rule p8",
+        f"{command} demo --keep      # leaves it all running, with a curl command to try",
+    ):
+        # Never wrapped: a line is there to be copied.
+        say(f"  {text}", soft_wrap=True)

@@ -1,0 +1,244 @@
+"""A partner's request: a signed SOAP envelope in, a signed one out; what fails leaves as a signed Fault.
+
+Source: docs/interfaces.md (HTTP, signature profile, exactly one effect), wsdl/spolis.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from lxml import etree
+from sqlalchemy import Engine
+from werkzeug.http import parse_options_header
+
+import errors
+from endpoints import spyne_protocol
+from endpoints.partner_trust import PartnerTrust
+from endpoints.spyne_protocol import FAULT, SOAP, Dispatched, Letter
+from exchange import Caller, Disclosed, Received, Reply, Request
+from mappings.services import Service, ServiceOperation
+from routing.parties import find_partner
+from security import wsse
+from security.profile import ADDRESSING, SOAP_VERSIONS, WSSE
+from security.xml import Element, canonical, parse
+from storage import reading
+from wsdl import Contract
+from wsdl.spyne_compat import Fault, ServerBase
+
+CONTENT_TYPES = {"text/xml": "1.1", "application/soap+xml": "1.2"}
+
+_MEDIA_TYPES = {version: f"{kind}; charset=utf-8" for kind, version in CONTENT_TYPES.items()}
+_CHARSETS = frozenset({"utf-8", "utf8", "utf-16", "us-ascii"})
+# The column that remembers answered messages holds no more.
+_LONGEST_ID = 200
+_MOST_SECONDS = 604_800
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One service of ours at one address: its contract, its tables and Spyne's server for each SOAP version."""
+
+    service: Service
+    contract: Contract
+    servers: Mapping[str, ServerBase]
+    engine: Engine
+    trust: PartnerTrust
+    body_bytes: int
+    clock: Callable[[], datetime]
+
+    def operation(self, name: str) -> ServiceOperation:
+        """The operation of that name.
+
+        Raises: UnknownOperation when the contract has it and no table does.
+        """
+        operation = self.service.operation(name)
+        if operation is None:
+            raise errors.UnknownOperation
+        return operation
+
+
+class SoapInlet:
+    """The way in of one message. It remembers SOAP version and MessageID, so that its answer fits."""
+
+    def __init__(self, endpoint: Endpoint, content_type: str) -> None:
+        self._endpoint = endpoint
+        self._media_type, self._parameters = parse_options_header(content_type)
+        # Until the envelope is read, the version is the one that the content type stands for.
+        self._version = CONTENT_TYPES.get(self._media_type, "1.1")
+        self._fault_code = ""
+        self._relates_to: str | None = None
+        self._dispatched: Dispatched | None = None
+
+    def read(self, received: Received) -> Request:
+        """Hardened parse, signature, partner; then the verified body by contract and tables.
+
+        Raises: MalformedMessage, DoctypeRefused, TooLarge, Unsigned, SignatureInvalid, UntrustedCertificate, Stale,
+        UnknownPartner, UnknownOperation, SchemaViolation, InvalidPersonCode, InvalidRequest.
+        """
+        endpoint = self._endpoint
+        if self._parameters.get("charset", "utf-8").lower() not in _CHARSETS:
+            raise errors.MalformedMessage("Content-Type: charset")
+        root = parse(received.arrival.body, max_bytes=endpoint.body_bytes)
+        self._negotiate(root)
+        verified = wsse.verify(root, endpoint.trust.policy(), now=endpoint.clock())
+        caller = self._partner(verified.certificate)
+        self._relates_to = verified.message_id
+        self._understand(root)
+        self._dispatched = dispatched = self._dispatch(verified.envelope)
+        self._agree(dispatched.operation, verified, received.arrival.headers.get("soapaction", ""))
+        operation = endpoint.operation(dispatched.operation)
+        record = operation.request.read(dispatched.payload)
+        message_id = verified.message_id or str(record.context.request_id)
+        if len(message_id) > _LONGEST_ID:
+            raise errors.InvalidRequest(f"Header/MessageID: more than {_LONGEST_ID} characters")
+        return Request(
+            caller=caller,
+            context=record.context,
+            system=endpoint.service.name,
+            operation=operation.name,
+            arguments=operation.request.arguments(record),
+            message_id=message_id,
+            content=verified.body_digest,
+            effect_once=True,
+        )
+
+    def compose(self, request: Request, exchange_id: uuid.UUID, disclosed: Disclosed) -> bytes:
+        """The answer's element in exclusive canonical XML, checked by the contract.
+
+        Raises: SchemaViolation, which is ours here.
+        """
+        operation = self._endpoint.operation(request.operation)
+        element = operation.write(exchange_id, disclosed)
+        try:
+            self._endpoint.contract.validate(element)
+        except errors.SchemaViolation as error:
+            raise errors.GatewayFailure(f"our answer breaks our contract: {error.detail}") from error
+        return canonical(element)
+
+    def seal(self, received: Received, request: Request, answer: bytes) -> Reply:  # noqa: ARG002 — the interface of Inlet
+        """The answer in an envelope of the request's SOAP version, addressed and signed now."""
+        if self._dispatched is None:
+            raise errors.GatewayFailure("an answer without a request")
+        action = f"{self._endpoint.contract.actions[self._dispatched.operation]}Response"
+        payload = parse(answer, max_bytes=len(answer))
+        written = spyne_protocol.write_answer(
+            self._dispatched, Letter(action, self._relates_to, payload=payload)
+        )
+        return self._reply(200, received.exchange_id, written)
+
+    def refuse(self, received: Received, error: errors.GatewayError) -> Reply:
+        """The error as a signed Fault of the request's SOAP version."""
+        return self.fault(error, received.exchange_id)
+
+    def fault(
+        self, error: errors.GatewayError, exchange_id: uuid.UUID, *, status: int | None = None
+    ) -> Reply:
+        """A signed Fault. `status` is set where HTTP itself has a better one than SOAP."""
+        # What is our own fault stays without detail, which could name files and tables.
+        told = error.message if error.side is not errors.Side.GATEWAY else type(error)().message
+        fault = Fault(self._fault_code or error.fault_code, told, detail=_detail(error))
+        letter = Letter(spyne_protocol.FAULT_ACTION, self._relates_to, subcode=error.code)
+        usual, written = spyne_protocol.write_fault(self._endpoint.servers[self._version], fault, letter)
+        return self._reply(status or usual, exchange_id, written)
+
+    def _reply(self, status: int, exchange_id: uuid.UUID, content: bytes) -> Reply:
+        headers = {
+            "Content-Type": _MEDIA_TYPES[self._version],
+            "X-Exchange-Id": str(exchange_id),
+            "Cache-Control": "no-store",
+        }
+        return Reply(status, headers, content)
+
+    def _negotiate(self, root: Element) -> None:
+        """The SOAP version is the envelope's; the content type must say the same.
+
+        Raises: MalformedMessage.
+        """
+        name = etree.QName(root)
+        version = SOAP_VERSIONS.get(name.namespace or "")
+        if version is None or name.localname != "Envelope":
+            if name.localname == "Envelope":
+                self._fault_code = "VersionMismatch"
+            raise errors.MalformedMessage("no envelope of SOAP 1.1 or 1.2")
+        self._version = version
+        if CONTENT_TYPES.get(self._media_type) != version:
+            raise errors.MalformedMessage(f"Content-Type: not the one of SOAP {version}")
+
+    def _partner(self, certificate: x509.Certificate) -> Caller:
+        """Asked of the database at every call: a partner that is disabled is refused at once."""
+        with reading(self._endpoint.engine).begin() as connection:
+            caller = find_partner(connection, certificate)
+        if caller is None:
+            raise errors.UnknownPartner
+        return caller
+
+    def _understand(self, root: Element) -> None:
+        """Refuse a header that asks to be understood and is not; also one that is not signed.
+
+        Raises: InvalidRequest, as a fault with the code MustUnderstand.
+        """
+        soap = SOAP[self._version]
+        for header in root.find(f"{{{soap}}}Header"):
+            name = etree.QName(header)
+            known = name.namespace in ADDRESSING or header.tag == f"{{{WSSE}}}Security"
+            if known or header.get(f"{{{soap}}}mustUnderstand", "0").strip() not in ("1", "true"):
+                continue
+            if _addressed_to_us(header, soap):
+                self._fault_code = "MustUnderstand"
+                raise errors.InvalidRequest(f"Header/{name.localname[:64]} is not understood")
+
+    def _dispatch(self, envelope: Element) -> Dispatched:
+        """By Spyne. A personal code that breaks the schema is told as what it is.
+
+        Raises: UnknownOperation, InvalidPersonCode, SchemaViolation.
+        """
+        try:
+            return spyne_protocol.dispatch(self._endpoint.servers[self._version], envelope)
+        except errors.SchemaViolation as error:
+            if error.detail.partition(":")[0].endswith("/PersonasKods"):
+                raise errors.InvalidPersonCode from error
+            raise
+
+    def _agree(self, operation: str, verified: wsse.Verified, soap_action: str) -> None:
+        """What names the operation besides the Body must name the same one.
+
+        An empty action says nothing, so it contradicts nothing: only the signed Body decides what is done.
+        Raises: InvalidRequest.
+        """
+        action = self._endpoint.contract.actions[operation]
+        given = soap_action if self._version == "1.1" else self._parameters.get("action", "")
+        if given.strip().strip('"') not in ("", action):
+            raise errors.InvalidRequest("SOAPAction: not the one of the operation in the Body")
+        if verified.action not in (None, action):
+            raise errors.InvalidRequest("Header/Action: not the one of the operation in the Body")
+
+
+def _addressed_to_us(header: Element, soap: str) -> bool:
+    """Whether a header is for the one who answers; others are for nodes on the way, and we are none."""
+    if soap == SOAP["1.1"]:
+        actor = header.get(f"{{{soap}}}actor", "").strip()
+        return actor in ("", "http://schemas.xmlsoap.org/soap/actor/next")
+    role = header.get(f"{{{soap}}}role", "").strip()
+    return role in ("", f"{soap}/role/next", f"{soap}/role/ultimateReceiver")
+
+
+def _detail(error: errors.GatewayError) -> Element:
+    """Kluda: Kods, ApmainasId where there is an exchange, AtkartotVar, AtkartotPec in seconds.
+
+    Source: wsdl/spolis/fault/v1-0.
+    """
+    element = etree.Element(f"{{{FAULT}}}Kluda", nsmap={None: FAULT})
+    values = {
+        "Kods": error.code,
+        "ApmainasId": str(error.exchange_id) if error.exchange_id is not None else None,
+        "AtkartotVar": "true" if error.retryable else "false",
+        "AtkartotPec": str(min(error.retry_after, _MOST_SECONDS)) if error.retry_after is not None else None,
+    }
+    for name, value in values.items():
+        if value is not None:
+            etree.SubElement(element, f"{{{FAULT}}}{name}").text = value
+    return element

@@ -1,0 +1,225 @@
+"""One external system's side of an exchange: check the request's signature, let Spyne serve it, sign the answer.
+
+In the modes that lie, this is where the answer is spoilt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from lxml import etree
+
+from errors import GatewayError, InvalidRequest, NotAuthenticated, SchemaViolation
+from exchange import Environment, utc_now
+from security import wsse
+from security.keys import Identity
+from security.xml import Element, canonical, parse, serialise
+from simulators.control import Mode
+from simulators.journal import NOTHING, Seen
+from simulators.service import INTERNAL, MODE, NO_RIGHT, WRONG_REQUEST, Model, error_detail
+from wsdl import Contract
+from wsdl.spyne_compat import WsgiApplication
+
+# Spyne writes every fault with its traceback, and arguments, to the log.
+logging.getLogger("spyne").setLevel(logging.CRITICAL)
+
+SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
+WSA = "http://www.w3.org/2005/08/addressing"
+ANONYMOUS = f"{WSA}/anonymous"
+_LONGEST_ID = 200
+_LONG_NUMBER = re.compile(r"\d{9,}")
+
+# The answers of these modes have nothing to do with the request.
+NOT_PROCESSED = frozenset({Mode.REFUSE, Mode.FAULT, Mode.HTML, Mode.HANG})
+
+
+class Seals(Protocol):
+    """How messages are verified and signed; the seam at which tests without keys put their own."""
+
+    def verify(self, envelope: Element) -> wsse.Verified:
+        """Believe a request, or raise an error of `errors`."""
+
+    def sign(self, envelope: Element) -> bytes:
+        """Sign an answer and write it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class WsSecurity:
+    """The signature profile, with the test authority as trust and the system's own identity."""
+
+    policy: wsse.Policy
+    identity: Identity
+    clock: Callable[[], datetime] = utc_now
+
+    def verify(self, envelope: Element) -> wsse.Verified:
+        """See `security.wsse.verify`."""
+        return wsse.verify(envelope, self.policy, now=self.clock())
+
+    def sign(self, envelope: Element) -> bytes:
+        """See `security.wsse.sign`."""
+        return wsse.sign(envelope, self.identity, now=self.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes out, and what was seen and done: `effect` is `read:<operation>` or `none`."""
+
+    status: int
+    content: bytes
+    seen: Seen
+    effect: str
+    fault: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request that may be served: verified, valid by the contract, for this environment."""
+
+    operation: str
+    envelope: Element
+
+
+class StandIn:
+    """A system behind its contract, in the test environment."""
+
+    def __init__(self, contract: Contract, application: Model, seals: Seals) -> None:
+        self.contract = contract
+        self._spyne = WsgiApplication(application)
+        self._seals = seals
+
+    def answer(self, content: bytes, mode: Mode) -> Answer:
+        """Serve a request in a mode. A request that is not signed as agreed gets a fault and has no effect."""
+        seen = self.see(content)
+        if mode is Mode.FAULT:
+            fault = self._fault("Server", INTERNAL, "Sistēmas iekšēja kļūda")
+            return Answer(500, self._seal(fault, seen, mode), seen, NOTHING, fault=True)
+        try:
+            request = self._accept(content)
+        except GatewayError as error:
+            fault = self._fault("Client", *_reason(error))
+            return Answer(500, self._seal(fault, seen, mode), seen, NOTHING, fault=True)
+        status, envelope = self._serve(request, mode)
+        sealed = self._seal(envelope, seen, mode)
+        return Answer(status, sealed, seen, f"read:{request.operation}", fault=status != 200)
+
+    def see(self, content: bytes) -> Seen:
+        """What a request says of itself, believed or not."""
+        try:
+            envelope = parse(content)
+            body = envelope.find(f"{{{SOAP}}}Body")
+            if body is None:
+                return Seen()
+            digest = hashlib.sha256(canonical(body)).hexdigest()
+        except InvalidRequest:
+            return Seen()
+        payload = body[0] if len(body) else None
+        operation = None if payload is None else str(etree.QName(payload).localname)
+        request_id = None if payload is None else payload.findtext("{*}Konteksts/{*}PieprasijumaId")
+        message_id = envelope.findtext(f"{{{SOAP}}}Header/{{{WSA}}}MessageID")
+        return Seen(
+            operation if operation in self.contract.operations else None, message_id, request_id, digest
+        )
+
+    def _accept(self, content: bytes) -> _Request:
+        """Raises: NotAuthenticated, InvalidRequest."""
+        verified = self._seals.verify(parse(content))
+        if verified.soap_version != "1.1":
+            raise InvalidRequest("SOAP 1.1 is spoken here")
+        if len(verified.body) != 1:
+            raise InvalidRequest("the Body has one element")
+        payload = verified.body[0]
+        name = etree.QName(payload)
+        if name.namespace != self.contract.namespace or name.localname not in self.contract.operations:
+            raise InvalidRequest("no such operation")
+        if verified.action not in (None, self.contract.actions[name.localname]):
+            raise InvalidRequest("the action is not that of the operation")
+        self.contract.validate(payload)
+        if payload.findtext("{*}Konteksts/{*}Vide") != Environment.TEST:
+            raise InvalidRequest("the message is of the other environment")
+        return _Request(name.localname, verified.envelope)
+
+    def _serve(self, request: _Request, mode: Mode) -> tuple[int, Element]:
+        """HTTP status and envelope that Spyne makes of a request."""
+        content = serialise(request.envelope)
+        environ: Mapping[str, Any] = {
+            "REQUEST_METHOD": "POST",
+            "SCRIPT_NAME": "",
+            "PATH_INFO": "/",
+            "QUERY_STRING": "",
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "80",
+            "CONTENT_TYPE": "text/xml; charset=utf-8",
+            "CONTENT_LENGTH": str(len(content)),
+            "wsgi.input": io.BytesIO(content),
+            "wsgi.url_scheme": "http",
+            MODE: mode,
+        }
+        statuses: list[int] = []
+
+        def start_response(status: str, *_: object) -> None:
+            statuses.append(int(status[:3]))
+
+        written = b"".join(self._spyne(environ, start_response))
+        return statuses[-1], parse(written, max_bytes=64 * 1024 * 1024)
+
+    def _fault(self, side: str, code: str, text: str) -> Element:
+        envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soap": SOAP})
+        fault = etree.SubElement(etree.SubElement(envelope, f"{{{SOAP}}}Body"), f"{{{SOAP}}}Fault")
+        etree.SubElement(fault, "faultcode").text = f"soap:{side}"
+        etree.SubElement(fault, "faultstring").text = text
+        etree.SubElement(fault, "detail").append(error_detail(self.contract.namespace, code, text))
+        return envelope
+
+    def _seal(self, envelope: Element, seen: Seen, mode: Mode) -> bytes:
+        """Address, sign and, in the modes that lie, spoil an answer."""
+        related = f"urn:uuid:{uuid.uuid4()}" if mode is Mode.OTHER_ANSWER else seen.message_id
+        self._address(envelope, seen, related)
+        payload = envelope.find(f"{{{SOAP}}}Body")[0]
+        if mode is Mode.INVALID:
+            etree.SubElement(payload, f"{{{self.contract.namespace}}}NavLiguma").text = "1"
+        if mode is Mode.UNSIGNED:
+            return serialise(envelope)
+        signed = self._seals.sign(envelope)
+        return _altered(signed) if mode is Mode.WRONG_SIGNATURE else signed
+
+    def _address(self, envelope: Element, seen: Seen, related: str | None) -> None:
+        header = etree.Element(f"{{{SOAP}}}Header", nsmap={"wsa": WSA})
+        envelope.insert(0, header)
+        action = self.contract.actions.get(seen.operation or "", f"{self.contract.namespace}/")
+        values = {
+            "Action": f"{action}Response",
+            "MessageID": f"urn:uuid:{uuid.uuid4()}",
+            "To": ANONYMOUS,
+            # Only the beginning of what an unsigned message says of itself goes into an answer of ours.
+            "RelatesTo": related and related[:_LONGEST_ID],
+        }
+        for name, value in values.items():
+            if value:
+                etree.SubElement(header, f"{{{WSA}}}{name}").text = value
+
+
+def _reason(error: GatewayError) -> tuple[str, str]:
+    """Code and text of the fault for a request that is not served."""
+    if isinstance(error, NotAuthenticated):
+        return NO_RIGHT, f"Ziņas paraksts netiek pieņemts ({error.code})"
+    if isinstance(error, SchemaViolation):
+        return WRONG_REQUEST, f"Ziņa neatbilst līguma shēmai ({error.detail})"[:1000]
+    return WRONG_REQUEST, f"Ziņa neatbilst līgumam ({error.code})"
+
+
+def _altered(signed: bytes) -> bytes:
+    """A signed message with one character of its Body changed: of a code where there is one."""
+    envelope = parse(signed, max_bytes=64 * 1024 * 1024)
+    leaves = [leaf for leaf in envelope.find(f"{{{SOAP}}}Body").iter("{*}*") if not len(leaf) and leaf.text]
+    leaf = next((leaf for leaf in leaves if _LONG_NUMBER.fullmatch(leaf.text)), leaves[-1])
+    last = leaf.text[-1]
+    leaf.text = leaf.text[:-1] + (str((int(last) + 1) % 10) if last.isdigit() else f"{last}a")
+    return serialise(envelope)

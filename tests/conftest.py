@@ -1,0 +1,103 @@
+"""Databases for tests: each test gets a fresh one, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+import audit
+import registers
+from storage import migrate, open_engine
+
+SERVER = os.environ.get("GATEWAY_TEST_POSTGRESQL", "postgresql+psycopg://127.0.0.1:5432/test")
+# An engine of SQLite must know the schemas of all tables, so the rooms that declare them are imported here.
+ROOMS = (audit, registers)
+
+
+class Template(Protocol):
+    """By kind of database, a migrated one to copy: a file of SQLite, the name of one on PostgreSQL."""
+
+    def __call__(self, kind: str) -> str: ...
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    """Makes the templates when they are first asked for, and drops them at the end."""
+    with ExitStack() as later:
+
+        @cache
+        def made(kind: str) -> str:
+            if kind == "sqlite":
+                url = f"sqlite:///{tmp_path_factory.mktemp('template') / 'gateway.db'}"
+            else:
+                url = later.enter_context(_postgresql("template1"))
+            engine = open_engine(url)
+            migrate.upgrade(engine)
+            if kind == "sqlite":
+                with engine.connect() as connection:
+                    connection.exec_driver_sql("ROLLBACK")
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            engine.dispose()
+            return str(make_url(url).database)
+
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with nothing in it."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+    else:
+        with _postgresql("template1") as url:
+            yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path, template: Template) -> Iterator[str]:
+    """The URL of a migrated database without rows."""
+    if request.param == "sqlite":
+        shutil.copy(template("sqlite"), tmp_path / "gateway.db")
+        yield f"sqlite:///{tmp_path / 'gateway.db'}"
+    else:
+        with _postgresql(template("postgresql")) as url:
+            yield url
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[Engine]:
+    """An engine on a migrated database without rows."""
+    engine = open_engine(database)
+    yield engine
+    engine.dispose()
+
+
+@contextmanager
+def _postgresql(like: str) -> Iterator[str]:
+    name = f"spolis_test_{uuid.uuid4().hex[:12]}"
+    server = create_engine(SERVER, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
+    try:
+        try:
+            with server.connect() as connection:
+                connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{like}"'))
+        except OperationalError as error:
+            if os.environ.get("CI") == "true" or "connect" not in str(error):
+                raise
+            pytest.skip("no PostgreSQL server is reachable")
+        try:
+            yield make_url(SERVER).set(database=name).render_as_string(hide_password=False)
+        finally:
+            with server.connect() as connection:
+                connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    finally:
+        server.dispose()

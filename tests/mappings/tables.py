@@ -1,0 +1,132 @@
+"""Every mapping table there is, found by looking, and a hypothesis strategy for the records of any of them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+from lxml import etree
+
+import mappings
+import wsdl
+from mappings import kinds
+from mappings.coverage import Part, declared
+from mappings.fields import Field, Flag
+from mappings.mapping import Mapping
+
+XS = "{http://www.w3.org/2001/XMLSchema}"
+
+
+@cache
+def tables() -> dict[str, Mapping[Any]]:
+    """Every table of every module by `module.NAME`, those of messages and those nested in them."""
+    found: dict[str, Mapping[Any]] = {}
+    for module in pkgutil.walk_packages(mappings.__path__, "mappings."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, Mapping) and value not in found.values():
+                found[f"{module.name.removeprefix('mappings.')}.{name}"] = value
+    return found
+
+
+def contract_of(table: Mapping[Any]) -> wsdl.Contract | None:
+    """The contract in whose namespace a table is."""
+    return next((found for found in wsdl.contracts() if found.namespace == table.namespace), None)
+
+
+def message_tables() -> dict[str, tuple[Mapping[Any], wsdl.Contract]]:
+    """The tables of whole messages, with their contracts."""
+    found = {}
+    for name, table in tables().items():
+        contract = contract_of(table)
+        if contract is not None and declared(contract.xsd, table.element) is not None:
+            found[name] = (table, contract)
+    return found
+
+
+def records(table: Mapping[Any], contract: wsdl.Contract) -> st.SearchStrategy[Any]:
+    """Records whose messages the contract takes: facets come from the schema, the rest from the table."""
+    published = declared(contract.xsd, table.element)
+    assert published is not None
+    return _records(table, published, contract.xsd)
+
+
+def _records(table: Mapping[Any], published: Part, xsd: Path) -> st.SearchStrategy[Any]:
+    elements = [field for field in table.fields if isinstance(field, Field)]
+    values = {field.name: _field(field, _below(published, field.path), xsd) for field in elements}
+
+    def made(drawn: dict[str, Any]) -> Any:
+        for flag in (field for field in table.fields if isinstance(field, Flag)):
+            coded = next(field.kind for field in elements if field.name == flag.of)
+            assert isinstance(coded, kinds.Coded)
+            drawn[flag.name] = coded.codes.flags[flag.flag][drawn[flag.of].code]
+        return table.record_type(**drawn)
+
+    return st.fixed_dictionaries(values).map(_one_of_a_choice).map(made)
+
+
+def _one_of_a_choice(drawn: dict[str, Any]) -> dict[str, Any]:
+    """The schema's only choice: decisions are asked by the child or by a day."""
+    if {"person_code", "since"} <= drawn.keys():
+        if drawn["person_code"] is None and drawn["since"] is None:
+            drawn["person_code"] = "320000-00000"
+        elif drawn["person_code"] is not None:
+            drawn["since"] = None
+    return drawn
+
+
+def _field(field: Field, published: Part, xsd: Path) -> st.SearchStrategy[Any]:
+    one = _value(field, published, xsd)
+    if field.many:
+        return st.lists(one, min_size=field.minimum, max_size=3).map(tuple)
+    return st.one_of(st.just(field.absent), one) if field.optional else one
+
+
+def _value(field: Field, published: Part, xsd: Path) -> st.SearchStrategy[Any]:
+    kind = field.kind
+    if isinstance(kind, Mapping):
+        return _records(kind, published, xsd)
+    if isinstance(kind, kinds.Coded):
+        return st.sampled_from([kind.value(code.code) for code in kind.codes])
+    facets = _facets(xsd, published.type)
+    match kind:
+        case kinds.Boolean():
+            return st.booleans()
+        case kinds.Day():
+            return st.dates()
+        case kinds.Month():
+            return st.dates().map(lambda day: day.replace(day=1))
+        case kinds.Number(places=places):
+            low, high = facets.get("minInclusive"), facets.get("maxInclusive", "1000000")
+            return st.decimals(low, high, places=places).map(lambda value: value + 0)
+        case kinds.Integer():
+            return st.integers(int(facets["minInclusive"]), int(facets["maxInclusive"]))
+        case kinds.Identifier():
+            return st.uuids()
+        case kinds.Choice(words=words):
+            return st.sampled_from(list(words))
+        case kinds.PersonCode():
+            return st.from_regex(r"3[2-9][0-9]{4}-[0-9]{5}", fullmatch=True)
+    if "pattern" in facets:
+        return st.from_regex(facets["pattern"], fullmatch=True, alphabet=st.characters(codec="ascii"))
+    legal = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff")
+    longest = min(int(facets.get("maxLength", "30")), 30)
+    return st.text(legal, min_size=int(facets.get("minLength", "1")), max_size=longest)
+
+
+def _below(published: Part, path: tuple[str, ...]) -> Part:
+    for name in path:
+        published = next(part for part in published.parts if part.name == name)
+    return published
+
+
+@cache
+def _facets(xsd: Path, type_name: str) -> dict[str, str]:
+    root = etree.parse(str(xsd)).getroot()
+    found = root.find(f"{XS}simpleType[@name='{type_name}']/{XS}restriction")
+    children: Iterator[Any] = iter(found) if found is not None else iter(())
+    return {etree.QName(child).localname: child.get("value") for child in children}

@@ -1,0 +1,42 @@
+"""Every register column that a mapping table names is there, under the same rule."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+import mappings
+import registers
+from exchange import Lineage
+from mappings.care_stays import CARE_STAY
+from mappings.mapping import Mapping
+from registers.history import business_columns
+
+
+def lineage() -> list[Lineage]:
+    """The lineage of every mapping table that there is."""
+    modules = [import_module(f"mappings.{info.name}") for info in pkgutil.iter_modules(mappings.__path__)]
+    tables = [table for module in modules for table in vars(module).values() if isinstance(table, Mapping)]
+    return [line for table in tables for line in table.lineage("any") if line.column]
+
+
+def test_mapping_tables_and_registers_agree() -> None:
+    every = [
+        r for each in registers.REGISTERS.values() for r in (each, *(p.register for p in each.parts.values()))
+    ]
+    rules = {f"{r.table.name}.{column}": rule for r in every for column, rule in r.fields.items()}
+    # A code says in every system which person is meant, under that system's own rule.
+    named = {(line.column, line.rule) for line in lineage() if line.column != "spolis_person_code.code"}
+    assert named <= rules.items()
+    kept = {column for column, _ in named}
+    assert rules.keys() - kept == {
+        "spolis_person_code.code",
+        "spolis_person_code.valid_from",
+        "spolis_person_code.valid_to",
+    }
+
+
+def test_a_care_stay_has_a_column_for_each_field() -> None:
+    named = {line.column for line in CARE_STAY.lineage("spolis")}
+    table = registers.REGISTERS["care-stays"].table
+    assert {f"{table.name}.{column}" for column in business_columns(table)} <= named

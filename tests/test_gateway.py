@@ -1,0 +1,412 @@
+"""One exchange through its eight steps, on a real database and log; way in and transport are fakes by argument."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+from sqlalchemy import select, text
+
+import config
+import errors
+import gateway as eight_steps
+from adapters import Operation
+from adapters.profiles import Message
+from audit.sweeper import Sweeper
+from audit.tables import log_records
+from exchange import (
+    Arguments,
+    Arrival,
+    Caller,
+    Context,
+    Disclosed,
+    Environment,
+    Json,
+    Official,
+    Peer,
+    Received,
+    Reply,
+    Request,
+    Way,
+    utc_now,
+)
+from gateway import Gateway, run, wire
+from mappings.npais import Placements
+from mappings.pmlp import Person
+from mappings.sais import Payments
+from security.keys import new_keys
+from storage import migrate
+
+CODE = "321234-56789"
+
+
+class Wire:
+    """A transport that answers with records or errors, and tells what was sent."""
+
+    def __init__(self) -> None:
+        self.answers: list[object] = []
+        self.sent: list[Message] = []
+
+    def compose(self, operation: Operation, request: object, message_id: str) -> Message:
+        return Message(message_id, operation.name, repr(request).encode())
+
+    def send(self, message: Message, deadline: float) -> bytes:
+        self.sent.append(message)
+        answer = self.answers.pop(0)
+        if isinstance(answer, errors.SystemUnavailable):
+            raise answer
+        self.record = answer
+        return b"the exact bytes of the answer"
+
+    def read(self, operation: Operation, message: Message, answer: bytes) -> object:
+        if isinstance(self.record, errors.GatewayError):
+            raise self.record
+        return self.record
+
+
+@dataclasses.dataclass
+class Door:
+    """A way in that believes what the test says."""
+
+    system: str = "pmlp"
+    operation: str = "GetPerson"
+    arguments: Arguments = dataclasses.field(default_factory=lambda: {"person_code": CODE})
+    purpose: str = "social-service"
+    rule: str = "p8.1"
+    recipient: str = "spolis-core"
+    environment: Environment = Environment.TEST
+    message_id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+    effect_once: bool = False
+    content: bytes = b"0" * 32
+
+    def read(self, received: Received) -> Request:
+        if received.arrival.body == b"unsigned":
+            raise errors.Unsigned
+        official = Official("PK:390000-00001", "90000022632", "social worker")
+        context = Context(self.purpose, self.rule, official, "L-1", uuid.uuid4(), self.environment)
+        return Request(
+            Caller("core", self.recipient),
+            context,
+            self.system,
+            self.operation,
+            self.arguments,
+            self.message_id,
+            self.content,
+            self.effect_once,
+        )
+
+    def compose(self, request: Request, exchange_id: uuid.UUID, disclosed: Disclosed) -> bytes:
+        return json.dumps([str(exchange_id), disclosed.record, disclosed.withheld]).encode()
+
+    def seal(self, received: Received, request: Request, answer: bytes) -> Reply:
+        return Reply(200, {}, answer)
+
+    def refuse(self, received: Received, error: errors.GatewayError) -> Reply:
+        return Reply(error.status, {}, f"{error.exchange_id} {error}".encode())
+
+
+def person(**values: object) -> Person:
+    known: dict[str, object] = {
+        "given_names": ("Ilze",),
+        "family_name": "Paraudziņa",
+        "person_code": CODE,
+        "birth_date": date(1980, 2, 3),
+        "data_sets": ("IDENTITY",),
+    }
+    return Person(**(known | values))  # type: ignore[arg-type] # values are the test's
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("state")
+    new_keys(folder / "keys", ["pmlp"])
+    return folder
+
+
+@pytest.fixture
+def transport() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def gateway(keys: Path, tmp_path: Path, transport: Wire) -> Iterator[Gateway]:
+    settings = dataclasses.replace(
+        config.load({}), state=keys, database_url=f"sqlite:///{tmp_path / 'gateway.db'}"
+    )
+    wired = wire(settings, profile=lambda _system: transport)
+    migrate.upgrade(wired.engine)
+    yield wired
+    wired.log.close()
+    wired.engine.dispose()
+
+
+def arrive(gateway: Gateway, door: Door, body: bytes = b"request", seconds: float = 5) -> Reply:
+    arrival = Arrival(Way.API, Peer("127.0.0.1"), "/api", body, deadline=time.monotonic() + seconds)
+    return run(gateway, arrival, door)
+
+
+def leaves(gateway: Gateway) -> list[dict[str, Json]]:
+    with gateway.engine.connect() as connection:
+        found = connection.execute(select(log_records.c.leaf).order_by(log_records.c.instant)).scalars()
+        return [leaf for leaf in map(json.loads, found) if leaf["kind"] != "origin"]
+
+
+def kinds(gateway: Gateway) -> list[Json]:
+    return [leaf["kind"] for leaf in leaves(gateway)]
+
+
+def count(gateway: Gateway, table: str) -> int:
+    with gateway.engine.connect() as connection:
+        return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608 — the test's own names
+
+
+def test_an_answer_is_given_fed_and_on_record(gateway: Gateway, transport: Wire) -> None:
+    transport.answers = [person()]
+    reply = arrive(gateway, Door())
+    assert reply.status == 200
+    assert json.loads(reply.body)[1]["family_name"] == "Paraudziņa"
+    opened, attempt, outcome = leaves(gateway)
+    assert [opened["kind"], attempt["kind"], outcome["kind"]] == ["opened", "attempt", "outcome"]
+    assert (outcome["outcome"], outcome["attempts"], attempt["attempt"]) == ("ok", 1, 1)
+    assert cast("int", outcome["written"]) >= 2
+    assert count(gateway, "pmlp_identity") == 1
+
+
+def test_no_leaf_holds_a_person(gateway: Gateway, transport: Wire) -> None:
+    transport.answers = [person(), errors.AnswerMismatch("RelatesTo")]
+    arrive(gateway, Door())
+    arrive(gateway, Door())
+    told = json.dumps(leaves(gateway), ensure_ascii=False)
+    for secret in (
+        CODE,
+        CODE.replace("-", ""),
+        "Paraudziņa",
+        "390000-00001",
+        "127.0.0.1",
+        "1980-02-03",
+        "L-1",
+    ):
+        assert secret not in told
+
+
+def test_an_unchanged_answer_writes_no_version(gateway: Gateway, transport: Wire) -> None:
+    transport.answers = [person(), person()]
+    arrive(gateway, Door())
+    arrive(gateway, Door())
+    last = leaves(gateway)[-1]
+    assert (last["written"], cast("int", last["confirmed"]) > 0) == (0, True)
+
+
+def test_a_field_without_a_permission_never_leaves_and_is_named(gateway: Gateway, transport: Wire) -> None:
+    transport.answers = [person()]
+    reply = arrive(gateway, Door(purpose="family-assessment", rule="p9.2.5.1"))
+    _, record, withheld = json.loads(reply.body)
+    assert "birth_date" not in record
+    assert "birth_date" in withheld
+    assert "birth_date" in cast("list[str]", leaves(gateway)[-1]["withheld"])
+    assert "DOCUMENTS" not in transport.sent[0].content.decode()
+
+
+@pytest.mark.parametrize(
+    ("door", "code", "outcome"),
+    [
+        (Door(recipient="labis"), "access_denied", "denied"),
+        (Door(purpose="curiosity"), "purpose_not_allowed", "denied"),
+        (Door(rule="p9.1"), "purpose_not_allowed", "denied"),
+        (Door(arguments={"person_code": "not a code"}), "invalid_person_code", "invalid"),
+        (Door(arguments={}), "invalid_request", "invalid"),
+        (Door(environment=Environment.PRODUCTION), "wrong_environment", "invalid"),
+        (
+            Door(
+                system="sais",
+                operation="GetPayments",
+                purpose="care-payment",
+                rule="p12.8.3",
+            ),
+            "no_open_stay",
+            "denied",
+        ),
+    ],
+)
+def test_what_is_refused_asks_nobody_and_is_on_record(
+    gateway: Gateway, transport: Wire, door: Door, code: str, outcome: str
+) -> None:
+    reply = arrive(gateway, door)
+    assert f" {code}:" in reply.body.decode()
+    assert transport.sent == []
+    last = leaves(gateway)[-1]
+    assert (kinds(gateway), last["code"], last["outcome"]) == (["opened", "outcome"], code, outcome)
+    assert str(last["exchange"]) in reply.body.decode()
+
+
+def test_an_unauthenticated_message_is_an_exchange_too(gateway: Gateway) -> None:
+    assert arrive(gateway, Door(), b"unsigned").status == 401
+    assert [(leaf["kind"], leaf.get("code")) for leaf in leaves(gateway)] == [
+        ("opened", None),
+        ("outcome", "unsigned"),
+    ]
+
+
+def test_every_attempt_is_on_record(gateway: Gateway, transport: Wire) -> None:
+    transport.answers = [errors.SystemUnavailable(), person()]
+    assert arrive(gateway, Door()).status == 200
+    assert kinds(gateway) == ["opened", "attempt", "attempt", "outcome"]
+    assert leaves(gateway)[-1]["attempts"] == 2
+    assert {message.message_id for message in transport.sent} == {
+        f"urn:uuid:{leaves(gateway)[-1]['exchange']}"
+    }
+
+
+def test_a_refused_answer_feeds_nothing_and_is_kept(gateway: Gateway, transport: Wire) -> None:
+    transport.answers = [errors.UnexpectedElement("/GetPersonResponse/Persona/Jauns")]
+    assert arrive(gateway, Door()).status == 502
+    last = leaves(gateway)[-1]
+    assert (last["code"], last["detail"]) == ("unexpected_element", "/GetPersonResponse/Persona/Jauns")
+    assert count(gateway, "pmlp_identity") == 0
+    with gateway.engine.begin() as connection:
+        exchange_id = uuid.UUID(str(last["exchange"]))
+        assert gateway.archive.get(connection, exchange_id, "received-1") == b"the exact bytes of the answer"
+
+
+def test_nothing_leaves_when_the_log_cannot_be_written(gateway: Gateway, transport: Wire) -> None:
+    transport.answers = [person()]
+    arrive(gateway, Door())
+    with gateway.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE log_records RENAME TO away"))
+    transport.answers = [person()]
+    reply = arrive(gateway, Door())
+    assert reply.status == 503
+    assert b"log_unavailable" in reply.body
+    assert len(transport.sent) == 1
+
+
+def test_a_fault_of_ours_is_recorded_without_its_words(gateway: Gateway, transport: Wire) -> None:
+    transport.answers = [object()]
+    reply = arrive(gateway, Door())
+    assert (reply.status, b"internal_error" in reply.body) == (500, True)
+    assert leaves(gateway)[-1]["code"] == "internal_error"
+
+
+STAY: Arguments = {
+    "person_code": CODE,
+    "institution": "Sprūžu aprūpes centrs",
+    "institution_address": "Ozolu iela 18, Valmiermuiža, Valmieras pag., Valmieras nov., LV-4219",
+    "institution_kind": "STATE_CARE_CENTRE",
+    "entered_on": "2026-01-02",
+    "funding_source": "STATE",
+}
+
+
+def stay(**values: object) -> Door:
+    arguments = cast("Arguments", {**STAY, **values})
+    return Door("registers", "WriteCareStays", arguments, "care-payment", "p12.8.13", effect_once=True)
+
+
+def test_payments_are_asked_once_a_stay_is_open(gateway: Gateway, transport: Wire) -> None:
+    written = arrive(gateway, stay())
+    assert written.status == 200, written.body
+    month = date(2026, 1, 1)
+    transport.answers = [Payments(person_code=CODE, from_month=month, to_month=month, payments=())]
+    asked = Door("sais", "GetPayments", {"person_code": CODE}, "care-payment", "p12.8.3")
+    assert arrive(gateway, asked).status == 200
+    read = arrive(
+        gateway,
+        Door(
+            "registers",
+            "ReadCareStays",
+            {"id": json.loads(written.body)[1]["id"]},
+            "care-payment",
+            "p12.8.13",
+        ),
+    )
+    assert json.loads(read.body)[1]["institution"] == STAY["institution"]
+
+
+def test_a_stay_that_contradicts_another_is_refused_whole(gateway: Gateway) -> None:
+    arrive(gateway, stay())
+    reply = arrive(gateway, stay(institution="Cits centrs", entered_on="2026-02-01"))
+    assert b"invalid_request" in reply.body
+    assert leaves(gateway)[-1]["outcome"] == "invalid"
+    assert count(gateway, "spolis_care_stay") == 1
+
+
+def test_a_repeated_message_has_one_effect_and_one_answer(gateway: Gateway) -> None:
+    door = stay()
+    first, second = arrive(gateway, door), arrive(gateway, door)
+    assert first.body == second.body
+    assert leaves(gateway)[-1]["repeats"] == leaves(gateway)[2]["exchange"]
+    assert count(gateway, "spolis_care_stay") == 1
+
+
+def test_an_id_with_other_content_is_refused(gateway: Gateway) -> None:
+    door = stay()
+    arrive(gateway, door)
+    reply = arrive(gateway, dataclasses.replace(door, content=b"1" * 32))
+    assert (reply.status, b"message_id_reused" in reply.body) == (409, True)
+
+
+def test_fifty_at_once_have_one_effect(gateway: Gateway) -> None:
+    door, replies = stay(), []
+    threads = [
+        threading.Thread(target=lambda: replies.append(arrive(gateway, door, seconds=30))) for _ in range(50)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({reply.body for reply in replies}) == 1
+    assert {reply.status for reply in replies} == {200}
+    assert count(gateway, "spolis_care_stay") == 1
+
+
+def test_rights_are_asked_again_for_a_repeat(gateway: Gateway) -> None:
+    door = stay()
+    arrive(gateway, door)
+    assert b"purpose_not_allowed" in arrive(gateway, dataclasses.replace(door, purpose="curiosity")).body
+
+
+def test_quotas_count_requests_and_persons(gateway: Gateway, transport: Wire) -> None:
+    rights = tuple(
+        dataclasses.replace(right, requests_day=3, persons_day=1) for right in gateway.access.rights
+    )
+    limited = dataclasses.replace(gateway, access=type(gateway.access)(rights))
+    transport.answers = [person(), person(), person()]
+    assert arrive(limited, Door()).status == 200
+    assert arrive(limited, Door()).status == 200
+    other = Door(arguments={"person_code": "321234-56780"})
+    assert b"quota_exceeded" in arrive(limited, other).body
+    assert arrive(limited, Door()).status == 200
+    assert b"quota_exceeded" in arrive(limited, Door()).body
+    assert len(transport.sent) == 3
+
+
+def test_an_orphan_is_closed_as_unknown(gateway: Gateway, transport: Wire) -> None:
+    arrival = Arrival(Way.API, Peer("127.0.0.1"), "/api", b"request")
+    received = eight_steps.receive(arrival)
+    eight_steps.open_record(gateway, eight_steps.Trail(received, Environment.TEST))
+    transport.answers = [person()]
+    arrive(gateway, Door())
+    sweeper = Sweeper(gateway.engine, gateway.log, timedelta(seconds=60))
+    assert sweeper.run_once() == 0
+    assert sweeper.run_once(utc_now() + timedelta(seconds=120)) == 1
+    assert sweeper.run_once(utc_now() + timedelta(seconds=240)) == 0
+    closed = [leaf for leaf in leaves(gateway) if leaf["exchange"] == str(received.exchange_id)]
+    assert [(leaf["kind"], leaf.get("outcome")) for leaf in closed] == [
+        ("opened", None),
+        ("outcome", "unknown"),
+    ]
+
+
+def test_a_child_placement_feeds_its_register(gateway: Gateway, transport: Wire) -> None:
+    transport.answers = [Placements(person_code=CODE, placements=())]
+    door = Door("npais", "GetChildPlacement", {"person_code": CODE}, "child-protection", "p10.11")
+    assert arrive(gateway, door).status == 200
+    assert leaves(gateway)[-1]["source"] == "npais"
