@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Engine, Select, exists, func, inspect, select, type_coerce
+from sqlalchemy import Column, Connection, Engine, exists, func, inspect, select, type_coerce
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
@@ -46,14 +46,6 @@ class Stored(NamedTuple):
 Values = Sequence[tuple[Any, Any, Any]]
 
 
-class Unreadable(Exception):
-    """A row that the driver cannot read, such as text that is not UTF-8. Names its index."""
-
-    def __init__(self, index: int) -> None:
-        super().__init__(f"row {index} cannot be read")
-        self.index = index
-
-
 @contextmanager
 def at_one_moment(engine: Engine) -> Iterator[Connection]:
     """A connection in a transaction that sees the database as it is now, while others write on."""
@@ -82,33 +74,42 @@ def count(connection: Connection, column: Column[Any]) -> int:
 
 
 def leaves(connection: Connection) -> Iterator[tuple[Place, Stored, Values]]:
-    """Every leaf of the tree by index, with its record and the record's values.
+    """Every leaf of the tree from index 0 up, with its record and the record's values.
 
-    Raises: Unreadable.
+    Raises: DBAPIError at the first leaf that cannot be read, after all those before it.
     """
-    last: int | None = None
+    last = -1
+    limit = _BATCH
     while True:
-        page = select(*_raw(log_tree), *_raw(log_records)).outerjoin(
-            log_records, log_records.c.id == log_tree.c.record_id
-        )
-        page = page.order_by(log_tree.c.idx).limit(_BATCH)
-        if last is not None:
-            page = page.where(log_tree.c.idx > last)
-        rows = _readable(connection, page, last)
-        if not rows:
+        try:
+            page = _page(connection, last, limit)
+        except DBAPIError as error:
+            if limit == 1 or not is_damage(error):
+                raise
+            limit = 1  # one by one, up to the row at fault
+            continue
+        if not page:
             return
-        first, last = rows[0][0], rows[-1][0]
-        by_record = _grouped(
-            _readable(
-                connection,
-                select(*_raw(log_values))
-                .join(log_tree, log_tree.c.record_id == log_values.c.record_id)
-                .where(log_tree.c.idx >= first, log_tree.c.idx <= last),
-                first - 1,
-            )
-        )
-        for row in rows:
-            yield Place(*row[:4]), Stored(*row[4:]), by_record.get(row[1], ())
+        last = page[-1][0].idx
+        yield from page
+
+
+def _page(connection: Connection, last: int, limit: int) -> list[tuple[Place, Stored, Values]]:
+    places = (
+        select(*_raw(log_tree), *_raw(log_records))
+        .outerjoin(log_records, log_records.c.id == log_tree.c.record_id)
+        .where(log_tree.c.idx > last)
+    )
+    rows = connection.execute(places.order_by(log_tree.c.idx).limit(limit)).all()
+    if not rows:
+        return []
+    values = (
+        select(*_raw(log_values))
+        .join(log_tree, log_tree.c.record_id == log_values.c.record_id)
+        .where(log_tree.c.idx >= rows[0][0], log_tree.c.idx <= rows[-1][0])
+    )
+    by_record = _grouped(connection.execute(values).all())
+    return [(Place(*row[:4]), Stored(*row[4:]), by_record.get(row[1], ())) for row in rows]
 
 
 def waiting(connection: Connection) -> Iterator[tuple[Stored, Values]]:
@@ -138,17 +139,18 @@ def waiting(connection: Connection) -> Iterator[tuple[Stored, Values]]:
 
 
 def checkpoints(connection: Connection) -> Iterator[tuple[Any, Any]]:
-    """Size and note of every checkpoint, by size."""
+    """Size and note of every checkpoint, by size; a note that cannot be read is None."""
     last: int | None = None
     while True:
-        page = select(*_raw(log_checkpoints)).order_by(log_checkpoints.c.size).limit(_BATCH)
+        page = select(type_coerce(log_checkpoints.c.size, NullType())).order_by(log_checkpoints.c.size)
         if last is not None:
             page = page.where(log_checkpoints.c.size > last)
-        rows = connection.execute(page).all()
-        if not rows:
+        sizes = connection.execute(page.limit(_BATCH)).scalars().all()
+        if not sizes:
             return
-        last = rows[-1][0]
-        yield from ((row[0], row[1]) for row in rows)
+        last = sizes[-1]
+        for size in sizes:
+            yield size, _note(connection, size)
 
 
 def opened_before(connection: Connection, exchange_id: str, index: int) -> bool:
@@ -194,6 +196,16 @@ def dangling(connection: Connection) -> int:
     return number
 
 
+def _note(connection: Connection, size: Any) -> Any:
+    statement = select(type_coerce(log_checkpoints.c.note, NullType())).where(log_checkpoints.c.size == size)
+    try:
+        return connection.execute(statement).scalar()
+    except DBAPIError as error:
+        if not is_damage(error):
+            raise
+        return None
+
+
 def _raw(table: Any) -> list[Any]:
     return [type_coerce(column, NullType()) for column in table.columns]
 
@@ -205,18 +217,9 @@ def _grouped(rows: Sequence[Any]) -> dict[Any, list[tuple[Any, Any, Any]]]:
     return by_record
 
 
-def _readable(connection: Connection, page: Select[Any], last: int | None) -> Sequence[Any]:
-    try:
-        return connection.execute(page).all()
-    except DBAPIError:
-        if connection.dialect.name != "sqlite":
-            raise
-        indexes = select(log_tree.c.idx).order_by(log_tree.c.idx).limit(_BATCH)
-        if last is not None:
-            indexes = indexes.where(log_tree.c.idx > last)
-        for index in connection.execute(indexes).scalars().all():
-            try:
-                connection.execute(page.where(log_tree.c.idx == index)).all()
-            except DBAPIError as error:
-                raise Unreadable(index) from error
-        raise
+def is_damage(error: DBAPIError) -> bool:
+    """Whether the file is at fault (text that is not UTF-8, a corrupt page) and not the connection to it."""
+    name = getattr(error.orig, "sqlite_errorname", None)
+    if name is None:
+        return type(error.orig).__module__ == "sqlite3" and "decode" in str(error.orig)
+    return str(name).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))

@@ -9,13 +9,14 @@ import logging
 import threading
 import uuid
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, Engine, Exists, Select, exists, select
 
 from audit.leaf import Entry, Kind
 from audit.log import ExchangeLog
 from audit.tables import log_records
-from exchange import Outcome, instant_text, utc_now
+from exchange import Json, Outcome, instant_text, utc_now
 from storage import reading
 
 diagnostics = logging.getLogger(__name__)
@@ -41,9 +42,9 @@ class Sweeper:
         until = instant_text((now or utc_now()) - self._grace)
         with reading(self._engine).begin() as connection:
             orphans = list(connection.execute(_open_between(self._since, until)).scalars())
-        closed = sum(
-            self._log.commit(lambda connection, one=one: self._close(connection, one)) for one in orphans
-        )
+        closed = 0
+        for one in orphans:
+            closed += self._log.commit(partial(self._close, exchange_id=one))
         self._since = until
         return closed
 
@@ -58,7 +59,7 @@ class Sweeper:
     def _close(self, connection: Connection, exchange_id: str) -> int:
         if connection.execute(select(_outcome_of(exchange_id))).scalar_one():
             return 0
-        facts = {"outcome": Outcome.UNKNOWN.value, "code": "orphaned", "attempts": 0}
+        facts: dict[str, Json] = {"outcome": Outcome.UNKNOWN.value, "code": "orphaned", "attempts": 0}
         self._log.append(connection, Entry(Kind.OUTCOME, uuid.UUID(exchange_id), utc_now(), facts))
         return 1
 

@@ -116,6 +116,7 @@ class _Walk:
         self._checkpoints: Iterator[tuple[object, object]] = snapshot.checkpoints(connection)
         self._next: checkpoint.Checkpoint | None = None
         self._last_good: checkpoint.Checkpoint | None = None
+        self._stray: tuple[_Bad, checkpoint.Checkpoint | None] | None = None
         self._open_exchanges: set[str] = set()
         self._erasures: list[_Erasure] | None = None
         self._values = 0
@@ -127,14 +128,18 @@ class _Walk:
         try:
             self._tree(total)
             self._rest()
+            if self._frontier.size != total:
+                raise _Bad(0, "a leaf stands below index 0")
+            if self._stray is not None:
+                raise self._stray[0]
         except _Bad as bad:
+            if self._stray is not None and self._stray[0].index < bad.index:
+                bad, self._last_good = self._stray
             return self._bad(total, bad.index, bad.reason)
-        except snapshot.Unreadable as unreadable:
-            return self._bad(total, unreadable.index, "the row cannot be read")
         except DBAPIError as error:
-            if not _is_damage(error):
+            if not snapshot.is_damage(error):
                 raise
-            return self._bad(total, self._frontier.size, "a row from here on cannot be read")
+            return self._bad(total, self._frontier.size, "a row cannot be read")
         return Report(
             status="unanchored",
             size=total,
@@ -257,7 +262,7 @@ class _Walk:
 
     def _covered(self, index: int, place: Place) -> None:
         if self._next is None:
-            self._next = self._checkpoint(index)
+            self._next = self._checkpoint(index, place)
         if type(place.checkpoint) is not int or place.checkpoint != self._next.size:
             raise _Bad(index, "the tree names another checkpoint than the next one")
         self._frontier.append(place.leaf_hash)
@@ -267,10 +272,18 @@ class _Walk:
                 raise _Bad(first, f"the root signed at {self._next.size} is not that of the records")
             self._last_good, self._next = self._next, None
 
-    def _checkpoint(self, index: int) -> checkpoint.Checkpoint:
-        size, note = next(self._checkpoints, (None, None))
-        if size is None:
-            raise _Bad(index, "no checkpoint covers this leaf")
+    def _checkpoint(self, index: int, place: Place) -> checkpoint.Checkpoint:
+        for size, note in self._checkpoints:
+            try:
+                return self._sound(index, size, note)
+            except _Bad as bad:
+                if size == place.checkpoint:
+                    raise
+                # Its own place is elsewhere, or nowhere: go on to see what else fails, and where.
+                self._stray = self._stray or (bad, self._last_good)
+        raise _Bad(index, "no checkpoint covers this leaf")
+
+    def _sound(self, index: int, size: object, note: object) -> checkpoint.Checkpoint:
         try:
             if type(size) is not int or type(note) is not str:
                 raise ValueError
@@ -343,11 +356,3 @@ def _texts(value: Json) -> frozenset[str]:
     return (
         frozenset(text for text in value if isinstance(text, str)) if isinstance(value, list) else frozenset()
     )
-
-
-def _is_damage(error: DBAPIError) -> bool:
-    """Whether the file is at fault (text that is not UTF-8, a corrupt page) and not the connection to it."""
-    name = getattr(error.orig, "sqlite_errorname", None)
-    if name is None:
-        return type(error.orig).__module__ == "sqlite3" and "decode" in str(error.orig)
-    return str(name).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))

@@ -22,7 +22,7 @@ _JSON = "commands.json"
 _HOUSE = Path(__file__).parent.parent
 
 
-class _Discovered(click.Group):
+class Discovered(click.Group):
     """A group whose commands are the modules of this package; a module is imported when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 — the interface of click
@@ -51,7 +51,7 @@ class _Discovered(click.Group):
             ctx.exit(GatewayError.exit_code)
 
 
-@click.group(cls=_Discovered, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Discovered, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(metadata.version("spolis-gateway"), prog_name="gateway")
 def cli() -> None:
     """Interoperability gateway of SPOLIS, the register system of social policy.

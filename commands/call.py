@@ -158,11 +158,10 @@ def command(
     if as_json:
         print_json(answer)
         return
-    console = Console()
-    console.print_json(data=answer["record"])
+    Console().print_json(data=answer["record"])
     if answer["withheld"]:
-        console.print(f"withheld: {', '.join(answer['withheld'])}", highlight=False)
-    console.print(f"exchange: {answer['exchange_id']}", highlight=False)
+        click.echo(f"withheld: {', '.join(answer['withheld'])}")
+    click.echo(f"exchange: {answer['exchange_id']}")
 
 
 def operation_name(text: str) -> str:

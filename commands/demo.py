@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, make_url, select
 
 import config
 from commands import demo_database, demo_report
@@ -28,6 +28,8 @@ from errors import ConfigurationError
 from exchange import Environment, Json
 from routing.parties import callers
 from storage import reading
+
+_WIDTH = 120  # of what is not read on a terminal
 
 
 @click.command()
@@ -65,6 +67,8 @@ def command(ctx: click.Context, file: str | None, persons: int, seed: int | None
     engine = open_database(settings)
     run = _earlier_runs(engine) + 1
     console = Console(stderr=file == "-", highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
     demo = Demonstration(settings, engine, console, f"demo-{run}", seed or run, persons)
     with ended_by_signals():
         facts = _perform(demo, settings.database_url != configured.database_url, keep=keep)
@@ -150,9 +154,10 @@ def _tell(
     say(demo_report.table(lines))
     say(f"{len(lines)} exchanges, {denied} refused for want of a right, {retried} saved by a retry")
     say(
-        f"exchange log: {audit['status']}, {audit['size']} records, {audit['pending']} pending, root {audit['root']}"
+        f"exchange log: {audit['status']}, {audit['size']} records, {audit['pending']} pending, root {audit['root']}",
+        soft_wrap=True,
     )
-    say(f"database: {demo.settings.database_url}")
+    say(f"database: {make_url(demo.settings.database_url).render_as_string()}", soft_wrap=True)
     for wrong in demo.wrong:
         say(f"did not hold: {wrong}", style="bold red")
     if demo.wrong:

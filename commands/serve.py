@@ -58,7 +58,9 @@ def command(
     Example:  gateway serve --embedded
     """
     settings = config.load()
-    if made := ensure_keys(settings):
+    before = set(settings.keys.glob("*"))
+    ensure_keys(settings)
+    if made := sorted(path.name for path in set(settings.keys.glob("*")) - before if path.name[0] != "."):
         click.echo(f"gateway: keys were missing and are made in {settings.keys}: {', '.join(made)}", err=True)
     start_diagnostics()
 

@@ -44,6 +44,10 @@ from storage import reading
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+_HTML = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+}
 _KEY = re.compile(r"[!-~]{1,200}")
 _EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
@@ -77,7 +81,7 @@ class ApiInlet:
             context, given = envelope.context, envelope.arguments
         return self._request(caller, context, target, given)
 
-    def compose(self, request: Request, exchange_id: uuid.UUID, disclosed: Disclosed) -> bytes:  # noqa: ARG002 — the interface of Inlet
+    def compose(self, request: Request, exchange_id: uuid.UUID, disclosed: Disclosed) -> bytes:
         """Canonical JSON (RFC 8785): exchange_id, record, withheld."""
         return rfc8785.dumps(
             {
@@ -87,7 +91,7 @@ class ApiInlet:
             }
         )
 
-    def seal(self, received: Received, request: Request, answer: bytes) -> Reply:  # noqa: ARG002 — the interface of Inlet
+    def seal(self, received: Received, request: Request, answer: bytes) -> Reply:
         """The answer as it is. A repeat gets the first answer's bytes, under the id of its own exchange."""
         headers = {
             "Content-Type": "application/json",
@@ -131,8 +135,6 @@ def application(gateway: Gateway) -> WSGIApplication:
     settings = gateway.settings
     limiter = Limiter(settings.limits.requests_per_s)
     document = openapi.document(gateway)
-    document_bytes = openapi.to_json(document)
-    page = openapi.page(document)
 
     def exchange(rest: str) -> Response:
         try:
@@ -186,8 +188,8 @@ def application(gateway: Gateway) -> WSGIApplication:
             provide_automatic_options=False,
         )
     for path, content, kind in (
-        (f"{ROOT}/openapi.json", document_bytes, "application/json"),
-        (f"{ROOT}/docs", page.encode(), "text/html; charset=utf-8"),
+        (f"{ROOT}/openapi.json", openapi.to_json(document), {"Content-Type": "application/json"}),
+        (f"{ROOT}/docs", openapi.page(document).encode(), _HTML),
     ):
         app.add_url_rule(path, path, _static(content, kind), methods=("GET",))
     app.add_url_rule("/problems/<code>", "problem", _problem_page, methods=("GET",))
@@ -230,7 +232,7 @@ def _row_id(value: Json) -> None:
 def _arguments(given: Mapping[str, Json]) -> Arguments:
     """Lists become tuples, so that a request stays as it is; whether values fit is judged by the mapping table."""
     return {
-        name: tuple(value) if isinstance(value, list) else cast(Argument, value)  # type: ignore[arg-type] — as above
+        name: cast(Argument, tuple(value) if isinstance(value, list) else value)
         for name, value in given.items()
     }
 
@@ -247,9 +249,9 @@ def _refused(error: errors.GatewayError, status: int, allow: Iterable[str] = ())
     return _response(problems.problem(error, number, status=status, allow=tuple(allow)))
 
 
-def _static(content: bytes, kind: str) -> Callable[[], Response]:
+def _static(content: bytes, kind: Mapping[str, str]) -> Callable[[], Response]:
     def serve() -> Response:
-        return Response(content, 200, {"Content-Type": kind, "X-Exchange-Id": str(new_id())})
+        return Response(content, 200, {**kind, "X-Exchange-Id": str(new_id())})
 
     return serve
 
@@ -257,7 +259,7 @@ def _static(content: bytes, kind: str) -> Callable[[], Response]:
 def _problem_page(code: str) -> Response:
     try:
         if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-            return Response(problems.page(code), 200, {"Content-Type": "text/html; charset=utf-8"})
+            return Response(problems.page(code), 200, _HTML)
         return Response(rfc8785.dumps(problems.about(code)), 200, {"Content-Type": "application/json"})
     except errors.NotFound as error:
         return _refused(error, 404)

@@ -119,13 +119,14 @@ def _by_prefix(applications: Mapping[str, WSGIApplication]) -> WSGIApplication:
             if path == prefix or path.startswith(f"{prefix}/"):
                 return application(environ, start_response)
         reply = problem(UnknownOperation(), new_id())
-        start_response("404 Not Found", list(reply.headers.items()))
+        headers = [*reply.headers.items(), ("Content-Length", str(len(reply.body)))]
+        start_response("404 Not Found", headers)
         return [reply.body]
 
     return served
 
 
-class Master(BaseApplication):  # type: ignore[misc] — gunicorn publishes no types
+class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no types
     """gunicorn's application object: its settings, and how a worker makes the application after the fork."""
 
     def __init__(self, name: str, settings: Settings, options: argparse.Namespace) -> None:

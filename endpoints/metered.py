@@ -17,7 +17,6 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.values import MultiProcessValue, ValueClass
 
 import errors
 import gateway
@@ -75,9 +74,9 @@ def refused(code: str) -> None:
 def exposition(pending: int | None, oldest_seconds: float | None) -> bytes:
     """Every figure in the text form of Prometheus, of all processes, with the lag of the exchange log."""
     registry = CollectorRegistry()
-    if ValueClass is MultiProcessValue() or getattr(ValueClass, "__name__", "") == "MmapedValue":
-        MultiProcessCollector(registry)
-    else:
+    try:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # — prometheus_client types it in part
+    except ValueError:  # no directory was named: this process is the only one
         registry.register(_OWN)
     registry.register(_Lag(pending, oldest_seconds))
     return generate_latest(registry)
@@ -147,28 +146,26 @@ class _CountingRoute:
         return _CountingPlan(self.route.plan(request, grant), self.name)
 
 
-@dataclass(slots=True)
 class _CountingPlan:
-    plan: Plan
-    name: tuple[str, str]
-
-    @property
-    def subject(self) -> str | None:
-        return self.plan.subject
-
-    @property
-    def needs_open_stay(self) -> str | None:
-        return self.plan.needs_open_stay
+    def __init__(self, plan: Plan, name: tuple[str, str]) -> None:
+        self._plan = plan
+        self._name = name
+        self.subject = plan.subject
+        self.needs_open_stay = plan.needs_open_stay
 
     def deliver(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> Delivered:
-        delivered = self.plan.deliver(exchange_id, deadline, before_send)
+        delivered = self._plan.deliver(exchange_id, deadline, before_send)
         if delivered.attempts:
-            _ATTEMPTS.labels(*self.name).inc(len(delivered.attempts))
+            _ATTEMPTS.labels(*self._name).inc(len(delivered.attempts))
         return delivered
 
 
 def _names(routes: Routes, request: Request | None) -> tuple[str, str]:
     """System and operation, if they are among those that exist."""
-    if request is None or (request.system, request.operation) not in routes.names():
+    if request is None:
+        return "", ""
+    try:
+        routes.find(request.system, request.operation)
+    except errors.UnknownOperation:
         return "", ""
     return request.system, request.operation

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exchange import Json
-from routing.register_routes import SYSTEM as REGISTERS
-from routing.register_routes import operation_name
+from routing.register_routes import SYSTEM, operation_name
 
 ROOT = "/api/v1"
+REGISTERS = SYSTEM
 
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 

@@ -119,7 +119,7 @@ class SoapInlet:
             raise errors.GatewayFailure(f"our answer breaks our contract: {error.detail}") from error
         return canonical(element)
 
-    def seal(self, received: Received, request: Request, answer: bytes) -> Reply:  # noqa: ARG002 — the interface of Inlet
+    def seal(self, received: Received, request: Request, answer: bytes) -> Reply:
         """The answer in an envelope of the request's SOAP version, addressed and signed now."""
         if self._dispatched is None:
             raise errors.GatewayFailure("an answer without a request")

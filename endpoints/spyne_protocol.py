@@ -72,7 +72,7 @@ class ElementBodies:
     def create_in_document(self, ctx: MethodContext, charset: str | None = None) -> None:
         """The verified tree stands in the context already."""
 
-    def decompose_incoming_envelope(self, ctx: MethodContext, message: object = None) -> None:  # noqa: ARG002 — the interface of Spyne
+    def decompose_incoming_envelope(self, ctx: MethodContext, message: object = None) -> None:
         """Find the one element of the Body, by whose name Spyne dispatches.
 
         Raises: SchemaViolation, UnknownOperation.
@@ -87,7 +87,7 @@ class ElementBodies:
         ctx.in_body_doc = children[0]
         ctx.method_request_string = children[0].tag
 
-    def deserialize(self, ctx: MethodContext, message: object) -> None:  # noqa: ARG002 — the interface of Spyne
+    def deserialize(self, ctx: MethodContext, message: object) -> None:
         """Check the body element by the contract.
 
         Raises: SchemaViolation with the element's path.
@@ -95,7 +95,7 @@ class ElementBodies:
         self._contract.validate(ctx.in_body_doc)
         ctx.in_object = ctx.in_body_doc
 
-    def serialize(self, ctx: MethodContext, message: object) -> None:  # noqa: ARG002 — the interface of Spyne
+    def serialize(self, ctx: MethodContext, message: object) -> None:
         """Build the envelope around the operation's element, or around the fault."""
         letter: Letter = ctx.udc
         soap = SOAP[self.version]
@@ -113,7 +113,7 @@ class ElementBodies:
             body.append(ctx.out_object[0])
         ctx.out_document = envelope
 
-    def create_out_string(self, ctx: MethodContext, charset: str | None = None) -> None:  # noqa: ARG002 — the interface of Spyne
+    def create_out_string(self, ctx: MethodContext, charset: str | None = None) -> None:
         """Sign; faults pass here too."""
         ctx.out_string = [self._sign(ctx.out_document)]
 
@@ -168,7 +168,7 @@ def servers(contract: Contract, sign: Sign) -> Mapping[str, ServerBase]:
             Application(
                 [service],
                 tns=ns,
-                name=contract.service,
+                name=contract.ports[protocol.version],
                 in_protocol=protocol(contract, sign),
                 out_protocol=protocol(contract, sign),
             )

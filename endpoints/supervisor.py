@@ -167,7 +167,7 @@ def _start_listeners(
             arguments += ["--workers", str(options.workers), "--threads", str(options.threads)]
             arguments += ["--read-seconds", str(options.read_seconds)]
             arguments += ["--grace-seconds", str(options.grace_seconds)]
-            if options.embedded or settings.internal.soap:
+            if name == "internal" and (options.embedded or settings.internal.soap):
                 arguments.append("--soap")
             children.start(name, arguments, environ, (bound.fileno(), told))
             os.close(told)

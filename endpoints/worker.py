@@ -38,11 +38,11 @@ _STATUS = {
 }
 
 
-class TooSlow(http_errors.NoMoreData, TimeoutError):  # type: ignore[misc] — gunicorn publishes no types
+class TooSlow(http_errors.NoMoreData, TimeoutError):  # type: ignore[misc] # — gunicorn publishes no types
     """The peer did not send the rest in time; gunicorn takes it for one that went away."""
 
 
-class _TimelyReader(SocketUnreader):  # type: ignore[misc] — gunicorn publishes no types
+class _TimelyReader(SocketUnreader):  # type: ignore[misc] # — gunicorn publishes no types
     """Reads from a socket until an instant, however slowly the bytes drip."""
 
     def __init__(self, connection: socket.socket, seconds: float) -> None:
@@ -67,12 +67,15 @@ class _TimelyReader(SocketUnreader):  # type: ignore[misc] — gunicorn publishe
         return data
 
 
-class _Connection(TConn):  # type: ignore[misc] — gunicorn publishes no types
+class _Connection(TConn):  # type: ignore[misc] # — gunicorn publishes no types
     """A connection that is read against the clock."""
 
     def __init__(self, worker: TimelyWorker, connection: socket.socket, client: Any, server: Any) -> None:
         super().__init__(worker.cfg, connection, client, server)
         self.worker = worker
+        self.sock: socket.socket = connection
+        self.initialized = False
+        self.parser: Any = None
 
     def init(self) -> None:
         """Shake hands where TLS is spoken, and get ready to read; HTTP/1.1 only. Raises: TooSlow, NoMoreData."""
@@ -99,7 +102,7 @@ class _Connection(TConn):  # type: ignore[misc] — gunicorn publishes no types
                 super().close(graceful)
 
 
-class TimelyWorker(ThreadWorker):  # type: ignore[misc] — gunicorn publishes no types
+class TimelyWorker(ThreadWorker):  # type: ignore[misc] # — gunicorn publishes no types
     """See the module. `tls` and `read_seconds` are set by the application object that the worker is given."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -136,7 +139,7 @@ class TimelyWorker(ThreadWorker):  # type: ignore[misc] — gunicorn publishes n
             conn.close(graceful=True)
         return kept
 
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:  # noqa: ARG002 — the interface of gunicorn
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer what cannot be read, or what failed beyond every step, without repeating any of it."""
         ours = not isinstance(exc, http_errors.ParseException)
         status = 500 if ours else _STATUS.get(type(exc), 400)

@@ -63,6 +63,8 @@ class Mapping(Generic[R]):
         self._absent = {field.name: field.absent for field in self._elements}
         self._many = tuple(field.name for field in self._elements if field.many)
         self.part = Part(element, required=True, many=False, parts=plan.parts(self._node))
+        self._leaves = tuple(self._find_leaves())
+        self._lineages: dict[str, tuple[Lineage, ...]] = {}
         self.version = hashlib.sha256(self._signature().encode()).hexdigest()[:12]
 
     def read(self, element: Element) -> R:
@@ -133,16 +135,16 @@ class Mapping(Generic[R]):
 
     def withheld(self, permits: Permits) -> tuple[str, ...]:
         """The canonical names of all fields that are not permitted, whether the record has a value or not."""
-        return tuple(
-            name for name, field, _ in self._leaves() if not field.always and not permits(field.rule)
-        )
+        return tuple(name for name, field, _ in self._leaves if not field.always and not permits(field.rule))
 
     def lineage(self, source: str) -> tuple[Lineage, ...]:
         """Where every field comes from, in the order of the table."""
-        return tuple(
-            Lineage(name, field.rule, source, element, field.column)
-            for name, field, element in self._leaves()
-        )
+        if source not in self._lineages:
+            self._lineages[source] = tuple(
+                Lineage(name, field.rule, source, element, field.column)
+                for name, field, element in self._leaves
+            )
+        return self._lineages[source]
 
     def problems(self, contract: Contract) -> list[str]:
         """What the table and the published schema disagree on, with paths; empty when they agree."""
@@ -155,7 +157,7 @@ class Mapping(Generic[R]):
 
     def gives(self, permits: Permits) -> bool:
         """Whether any field may leave."""
-        return any(field.always or permits(field.rule) for _, field, _ in self._leaves())
+        return any(field.always or permits(field.rule) for _, field, _ in self._leaves)
 
     def read_part(self, element: Element, root: Element) -> R:
         """Read an element whatever its name; paths in errors begin at `root`."""
@@ -183,16 +185,13 @@ class Mapping(Generic[R]):
                 if context is None:
                     raise InvalidRequest("context is missing")
                 taken[field.name] = context
-                continue
-            value = values.get(field.name)
-            if value is not None:
+            elif (value := values.get(field.name)) is not None:
                 taken[field.name] = _take(field, value, today, f"{where}{field.name}")
-            elif field.default is not None:
-                taken[field.name] = field.default(taken, today)
-            elif field.required:
-                raise InvalidRequest(f"{where}{field.name} is missing")
-            else:
-                taken[field.name] = field.absent
+        for field in self._elements:
+            if field.name not in taken:
+                if field.required and field.default is None:
+                    raise InvalidRequest(f"{where}{field.name} is missing")
+                taken[field.name] = field.default(taken, today) if field.default else field.absent
         return self._made(taken)
 
     def _made(self, values: dict[str, Any]) -> R:
@@ -211,7 +210,7 @@ class Mapping(Generic[R]):
                 return field.kind.codes
         raise ConfigurationError(f"{flag.name}: no code list has the column {flag.flag} for {flag.of}")
 
-    def _leaves(self) -> Iterator[tuple[str, Field | Flag, str]]:
+    def _find_leaves(self) -> Iterator[tuple[str, Field | Flag, str]]:
         """Every field that holds a value: canonical path, field, element path."""
         paths = {field.name: "/".join(field.path) for field in self._elements}
         for field in self.fields:
@@ -223,7 +222,7 @@ class Mapping(Generic[R]):
                 yield field.name, field, element
                 continue
             name = f"{field.name}[]" if field.many else field.name
-            for inner, leaf, below in field.kind._leaves():
+            for inner, leaf, below in field.kind._leaves:
                 yield f"{name}.{inner}", leaf, element + below.removeprefix(f"/{field.kind.element}")
 
     def _signature(self) -> str:

@@ -63,3 +63,22 @@ def chain(rule: str) -> tuple[Rule, ...]:
     known = rules()
     names = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
     return tuple(known[name] for name in names if name in known)
+
+
+def text(rule: str) -> str:
+    """The Latvian text of a rule.
+
+    Raises: ConfigurationError for a rule that the regulation does not have.
+    """
+    try:
+        return rules()[rule].text
+    except KeyError as error:
+        raise ConfigurationError(f"{rule} is no rule of the regulation") from error
+
+
+def effective_from(rule: str) -> date | None:
+    """The day from which a rule holds, by its own row or the nearest above it; None where it always did.
+
+    Source: p23, p24.
+    """
+    return next((own.effective_from for own in reversed(chain(rule)) if own.effective_from), None)

@@ -66,9 +66,7 @@ def call(
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(lambda error: _repeatable(error, operation)),
-        stop=tenacity.stop_any(
-            tenacity.stop_after_attempt(MOST_ATTEMPTS), lambda _state: time.monotonic() >= deadline
-        ),
+        stop=lambda state: state.attempt_number >= MOST_ATTEMPTS or time.monotonic() >= deadline,
         wait=tenacity.wait_random_exponential(multiplier=0.1, max=2.0),
         sleep=lambda seconds: wait(max(0.0, min(seconds, deadline - time.monotonic()))),
         reraise=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
@@ -126,11 +126,9 @@ class SearchRoute:
     register: Register
 
     def plan(self, request: Request, grant: Grant) -> SearchPlan:
-        """Raises: InvalidRequest, and AccessDenied for a criterion whose value may not be given: a hit would tell it."""
+        """Raises: InvalidRequest; AccessDenied for a criterion whose value may not be given, since a hit would tell."""
         criteria = {
-            name: value
-            for name, value in cast("dict[str, Json]", plain(request.arguments)).items()
-            if name not in ("limit", "offset")
+            name: value for name, value in plain(request.arguments).items() if name not in ("limit", "offset")
         }
         for rule, source in self.register.rules_of(criteria):
             if not grant.permits(rule, source):

@@ -70,8 +70,9 @@ def remember(
             caller=caller, message_id=message_id, content=content, exchange_id=exchange_id, answered_at=now
         )
         .on_conflict_do_nothing()
+        .returning(answered.c.exchange_id)
     )
-    if not written.rowcount:
+    if written.first() is None:
         other = earlier(connection, caller, message_id, content)
         if other is None:
             raise LookupError("an answered message was deleted")

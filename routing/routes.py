@@ -28,15 +28,27 @@ BeforeSend = Callable[[int, bytes], None]
 class Delivered(Protocol):
     """What came of a delivery: attempts, the error or what may be disclosed, and what the registers keep of it.
 
-    `subjects` are persons seen beyond the one that the request names.
+    `subjects` are persons seen beyond the one that the request names; `origin` is source, contract version and
+    mapping version.
     """
 
-    subjects: tuple[str, ...]
-    attempts: tuple[Exchanged, ...]
-    error: errors.GatewayError | None
-    request_signed: bool
-    answer_signed: bool
-    origin: tuple[str, str, str]  # source, contract version, mapping version
+    @property
+    def subjects(self) -> tuple[str, ...]: ...
+
+    @property
+    def attempts(self) -> tuple[Exchanged, ...]: ...
+
+    @property
+    def error(self) -> errors.GatewayError | None: ...
+
+    @property
+    def request_signed(self) -> bool: ...
+
+    @property
+    def answer_signed(self) -> bool: ...
+
+    @property
+    def origin(self) -> tuple[str, str, str]: ...
 
     def disclose(self, grant: Grant) -> Disclosed:
         """Only what the grant permits."""
@@ -48,8 +60,11 @@ class Delivered(Protocol):
 class Plan(Protocol):
     """A request in canonical form, on its way to one place."""
 
-    subject: str | None
-    needs_open_stay: str | None
+    @property
+    def subject(self) -> str | None: ...
+
+    @property
+    def needs_open_stay(self) -> str | None: ...
 
     def deliver(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> Delivered:
         """Carry it out; `before_send` returns when the attempt is on record."""

@@ -97,7 +97,8 @@ def _persons(trail: Trail) -> dict[str, Json]:
         personal |= {"official": context.official.id, "case": context.case}
     named = trail.plan.subject if trail.plan is not None else None
     seen = trail.delivered.subjects if trail.delivered is not None else ()
-    if subjects := list(dict.fromkeys((named, *seen) if named is not None else seen)):
+    subjects: list[Json] = list(dict.fromkeys((named, *seen) if named is not None else seen))
+    if subjects:
         personal["subject"] = subjects if len(subjects) > 1 else subjects[0]
     return personal
 

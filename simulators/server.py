@@ -22,11 +22,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from cryptography import x509
-
 from errors import InvalidRequest
 from exchange import utc_now
 from security import wsse
+from security.certificates import load_authorities
 from security.keys import Identity
 from simulators.control import Control, Mode, Turn, read_setting
 from simulators.journal import NOTHING, Journal, Seen
@@ -243,7 +242,7 @@ def path_of(system: str) -> str:
 def serve(task: Task) -> SimulatorServer:
     """Make the server of a task; its socket is listening already."""
     keys = Path(task.keys)
-    authorities = tuple(x509.load_pem_x509_certificates((keys / "authority.pem").read_bytes()))
+    authorities = load_authorities(keys / "authority.pem")
     identity = Identity.load(keys / f"{task.system}.pem", keys / f"{task.system}.key")
     stand_in = StandIn(
         contract(task.system),

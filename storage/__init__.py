@@ -80,9 +80,9 @@ def open_engine(url: str) -> Engine:
         reads = connection.get_execution_options().get("reads_only", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
-    schemas: dict[str | None, str | None] = {table.schema: None for table in metadata.tables.values()} | {
-        "log": None
-    }
+    schemas: dict[str | None, str | None] = dict.fromkeys(
+        table.schema for table in metadata.tables.values()
+    ) | {"log": None}
     return engine.execution_options(schema_translate_map=schemas)
 
 

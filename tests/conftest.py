@@ -24,6 +24,11 @@ SERVER = os.environ.get("GATEWAY_TEST_POSTGRESQL", "postgresql+psycopg://127.0.0
 ROOMS = (audit, registers)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update` writes golden files anew; the reviewer reads the diff."""
+    parser.addoption("--update", action="store_true", help="write golden files anew")
+
+
 class Template(Protocol):
     """By kind of database, a migrated one to copy: a file of SQLite, the name of one on PostgreSQL."""
 
@@ -43,11 +48,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
                 url = later.enter_context(_postgresql("template1"))
             engine = open_engine(url)
             migrate.upgrade(engine)
-            if kind == "sqlite":
-                with engine.connect() as connection:
-                    connection.exec_driver_sql("ROLLBACK")
-                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            engine.dispose()
+            engine.dispose()  # the last one to leave folds SQLite's write-ahead log into the file
             return str(make_url(url).database)
 
         yield made

@@ -42,6 +42,7 @@ from gateway import Gateway, run, wire
 from mappings.npais import Placements
 from mappings.pmlp import Person
 from mappings.sais import Payments
+from routing.trail import Trail
 from security.keys import new_keys
 from storage import migrate
 
@@ -391,7 +392,7 @@ def test_quotas_count_requests_and_persons(gateway: Gateway, transport: Wire) ->
 def test_an_orphan_is_closed_as_unknown(gateway: Gateway, transport: Wire) -> None:
     arrival = Arrival(Way.API, Peer("127.0.0.1"), "/api", b"request")
     received = eight_steps.receive(arrival)
-    eight_steps.open_record(gateway, eight_steps.Trail(received, Environment.TEST))
+    eight_steps.open_record(gateway, Trail(received, Environment.TEST))
     transport.answers = [person()]
     arrive(gateway, Door())
     sweeper = Sweeper(gateway.engine, gateway.log, timedelta(seconds=60))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -56,3 +59,20 @@ def test_the_gateway_stays_readable() -> None:
     systems = [path.stem for path in (ROOT / "adapters").glob("*.py") if path.stem != "__init__"]
     assert len(systems) >= 5
     assert [name for name in systems if name in text] == []
+
+
+@pytest.mark.parametrize(("module", "allowed"), [("exchange", set()), ("errors", {"exchange"})])
+def test_the_lowest_modules_import_no_room(module: str, allowed: set[str]) -> None:
+    tree = ast.parse((ROOT / f"{module}.py").read_text(encoding="utf-8"))
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert imported & declared() <= allowed

@@ -170,7 +170,7 @@ def _read(name: str, version: str, path: Path) -> Contract:
 class _OwnFilesOnly(etree.Resolver):  # type: ignore[misc] # — lxml publishes no types
     """Loads what a schema refers to from this folder; any other reference is refused."""
 
-    def resolve(self, url: str | None, public_id: str | None, context: object) -> object:  # noqa: ARG002 — the interface of lxml
+    def resolve(self, url: str | None, public_id: str | None, context: object) -> object:
         parts = urlsplit(url or "")
         path = Path(unquote(parts.path)).resolve()
         if parts.scheme not in ("", "file") or not path.is_relative_to(ROOT) or not path.is_file():

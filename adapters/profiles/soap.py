@@ -35,11 +35,11 @@ _FAULT_CODE = re.compile(r"[A-Z][A-Z_]{0,40}")
 _NOT_FOUND = "NAV_ATRASTS"
 
 
-class _LocalOnly(zeep.Transport):  # type: ignore[misc] # zeep publishes no types
+class _LocalOnly(zeep.Transport):
     """Loads contracts from our own folder and nothing else: a contract never makes us call out."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # zeep types only a part of itself
         self._folder = folder
 
     def load(self, url: str) -> bytes:
@@ -49,13 +49,13 @@ class _LocalOnly(zeep.Transport):  # type: ignore[misc] # zeep publishes no type
         return path.read_bytes()
 
 
-class _Addressing(zeep.Plugin):  # type: ignore[misc] # zeep publishes no types
+class _Addressing(zeep.Plugin):
     """Sets the addressing headers, with the message id of the exchange rather than one of zeep's own."""
 
     def egress(
         self, envelope: Element, http_headers: dict[str, str], operation: Any, binding_options: dict[str, str]
     ) -> tuple[Element, dict[str, str]]:
-        header = zeep.wsdl.utils.get_or_create_header(envelope)
+        header = zeep.wsdl.utils.get_or_create_header(envelope)  # type: ignore[no-untyped-call] # as above
         for name, value in (
             ("Action", operation.soapaction),
             ("MessageID", binding_options["message_id"]),
@@ -84,7 +84,7 @@ class SoapProfile:
         self._clock = clock
         self._contract: Contract = contract(adapter.name, adapter.version)
         self._policy, self._pinned = _trust(system.trust, authority)
-        self._client = zeep.Client(
+        self._client = zeep.Client(  # type: ignore[no-untyped-call] # as above
             str(self._contract.wsdl),
             transport=_LocalOnly(self._contract.wsdl.parent),
             plugins=[_Addressing()],

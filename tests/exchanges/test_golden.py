@@ -16,7 +16,6 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -27,7 +26,7 @@ import config
 import errors
 from adapters import Adapter, Operation, discover
 from adapters.profiles.soap import WSA, SoapProfile
-from exchange import Context, Environment, Json, Official
+from exchange import Context, Environment, Json, Official, utc_now
 from security import wsse
 from security.keys import Identity, new_keys
 from security.xml import Element, canonical, parse
@@ -36,7 +35,7 @@ from wsdl import contract
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/*/request.json"))
 ADAPTERS = discover()
-NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+NOW = utc_now()  # the certificates are made for the run; no golden file holds an instant
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 CONTEXT = Context(
     purpose="social-service",

@@ -15,10 +15,10 @@ from mappings.mapping import Mapping, plain
 from security.xml import parse, serialise
 from storage import metadata
 from tests.mappings.tables import message_tables, records, tables
-from wsdl import Contract, contracts
+from wsdl import contracts
 
 MESSAGES = message_tables()
-quick = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("name", MESSAGES)
@@ -116,10 +116,6 @@ def test_a_version_names_the_declaration(name: str) -> None:
     again: Mapping[Any] = Mapping(table.record_type, table.namespace, table.element, table.fields)
     other: Mapping[Any] = Mapping(table.record_type, table.namespace, f"{table.element}X", table.fields)
     assert again.version == table.version != other.version
-
-
-def _first(contract: Contract, element: str) -> tuple[Mapping[Any], Contract]:
-    return next(found for found in MESSAGES.values() if found[1] is contract and found[0].element == element)
 
 
 @pytest.mark.parametrize("name", MESSAGES)

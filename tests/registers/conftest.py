@@ -1,48 +1,30 @@
-"""A migrated database of each kind. Tests share it: every test speaks of persons of its own."""
+"""One database of each kind for all tests of the registers: every test speaks of persons of its own."""
 
 from __future__ import annotations
 
-import secrets
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine
 
-import registers
 from storage import open_engine
-from storage.migrate import upgrade
-
-POSTGRESQL = "postgresql+psycopg://127.0.0.1:5432"
-
-
-@contextmanager
-def empty_database(kind: str, directory: Path) -> Iterator[Engine]:
-    """A database without tables, dropped afterwards."""
-    assert registers.REGISTERS  # the engine translates the schemas of the tables declared so far
-    name = f"registers_{secrets.token_hex(6)}"
-    if kind == "sqlite":
-        engine = open_engine(f"sqlite:///{directory / name}.db")
-        yield engine
-        engine.dispose()
-        return
-    server = create_engine(f"{POSTGRESQL}/test", isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    engine = open_engine(f"{POSTGRESQL}/{name}")
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-        with server.connect() as connection:
-            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
-        server.dispose()
+from tests.conftest import Template, _postgresql
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """A migrated database, SQLite and PostgreSQL in turn."""
-    with empty_database(request.param, tmp_path_factory.mktemp("registers")) as database:
-        upgrade(database)
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, template: Template
+) -> Iterator[Engine]:
+    """An engine on a migrated database, SQLite and PostgreSQL in turn."""
+    with ExitStack() as later:
+        if request.param == "sqlite":
+            path = tmp_path_factory.mktemp("registers") / "gateway.db"
+            shutil.copy(template("sqlite"), path)
+            url = f"sqlite:///{path}"
+        else:
+            url = later.enter_context(_postgresql(template("postgresql")))
+        database = open_engine(url)
         yield database
+        database.dispose()

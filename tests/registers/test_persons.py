@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -242,7 +242,7 @@ answers = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 @given(sequence=answers)
 def test_any_sequence_of_answers_leaves_one_current_identity_and_all_of_history(
     engine: Engine, sequence: list[tuple[str, str | None, list[Document], tuple[str, ...]]]

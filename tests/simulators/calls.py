@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import requests
-from cryptography import x509
 from lxml import etree
 
 from exchange import utc_now
@@ -99,13 +98,6 @@ class Client:
         """Set the mode."""
         response = self.session.post(f"{self.url}/_control", json=setting, timeout=10)
         assert response.status_code == 200, response.text
-
-
-def caller(system: str, url: str, identity: Identity, authority: x509.Certificate) -> Client:
-    """A client that trusts what the authority has issued."""
-    client = Client(system, url, identity, wsse.Policy((authority,)))
-    client.session.trust_env = False
-    return client
 
 
 def texts(payload: Element, path: str) -> list[str]:

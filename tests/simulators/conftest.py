@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from security import wsse
+from security.certificates import load_authorities
 from security.keys import Identity, new_keys
+from simulators.control import Setting
 from simulators.server import APPLICATIONS, SimulatorServer, Task, path_of, serve
-from tests.simulators.calls import Client, caller
+from tests.simulators.calls import Client
 
 PERSONS = 200
 SEED = 3
@@ -21,13 +24,40 @@ SEED = 3
 
 @dataclass(frozen=True)
 class Journal:
-    """The journal of the running simulators."""
+    """What the running simulators have written since the test began; `begin` is where that is in the file."""
 
     path: Path
+    begin: int
 
     def lines(self) -> list[dict[str, str | None]]:
         """All lines, oldest first."""
-        return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+        text = self.path.read_bytes()[self.begin :].decode()
+        return [json.loads(line) for line in text.splitlines()]
+
+
+@dataclass(frozen=True)
+class Running:
+    """Simulators in threads, started when first asked for, and what a caller needs to speak with them."""
+
+    journal: Path
+    keys: Path
+    identity: Identity
+    policy: wsse.Policy
+    servers: dict[str, SimulatorServer]
+
+    def client(self, system: str) -> Client:
+        """A new client of a simulator that behaves."""
+        if system not in self.servers:
+            listening = socket.create_server(("127.0.0.1", 0))
+            server = serve(Task(system, listening.detach(), PERSONS, SEED, str(self.journal), str(self.keys)))
+            self.servers[system] = server
+            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        server = self.servers[system]
+        server.control.put(Setting())
+        url = f"http://127.0.0.1:{server.socket.getsockname()[1]}{path_of(system)}"
+        client = Client(system, url, self.identity, self.policy)
+        client.session.trust_env = False
+        return client
 
 
 @pytest.fixture(scope="session")
@@ -38,35 +68,34 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    """An empty journal."""
-    path = tmp_path / "journal.jsonl"
-    path.touch()
-    return Journal(path)
+@pytest.fixture(scope="session")
+def running(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The simulators of this run of tests."""
+    journal = tmp_path_factory.mktemp("journal") / "journal.jsonl"
+    journal.touch()
+    identity = Identity.load(keys / "gateway.pem", keys / "gateway.key")
+    found = Running(journal, keys, identity, wsse.Policy(load_authorities(keys / "authority.pem")), {})
+    yield found
+    for server in found.servers.values():
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture
-def start(keys: Path, journal: Journal) -> Iterator[Callable[[str], Client]]:
+def journal(running: Running) -> Journal:
+    """The journal from here on."""
+    return Journal(running.journal, running.journal.stat().st_size)
+
+
+@pytest.fixture
+def start(running: Running) -> Iterator[Callable[[str], Client]]:
     """Start a simulator and get a client for it."""
-    servers: list[SimulatorServer] = []
     clients: list[Client] = []
 
     def started(system: str) -> Client:
-        listening = socket.create_server(("127.0.0.1", 0))
-        task = Task(system, listening.detach(), PERSONS, SEED, str(journal.path), str(keys))
-        server = serve(task)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        url = f"http://127.0.0.1:{server.socket.getsockname()[1]}{path_of(system)}"
-        identity = Identity.load(keys / "gateway.pem", keys / "gateway.key")
-        authority = Identity.load(keys / "authority.pem", keys / "authority.key").certificate
-        clients.append(caller(system, url, identity, authority))
+        clients.append(running.client(system))
         return clients[-1]
 
     yield started
     for client in clients:
         client.session.close()
-    for server in servers:
-        server.shutdown()
-        server.server_close()

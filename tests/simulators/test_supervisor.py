@@ -190,9 +190,12 @@ def test_a_simulator_that_ends_is_started_again_at_its_address(keys: Path) -> No
     with Simulators({"vzd": ""}, common(keys), warn=said.append) as running:
         before = running.pids["vzd"]
         os.kill(before, signal.SIGKILL)
-        assert eventually(lambda: not alive(before))
-        running.keep_running()
-        assert running.pids["vzd"] != before
+
+        def restarted() -> bool:
+            running.keep_running()
+            return running.pids["vzd"] != before
+
+        assert eventually(restarted)
         assert requests.get(f"{running.urls['vzd']}/_control", timeout=5).json()["mode"] == "ok"
         after = running.pids["vzd"]
     assert not alive(after)

@@ -60,12 +60,12 @@ class Pmlp:
         self.asked.append(request)
         return Outgoing(message_id, operation.name, request.person_code.encode())
 
-    def send(self, message: Outgoing, deadline: float) -> bytes:  # noqa: ARG002 — the interface of Profile
+    def send(self, message: Outgoing, deadline: float) -> bytes:
         if message.content == DEAD.encode():
             raise errors.AnswerRefused("/GetPersonResponse/Persona")
         return message.content
 
-    def read(self, operation: Operation, message: Outgoing, answer: bytes) -> object:  # noqa: ARG002 — the interface of Profile
+    def read(self, operation: Operation, message: Outgoing, answer: bytes) -> object:
         if answer == ABSENT.encode():
             raise errors.NotFound("the external system does not know it")
         return Person(
@@ -106,14 +106,18 @@ class World:
         """A right message of the partner, with something changed."""
         return Message(self.partner).but(**changes)
 
-    def post(self, content: bytes, version: str = "1.1", headers: Mapping[str, str] | None = None) -> TestResponse:
+    def post(
+        self, content: bytes, version: str = "1.1", headers: Mapping[str, str] | None = None
+    ) -> TestResponse:
         """Post bytes as a message of a SOAP version; headers given replace the usual ones."""
         known = {"Content-Type": CONTENT_TYPE[version], **(headers or {})}
         return Client(self.app).post(PATH, data=content, headers=known)
 
     def believed(self, response: TestResponse) -> Verified:
         """The answer, if the gateway signed it."""
-        policy = wsse.Policy((Identity.load(self.keys / "authority.pem", self.keys / "authority.key").certificate,))
+        policy = wsse.Policy(
+            (Identity.load(self.keys / "authority.pem", self.keys / "authority.key").certificate,)
+        )
         verified = wsse.verify(response.data, policy, now=self.clock())
         own = Identity.load(self.keys / "gateway.pem", self.keys / "gateway.key")
         assert verified.certificate == own.certificate
@@ -137,7 +141,11 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def world(keys: Path, tmp_path: Path) -> Iterator[World]:
     for folder in ("access", "trust", "crl"):
         (tmp_path / folder).mkdir()
-    rights = (("partner", '["p8.1", "p8.2", "p8.3"]', 1000), ("narrow", '["p8.3"]', 1000), ("scarce", '["p8"]', 1))
+    rights = (
+        ("partner", '["p8.1", "p8.2", "p8.3"]', 1000),
+        ("narrow", '["p8.3"]', 1000),
+        ("scarce", '["p8"]', 1),
+    )
     (tmp_path / "access" / "persons.toml").write_text(
         "".join(_RIGHT.format(recipient=name, rules=rules, requests=most) for name, rules, most in rights)
     )
@@ -157,7 +165,10 @@ def world(keys: Path, tmp_path: Path) -> Iterator[World]:
     migrate.upgrade(gateway.engine)
     partners = {
         path.stem: Identity.load(path, path.with_suffix(".key"))
-        for path in (keys / "keys" / f"{name}.pem" for name in ("partner", "narrow", "nothing", "scarce", "unregistered"))
+        for path in (
+            keys / "keys" / f"{name}.pem"
+            for name in ("partner", "narrow", "nothing", "scarce", "unregistered")
+        )
     }
     with gateway.engine.begin() as connection:
         for name, identity in partners.items():

@@ -46,7 +46,9 @@ def context(**values: str) -> str:
         "PieprasijumaId": str(uuid.uuid4()),
         "Vide": "test",
     } | values
-    official = "".join(f"<{name}>{known.pop(name)}</{name}>" for name in ("Identifikators", "Iestade", "Loma"))
+    official = "".join(
+        f"<{name}>{known.pop(name)}</{name}>" for name in ("Identifikators", "Iestade", "Loma")
+    )
     return (
         f"<Konteksts><Merkis>{known['Merkis']}</Merkis><Tiesibas>{known['Tiesibas']}</Tiesibas>"
         f"<Darbinieks>{official}</Darbinieks><PieprasijumaId>{known['PieprasijumaId']}</PieprasijumaId>"
@@ -56,7 +58,9 @@ def context(**values: str) -> str:
 
 def get_person(code: str = CODE, **values: str) -> str:
     """The body element of GetPerson."""
-    return f'<GetPerson xmlns="{NAMESPACE}">{context(**values)}<PersonasKods>{code}</PersonasKods></GetPerson>'
+    return (
+        f'<GetPerson xmlns="{NAMESPACE}">{context(**values)}<PersonasKods>{code}</PersonasKods></GetPerson>'
+    )
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,9 @@ class Message:
 
     def unsigned(self) -> bytes:
         """The bytes without Security header."""
-        headers = "".join(f'<wsa:{name} wsu:Id="{name}">{text}</wsa:{name}>' for name, text in self.addressing.items())
+        headers = "".join(
+            f'<wsa:{name} wsu:Id="{name}">{text}</wsa:{name}>' for name, text in self.addressing.items()
+        )
         return (
             f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{SOAP[self.version]}" xmlns:wsa="{WSA}" '
             f'xmlns:wsu="{WSU}"><s:Header>{headers}{self.extra}</s:Header>'
@@ -97,7 +103,9 @@ class Message:
             {ID: "TheToken", "ValueType": X509_V3, "EncodingType": BASE64},
         )
         token.text = base64.b64encode(self.identity.certificate.public_bytes(Encoding.DER)).decode()
-        signature = xmlsec.template.create(root, xmlsec.Transform.EXCL_C14N, xmlsec.Transform.RSA_SHA256, ns="ds")
+        signature = xmlsec.template.create(
+            root, xmlsec.Transform.EXCL_C14N, xmlsec.Transform.RSA_SHA256, ns="ds"
+        )
         security.append(signature)
         names = ["TheStamp", "TheBody", *self.addressing]
         for name in names:

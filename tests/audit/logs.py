@@ -1,0 +1,66 @@
+"""A log to test with: its keys, its entries, and the pieces that write, sequence and verify it."""
+
+from __future__ import annotations
+
+import uuid
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine
+
+from audit import Entry, ExchangeLog, Kind
+from audit.sequencer import Sequencer
+from audit.verify import Report, verify
+from exchange import Environment, new_id, utc_now
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+SUBJECT_KEY = bytes(range(32, 64))
+
+
+def open_log(engine: Engine, writers: int = 1, capacity: int = 1000) -> ExchangeLog:
+    return ExchangeLog(
+        engine,
+        environment=Environment.TEST,
+        public_key=KEY.public_key(),
+        subject_key=SUBJECT_KEY,
+        writers=writers,
+        capacity=capacity,
+    )
+
+
+def sequencer(engine: Engine, batch: int = 2000, lease_seconds: float = 5.0) -> Sequencer:
+    return Sequencer(engine, KEY, environment=Environment.TEST, batch=batch, lease_seconds=lease_seconds)
+
+
+def verified(engine: Engine) -> Report:
+    return verify(engine, KEY.public_key(), SUBJECT_KEY)
+
+
+def opened(exchange_id: uuid.UUID | None = None) -> Entry:
+    return Entry(Kind.OPENED, exchange_id or new_id(), utc_now(), {"way": "api"}, {"address": "192.0.2.7"})
+
+
+def exchange(code: str = "320101-12345", outcome: str = "ok") -> list[Entry]:
+    """The three records of one exchange."""
+    exchange_id = new_id()
+    facts = {"system": "pmlp", "operation": "GetPerson", "institution": "90000022632", "purpose": "care"}
+    persons = {"subject": code, "official": "MT-1042"}
+    return [
+        opened(exchange_id),
+        Entry(Kind.ATTEMPT, exchange_id, utc_now(), {**facts, "attempt": 1}, persons),
+        Entry(Kind.OUTCOME, exchange_id, utc_now(), {**facts, "outcome": outcome}, persons),
+    ]
+
+
+def fill(engine: Engine, exchanges: int = 4, batch: int = 5) -> None:
+    """Write exchanges and sequence them, under several checkpoints."""
+    log = open_log(engine)
+    for number in range(exchanges):
+        log.write(*exchange(f"32{number:09d}"))
+    sequence(engine, batch)
+
+
+def sequence(engine: Engine, batch: int = 2000) -> None:
+    sequencer_ = sequencer(engine, batch)
+    while sequencer_.run_once():
+        pass
+    sequencer_.release()

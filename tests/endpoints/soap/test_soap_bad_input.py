@@ -1,0 +1,382 @@
+"""Bad input: each gets a signed Fault or an HTTP error of its own, and nothing comes out of WSGI but answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from wsgiref.validate import validator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from werkzeug.test import Client, EnvironBuilder
+
+from audit.tables import log_records
+from endpoints.soap import application
+from storage import open_engine
+from tests.endpoints.soap.conftest import PATH, World
+from tests.endpoints.soap.messages import ACTION, CODE, NAMESPACE, SOAP, context, get_person
+
+REQUEST = get_person()
+
+
+def records(world: World) -> int:
+    with world.gateway.engine.begin() as connection:
+        return int(
+            connection.execute(
+                select(func.count()).select_from(log_records).where(log_records.c.kind != "origin")
+            ).scalar_one()
+        )
+
+
+SIGNED = [
+    ("", "schema_violation"),
+    ("text", "schema_violation"),
+    (f"{REQUEST}{REQUEST}", "schema_violation"),
+    (f"{REQUEST}<Other xmlns='urn:x'/>", "schema_violation"),
+    (f"text{REQUEST}", "schema_violation"),
+    (f"{REQUEST}text", "schema_violation"),
+    ("<GetPerson/>", "unknown_operation"),
+    (REQUEST.replace(f' xmlns="{NAMESPACE}"', ""), "unknown_operation"),
+    (f'<GetNothing xmlns="{NAMESPACE}"/>', "unknown_operation"),
+    (f'<GetPersonResponse xmlns="{NAMESPACE}"/>', "unknown_operation"),
+    ('<GetPerson xmlns="urn:another"/>', "unknown_operation"),
+    (f'<f:Fault xmlns:f="{SOAP["1.1"]}"><faultcode>f:Client</faultcode></f:Fault>', "unknown_operation"),
+    (f'<f:Fault xmlns:f="{SOAP["1.2"]}"/>', "unknown_operation"),
+    (f'<GetPerson xmlns="{NAMESPACE}"/>', "schema_violation"),
+    (f'<GetPerson xmlns="{NAMESPACE}" id="a" href="#a"/>', "schema_violation"),
+    (f'<GetPerson xmlns="{NAMESPACE}">{context()}<Svess>1</Svess></GetPerson>', "schema_violation"),
+    (REQUEST.replace("<Konteksts>", "<Konteksts lieks='1'>"), "schema_violation"),
+    (REQUEST.replace("<Vide>test</Vide>", "<Vide>pilot</Vide>"), "schema_violation"),
+    (get_person("12345"), "invalid_person_code"),
+    (get_person("991399-10000"), "invalid_person_code"),
+    (get_person(""), "invalid_person_code"),
+]
+
+
+@pytest.mark.parametrize(("body", "code"), SIGNED)
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+def test_a_signed_body_that_is_wrong(world: World, body: str, code: str, version: str) -> None:
+    response = world.post(world.message(body=body, version=version).signed(), version)
+    fault = world.fault(response)
+    assert (fault.code, fault.kluda["Kods"]) == ({"1.1": "Client", "1.2": "Sender"}[version], code)
+    assert fault.version == version
+    assert fault.kluda["ApmainasId"] == response.headers["X-Exchange-Id"]
+    assert CODE not in response.text
+    assert world.pmlp.asked == []
+    assert records(world) == 2
+
+
+def envelope(
+    body: str = f"<s:Body>{REQUEST}</s:Body>", soap: str = SOAP["1.1"], header: str = "<s:Header/>"
+) -> bytes:
+    return f'<s:Envelope xmlns:s="{soap}">{header}{body}</s:Envelope>'.encode()
+
+
+LAUGHS = b'<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>'
+UNSIGNED = [
+    (envelope(), "unsigned"),
+    (envelope(header=""), "unsigned"),
+    (envelope(body=""), "malformed_message signature_invalid unsigned"),
+    (envelope(body="<s:Body/>"), "unsigned"),
+    (envelope(body="<s:Body/><s:Body/>"), "signature_invalid"),
+    (envelope(soap="urn:soap-of-the-future"), "malformed_message"),
+    (envelope(soap=""), "malformed_message"),
+    (b"<Envelope/>", "malformed_message"),
+    (b"<html><body>hello</body></html>", "malformed_message"),
+    (b"{}", "malformed_message"),
+    (b" ", "malformed_message"),
+    (b"\x00", "malformed_message"),
+    (b"\xff\xfe", "malformed_message"),
+    (envelope()[:-5], "malformed_message"),
+    (b'<?xml version="1.0" encoding="UTF-7"?>' + envelope(), "malformed_message"),
+    (b'<?xml version="1.0" encoding="no-such"?>' + envelope(), "malformed_message"),
+    (b"<?target data?>" + envelope(), "malformed_message"),
+    (LAUGHS + envelope(), "doctype_refused"),
+    (b'<!DOCTYPE a SYSTEM "http://localhost:1/x.dtd">' + envelope(), "doctype_refused"),
+    (("<!DOCTYPE a>" + envelope().decode()).encode("utf-16"), "doctype_refused"),
+    (envelope(body="<s:Body>&undeclared;</s:Body>"), "malformed_message"),
+    (b"<a>" * 5000, "malformed_message too_large"),
+]
+
+
+@pytest.mark.parametrize(("content", "codes"), UNSIGNED)
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+def test_bytes_that_are_no_signed_message(world: World, content: bytes, codes: str, version: str) -> None:
+    if version == "1.2":
+        content = content.replace(SOAP["1.1"].encode(), SOAP["1.2"].encode())
+    fault = world.fault(world.post(content, version))
+    assert fault.kluda["Kods"] in codes.split()
+    assert fault.version == version
+    assert records(world) == 2
+
+
+def test_an_envelope_of_another_version_is_told_so(world: World) -> None:
+    assert world.fault(world.post(envelope(soap="urn:soap-of-the-future"))).code == "VersionMismatch"
+
+
+@pytest.mark.parametrize(("version", "sent_as"), [("1.1", "1.2"), ("1.2", "1.1")])
+def test_content_type_and_envelope_must_agree(world: World, version: str, sent_as: str) -> None:
+    fault = world.fault(world.post(world.message(version=version).signed(), sent_as))
+    assert (fault.version, fault.kluda["Kods"]) == (version, "malformed_message")
+
+
+class TestTampering:
+    """What is changed after signing is refused; the suite of attacks is the signature's own."""
+
+    def test_a_changed_body(self, world: World) -> None:
+        content = world.message().signed().replace(CODE.encode(), b"321234-56788")
+        assert world.fault(world.post(content)).kluda["Kods"] == "signature_invalid"
+
+    def test_addressing_that_is_not_signed(self, world: World) -> None:
+        content = world.message().signed()
+        header = b'<wsa:MessageID xmlns:wsa="http://www.w3.org/2005/08/addressing">urn:x</wsa:MessageID>'
+        changed = content.replace(b"<s:Header>", b"<s:Header>" + header).replace(b"<s:Header/>", b"")
+        assert world.fault(world.post(changed)).kluda["Kods"] == "unsigned"
+
+
+class TestActions:
+    """SOAPAction, the action parameter and wsa:Action must name the operation of the Body."""
+
+    @pytest.mark.parametrize("action", [f'"{ACTION}"', ACTION, '""', ""])
+    def test_the_right_action_or_none(self, world: World, action: str) -> None:
+        assert world.post(world.message().signed(), headers={"SOAPAction": action}).status_code == 200
+
+    def test_another_action_1_1(self, world: World) -> None:
+        response = world.post(world.message().signed(), headers={"SOAPAction": f'"{NAMESPACE}/DeletePerson"'})
+        assert world.fault(response).kluda["Kods"] == "invalid_request"
+        assert "DeletePerson" not in response.text
+
+    @pytest.mark.parametrize(("action", "status"), [(ACTION, 200), (f"{NAMESPACE}/DeletePerson", 400)])
+    def test_the_action_of_1_2(self, world: World, action: str, status: int) -> None:
+        kind = f'application/soap+xml; charset=utf-8; action="{action}"'
+        content = world.message(version="1.2").signed()
+        assert world.post(content, "1.2", {"Content-Type": kind}).status_code == status
+
+    @pytest.mark.parametrize(("action", "status"), [(ACTION, 200), (f"{NAMESPACE}/DeletePerson", 500)])
+    def test_the_signed_action(self, world: World, action: str, status: int) -> None:
+        assert world.post(world.message(addressing={"Action": action}).signed()).status_code == status
+
+
+class TestHeaders:
+    """A header that must be understood and is not stops the message, signed or not."""
+
+    @pytest.mark.parametrize(
+        ("version", "attributes", "understood"),
+        [
+            ("1.1", 's:mustUnderstand="1"', False),
+            ("1.1", 's:mustUnderstand="0"', True),
+            ("1.1", "", True),
+            ("1.1", 's:mustUnderstand="1" s:actor="urn:another"', True),
+            ("1.1", 's:mustUnderstand="1" s:actor="http://schemas.xmlsoap.org/soap/actor/next"', False),
+            ("1.2", 's:mustUnderstand="true"', False),
+            ("1.2", 's:mustUnderstand="1"', False),
+            ("1.2", 's:mustUnderstand="false"', True),
+            ("1.2", f's:mustUnderstand="true" s:role="{SOAP["1.2"]}/role/next"', False),
+            ("1.2", f's:mustUnderstand="true" s:role="{SOAP["1.2"]}/role/ultimateReceiver"', False),
+            ("1.2", f's:mustUnderstand="true" s:role="{SOAP["1.2"]}/role/none"', True),
+        ],
+    )
+    def test_must_understand(self, world: World, version: str, attributes: str, understood: bool) -> None:
+        extra = f'<t:Transakcija xmlns:t="urn:t" {attributes}>1</t:Transakcija>'
+        response = world.post(world.message(version=version, extra=extra).signed(), version)
+        if understood:
+            assert response.status_code == 200
+        else:
+            assert world.fault(response).code == "MustUnderstand"
+            assert world.pmlp.asked == []
+
+    def test_a_message_id_must_fit_where_it_is_remembered(self, world: World) -> None:
+        message = world.message(addressing={"MessageID": f"urn:{'x' * 197}"})
+        assert world.fault(world.post(message.signed())).kluda["Kods"] == "invalid_request"
+        assert world.post(world.message(addressing={"MessageID": "x" * 200}).signed()).status_code == 200
+
+
+TRANSPORT: list[tuple[str, bytes, Mapping[str, str], int, str]] = [
+    ("an empty body", b"", {}, 400, "malformed_message"),
+    ("over the size", b"<a>" + b" " * 100_000, {}, 413, "too_large"),
+    ("JSON", b"{}", {"Content-Type": "application/json"}, 415, "invalid_request"),
+    ("no type", b"<a/>", {"Content-Type": ""}, 415, "invalid_request"),
+    ("no such type", b"<a/>", {"Content-Type": ";;;,"}, 415, "invalid_request"),
+    ("XML of no kind", b"<a/>", {"Content-Type": "application/xml"}, 415, "invalid_request"),
+    ("multipart", b"--x--", {"Content-Type": "multipart/related; boundary=x"}, 415, "invalid_request"),
+    ("a form", b"a=b", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "invalid_request"),
+    ("compressed", b"\x1f\x8b", {"Content-Encoding": "gzip"}, 415, "invalid_request"),
+]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status", "code"),
+    [row[1:] for row in TRANSPORT],
+    ids=[row[0] for row in TRANSPORT],
+)
+def test_what_http_itself_refuses_is_no_exchange(
+    world: World, content: bytes, headers: Mapping[str, str], status: int, code: str
+) -> None:
+    response = world.post(content, headers=headers)
+    assert response.status_code == status
+    fault = world.fault(response)
+    assert fault.kluda == {"Kods": code, "AtkartotVar": "false"}
+    assert response.headers["X-Exchange-Id"]
+    assert records(world) == 0
+
+
+@pytest.mark.parametrize("charset", ["no-such", "iso-8859-1", ""])
+def test_a_charset_that_is_not_taken(world: World, charset: str) -> None:
+    response = world.post(
+        world.message().signed(), headers={"Content-Type": f'text/xml; charset="{charset}"'}
+    )
+    assert world.fault(response).kluda["Kods"] == "malformed_message"
+    assert records(world) == 2
+
+
+@pytest.mark.parametrize("charset", ["UTF-8", "utf-8", "us-ascii"])
+def test_a_charset_that_is_taken(world: World, charset: str) -> None:
+    headers = {"Content-Type": f'text/xml; charset="{charset}"'}
+    assert world.post(world.message().signed(), headers=headers).status_code == 200
+
+
+def call(world: World, environ: Mapping[str, object]) -> tuple[str, dict[str, str], bytes]:
+    """The application as WSGI has it, watched by the standard library's validator; what it raises is a failure."""
+    heard: list[tuple[str, dict[str, str]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _error: object = None) -> object:
+        heard.append((status, dict(headers)))
+        return lambda _data: None
+
+    answer = validator(world.app)(dict(environ), start_response)  # type: ignore[arg-type] — its own types are wider
+    content = b"".join(answer)
+    answer.close()  # type: ignore[attr-defined] — the validator's iterator has it
+    return (*heard[0], content)
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1e3", "+5", "0x10", " 5", "٣", "9" * 30])
+def test_a_length_that_is_no_number(world: World, length: str) -> None:
+    environ = EnvironBuilder(PATH, method="POST", data=b"<a/>", content_type="text/xml").get_environ()
+    environ["CONTENT_LENGTH"] = length
+    heard: list[str] = []
+    # Not through the validator, which refuses such an environment itself.
+    b"".join(world.app(environ, lambda status, _headers, _error=None: heard.append(status)))  # type: ignore[arg-type,return-value] — as above
+    assert heard[0].startswith("400")
+
+
+class Broken(io.BytesIO):
+    """A connection that breaks while the body is read."""
+
+    def read(self, _size: int | None = -1) -> bytes:
+        raise TimeoutError
+
+
+def test_a_body_that_does_not_arrive(world: World) -> None:
+    environ = EnvironBuilder(PATH, method="POST", data=b"<a/>", content_type="text/xml").get_environ()
+    for stream, length in ((Broken(), "4"), (io.BytesIO(b"<a"), "4")):
+        status, _, content = call(world, environ | {"wsgi.input": stream, "CONTENT_LENGTH": length})
+        assert status.startswith("400")
+        assert b"malformed_message" in content
+    assert records(world) == 0
+
+
+def test_a_body_in_chunks_is_counted_by_ourselves(world: World) -> None:
+    builder = EnvironBuilder(PATH, method="POST", content_type="text/xml")
+    environ = builder.get_environ() | {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    environ.pop("CONTENT_LENGTH", None)
+    content = world.message().signed()
+    assert call(world, environ | {"wsgi.input": io.BytesIO(content)})[0].startswith("200")
+    assert call(world, environ | {"wsgi.input": io.BytesIO(content + b" " * 100_000)})[0].startswith("413")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "NONSENSE"])
+def test_other_methods(world: World, method: str) -> None:
+    response = Client(world.app).open(PATH, method=method, data=b"<a/>", content_type="text/xml")
+    assert response.status_code == 405
+    assert response.headers["Allow"] == "GET, POST"
+    assert method != "HEAD" or response.data == b""
+    assert records(world) == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/soap",
+        "/soap/",
+        "/soap/nobody/v1-0",
+        "/soap/persons",
+        "/soap/persons/v2-0",
+        f"{PATH}/",
+        "/persons/v1-0",
+        "/",
+    ],
+)
+def test_no_such_service(world: World, path: str) -> None:
+    response = Client(world.app).post(path, data=b"<a/>", content_type="text/xml")
+    assert response.status_code == 404
+    assert response.mimetype == "text/plain"
+
+
+def test_too_many_requests_of_one_address(world: World) -> None:
+    limits = dataclasses.replace(world.gateway.settings.limits, requests_per_s=2)
+    settings_ = dataclasses.replace(world.gateway.settings, limits=limits)
+    slow = dataclasses.replace(world, app=application(dataclasses.replace(world.gateway, settings=settings_)))
+    answers = [slow.post(b"<a/>") for _ in range(4)]
+    assert [answer.status_code for answer in answers].count(429) >= 1
+    fault = slow.fault(next(answer for answer in answers if answer.status_code == 429))
+    assert fault.kluda == {"Kods": "busy", "AtkartotVar": "true", "AtkartotPec": "1"}
+
+
+def test_nothing_unforeseen_leaves_as_a_stack_trace(world: World, tmp_path: Path) -> None:
+    """The table of partners is gone, which nobody expects."""
+    empty = open_engine(f"sqlite:///{tmp_path / 'empty.db'}")
+    without = dataclasses.replace(world, app=application(dataclasses.replace(world.gateway, engine=empty)))
+    response = without.post(world.message().signed())
+    fault = without.fault(response)
+    assert (fault.code, fault.kluda["Kods"]) == ("Server", "internal_error")
+    for word in ("sql", "traceback", "spyne", "lxml", "/", "partners"):
+        assert word not in fault.reason.lower()
+    empty.dispose()
+
+
+def test_a_gateway_that_cannot_sign_tells_nothing(world: World) -> None:
+    """Even a refusal needs the key; what fails there too ends at the last boundary."""
+
+    def clock() -> datetime:
+        raise RuntimeError(CODE)
+
+    broken = dataclasses.replace(world, app=application(world.gateway, clock=clock))
+    response = broken.post(b"<a/>")
+    assert (response.status_code, response.mimetype) == (500, "text/plain")
+    assert CODE not in response.text
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=300), kind=st.sampled_from(["text/xml", "application/soap+xml"]))
+def test_any_bytes_get_an_answer(world: World, content: bytes, kind: str) -> None:
+    response = world.post(content, headers={"Content-Type": kind})
+    assert response.status_code in (400, 500)
+    assert world.fault(response).kluda["Kods"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 10_000), piece=st.binary(max_size=20), cut=st.integers(0, 200))
+def test_a_signed_message_with_a_piece_changed_gets_an_answer(
+    world: World, place: int, piece: bytes, cut: int
+) -> None:
+    content = world.message().signed()
+    at = place % len(content)
+    changed = content[:at] + piece + content[at + cut :]
+    assert world.post(changed).status_code in (200, 500)
+
+
+def test_diagnostics_hold_no_personal_data(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    world.post(world.message().signed())
+    world.post(world.message(body=get_person("321234-56780") + "<x/>").signed())
+    world.post(envelope())
+    text = json.dumps([record.getMessage() for record in caplog.records])
+    assert CODE not in text
+    assert "321234" not in text
+    assert "Paraudzi" not in text
