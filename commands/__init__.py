@@ -25,10 +25,10 @@ _HOUSE = Path(__file__).parent.parent
 class Discovered(click.Group):
     """A group whose commands are the modules of this package; a module is imported when it is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 — the interface of click
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(module.name.replace("_", "-") for module in _modules() if _command(module.name))
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 — the interface of click
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = cmd_name.replace("-", "_")
         return _command(name) if any(module.name == name for module in _modules()) else None
 

@@ -68,7 +68,7 @@ class CommandInlet:
             content=sha256(received.arrival.body).digest(),
         )
 
-    def compose(self, request: Request, exchange_id: uuid.UUID, disclosed: Disclosed) -> bytes:  # noqa: ARG002 — an Inlet
+    def compose(self, request: Request, exchange_id: uuid.UUID, disclosed: Disclosed) -> bytes:
         """The same JSON as /api/v1 gives."""
         content: Json = {
             "exchange_id": str(exchange_id),
@@ -77,11 +77,11 @@ class CommandInlet:
         }
         return json.dumps(content, ensure_ascii=False).encode()
 
-    def seal(self, received: Received, request: Request, answer: bytes) -> Reply:  # noqa: ARG002 — an Inlet
+    def seal(self, received: Received, request: Request, answer: bytes) -> Reply:
         """The answer as it is: it does not leave this process."""
         return Reply(200, {}, answer)
 
-    def refuse(self, received: Received, error: GatewayError) -> Reply:  # noqa: ARG002 — an Inlet
+    def refuse(self, received: Received, error: GatewayError) -> Reply:
         """Keep the error for the exit code; the reply on record is its code."""
         self.error = error
         return Reply(error.status, {}, json.dumps({"code": error.code}).encode())

@@ -110,10 +110,12 @@ def _perform(demo: Demonstration, elsewhere: bool, *, keep: bool) -> dict[str, J
         lines, audit = demo.evidence()
         _tell(demo, lines, audit, elsewhere)
         if keep:
+            # Never wrapped: what is printed is there to be copied.
             demo.console.print(
-                f"\nRunning until Ctrl-C: {internal} (/api/v1), {partners} (/soap), "
-                + ", ".join(urls.values())
-                + f"\n\n{demo.curl(core)}"
+                f"\nRunning until Ctrl-C: {internal} (/api/v1), {partners} (/soap), {', '.join(urls.values())}"
+                f"\n\n{demo.curl(core)}",
+                soft_wrap=True,
+                markup=False,
             )
             _until_interrupted()
     return demo_report.content(lines, audit)
@@ -177,5 +179,4 @@ def _tell(
         f"{command} call pmlp get-person person_code={demo.codes()[0]} --purpose social-service --rule p8",
         f"{command} demo --keep      # leaves it all running, with a curl command to try",
     ):
-        # Never wrapped: a line is there to be copied.
-        say(f"  {text}", soft_wrap=True)
+        say(f"  {text}", soft_wrap=True, markup=False)

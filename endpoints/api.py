@@ -19,7 +19,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 import errors
-from endpoints import metered, openapi, problems
+from endpoints import guide, metered, openapi, problems
 from endpoints.arrivals import Limiter, diagnostics, peer, read_body
 from endpoints.envelope import read_context, read_envelope
 from endpoints.paths import REGISTERS, ROOT, Target, find_target
@@ -131,7 +131,7 @@ class ApiInlet:
 def application(gateway: Gateway) -> WSGIApplication:
     """The Flask application: /api/v1 with its documents, and the pages of /problems."""
     app = Flask(__name__, static_folder=None)
-    app.url_map.merge_slashes = False
+    app.url_map.merge_slashes = app.url_map.redirect_defaults = False
     settings = gateway.settings
     limiter = Limiter(settings.limits.requests_per_s)
     document = openapi.document(gateway)
@@ -189,7 +189,7 @@ def application(gateway: Gateway) -> WSGIApplication:
         )
     for path, content, kind in (
         (f"{ROOT}/openapi.json", openapi.to_json(document), {"Content-Type": "application/json"}),
-        (f"{ROOT}/docs", openapi.page(document).encode(), _HTML),
+        (f"{ROOT}/docs", guide.page(document).encode(), _HTML),
     ):
         app.add_url_rule(path, path, _static(content, kind), methods=("GET",))
     app.add_url_rule("/problems/<code>", "problem", _problem_page, methods=("GET",))

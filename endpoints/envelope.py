@@ -116,7 +116,7 @@ def parse(data: bytes) -> Json:
         raise InvalidRequest(f"nested deeper than {MOST_DEEP} levels") from error
     except ValueError as error:
         raise MalformedMessage("no JSON in UTF-8") from error
-    return _checked(raw, "$", 0)
+    return _checked(raw, "$", 1)
 
 
 class _Pairs(list[tuple[str, object]]):

@@ -85,12 +85,8 @@ def lag(gateway: Gateway) -> tuple[int, float | None]:
     """How many records have no place in the tree yet, and for how many seconds the oldest has waited."""
     with reading(gateway.engine).begin() as connection:
         pending = connection.execute(select(func.count()).select_from(sequencer_queue)).scalar_one()
-        oldest = connection.execute(
-            select(log_records.c.instant)
-            .join(sequencer_queue, sequencer_queue.c.record_id == log_records.c.id)
-            .order_by(sequencer_queue.c.position)
-            .limit(1)
-        ).scalar()
+        waiting = log_records.join(sequencer_queue, sequencer_queue.c.record_id == log_records.c.id)
+        oldest = connection.execute(select(func.min(log_records.c.instant)).select_from(waiting)).scalar()
     if oldest is None:
         return pending, None
     return pending, max(0.0, (utc_now() - datetime.fromisoformat(oldest)).total_seconds())

@@ -8,12 +8,12 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterable
-from html import escape
 from importlib import metadata
+from typing import Any
 
 import registers
 from endpoints import problems
-from endpoints.envelope import ContextForm
+from endpoints.envelope import ContextForm, read_context
 from endpoints.paths import REGISTERS, ROOT, kebab
 from endpoints.schemas import (
     Schema,
@@ -22,9 +22,11 @@ from endpoints.schemas import (
     record_schema,
     register_schema,
     sample,
+    sample_arguments,
 )
 from gateway import Gateway
 from mappings.care_stays import CARE_STAY
+from mappings.mapping import Mapping
 from registers import Register
 
 _ID = "0192f3a0-5c1e-7000-8000-000000000001"
@@ -39,7 +41,9 @@ SAMPLE_CONTEXT: Schema = {
     "environment": "test",
 }
 
-_DESCRIPTION = """\
+_SAMPLE = read_context(json.dumps(SAMPLE_CONTEXT).encode())
+
+DESCRIPTION = """\
 Data of state systems and registers, for SPOLIS core. Every request states its context: who asks, why, under which rule.
 A field without a permission is absent and is named in `withheld`. Every answer has `X-Exchange-Id`, under which the
 exchange log has it. `x-rule` names the point of Cabinet Regulation 587 that a field rests on.
@@ -62,6 +66,7 @@ def document(gateway: Gateway) -> Schema:
                 _sentence(operation.answer.record_type),
                 arguments_schema(operation.request, selection),
                 record_schema(operation.answer),
+                operation.request,
             )
     written = record_schema(CARE_STAY)
     written["properties"] = {"id": _UUID, **written["properties"]}
@@ -71,6 +76,7 @@ def document(gateway: Gateway) -> Schema:
         "Writes a stay; the same person, institution and first day are the same stay. One effect for one request_id.",
         arguments_schema(CARE_STAY),
         written,
+        CARE_STAY,
     )
     for register in registers.REGISTERS.values():
         paths |= _register_paths(register)
@@ -79,7 +85,7 @@ def document(gateway: Gateway) -> Schema:
         "info": {
             "title": "SPOLIS gateway",
             "version": metadata.version("spolis-gateway"),
-            "description": _DESCRIPTION,
+            "description": DESCRIPTION,
             "license": {"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
         },
         "servers": [{"url": "/"}],
@@ -95,21 +101,37 @@ def to_json(content: Schema) -> bytes:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _posted(system: str, operation: str, summary: str, arguments: Schema, record: Schema) -> Schema:
-    body = _object(
-        {"context": {"$ref": "#/components/schemas/Context"}, "arguments": arguments},
-        required=[
-            "context",
-            *(["arguments"] if arguments.get("required") or "minProperties" in arguments else []),
-        ],
+def _posted(
+    system: str,
+    operation: str,
+    summary: str,
+    arguments: Schema,
+    record: Schema,
+    taken_by: Mapping[Any] | None = None,
+) -> Schema:
+    needed = (
+        ["context", "arguments"] if "required" in arguments or "minProperties" in arguments else ["context"]
     )
-    example: Schema = {"context": SAMPLE_CONTEXT, "arguments": sample(arguments)}
+    body = _object(
+        {"context": {"$ref": "#/components/schemas/Context"}, "arguments": arguments}, required=needed
+    )
+    if taken_by is not None:
+        given = sample_arguments(taken_by, arguments, _SAMPLE)
+    else:
+        # One criterion is enough: an example with all of them would find nobody.
+        criterion = next(iter(arguments["properties"]))
+        given = {criterion: sample(arguments["properties"][criterion], criterion)}
     return {
         "post": {
             **_named(system, operation, summary),
             "requestBody": {
                 "required": True,
-                "content": {"application/json": {"schema": body, "example": example}},
+                "content": {
+                    "application/json": {
+                        "schema": body,
+                        "example": {"context": SAMPLE_CONTEXT, "arguments": given},
+                    }
+                },
             },
             "responses": _responses(record),
         }
@@ -120,20 +142,13 @@ def _register_paths(register: Register) -> Schema:
     row = register_schema(register)
     rows = _object({"rows": {"type": "array", "items": row}}, required=["rows"])
     name = "".join(part.capitalize() for part in register.name.split("-"))
-    criteria = criteria_schema(register)
     search = _posted(
         REGISTERS,
         f"Search{name}",
         f"Rows of the register {register.name} that meet all criteria.",
-        criteria,
+        criteria_schema(register),
         rows,
     )
-    # One criterion is enough: an example with all of them would find nobody.
-    criterion = next(iter(criteria["properties"]))
-    search["post"]["requestBody"]["content"]["application/json"]["example"] = {
-        "context": SAMPLE_CONTEXT,
-        "arguments": {criterion: sample(criteria["properties"][criterion], criterion)},
-    }
     read: Schema = {
         **_named(
             REGISTERS,
@@ -287,42 +302,6 @@ def _problem_response(status: int, codes: list[str]) -> Schema:
             }
         },
     }
-
-
-def page(content: Schema) -> str:
-    """The same for people: operations with their arguments and an example, and the table of errors."""
-    parts = ["<h1>SPOLIS gateway /api/v1</h1>"]
-    parts += [f"<p>{escape(paragraph)}</p>" for paragraph in _DESCRIPTION.split("\n\n")]
-    parts.append(f'<p><a href="{ROOT}/openapi.json">openapi.json</a></p><h2>Darbības / Operations</h2>')
-    for path, methods in content["paths"].items():
-        for method, operation in methods.items():
-            parts.append(f"<h3><code>{method.upper()} {escape(path)}</code></h3>")
-            parts.append(f"<p>{escape(operation['summary'])}</p>")
-            if "requestBody" in operation:
-                media = operation["requestBody"]["content"]["application/json"]
-                parts.append(_arguments_table(media["schema"]["properties"]["arguments"]))
-                parts.append(
-                    f"<pre>{escape(json.dumps(media['example'], ensure_ascii=False, indent=2))}</pre>"
-                )
-    parts.append(
-        "<h2>Kļūdas / Errors</h2><table><tr><th>code</th><th>HTTP</th><th>latviski</th><th>English</th></tr>"
-    )
-    for code in problems.by_code():
-        known = problems.about(code)
-        cells = (known["status"], known["title_lv"], known["title_en"])
-        row = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
-        parts.append(f'<tr><td><a href="/problems/{code}"><code>{code}</code></a></td>{row}</tr>')
-    return problems.document("SPOLIS gateway /api/v1", "".join([*parts, "</table>"]))
-
-
-def _arguments_table(arguments: Schema) -> str:
-    rows = []
-    for name, schema in arguments["properties"].items():
-        kind = schema.get("type") or " / ".join(str(one.get("type")) for one in schema["anyOf"])
-        cells = (kind, schema.get("x-rule", ""))
-        row = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
-        rows.append(f"<tr><td><code>{escape(name)}</code></td>{row}</tr>")
-    return f"<table><tr><th>arguments</th><th></th><th>rule</th></tr>{''.join(rows)}</table>"
 
 
 def _object(properties: Schema, *, required: Iterable[str]) -> Schema:

@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import JSON, Boolean, Column, Date, Integer
 
-from exchange import Json
+from errors import ConfigurationError, InvalidRequest
+from exchange import Context, Json
 from mappings import kinds
 from mappings.codes import CodeList
 from mappings.fields import Field, Flag
@@ -113,23 +114,38 @@ def criteria_schema(register: Register) -> Schema:
     return {**_object(properties, required=[], description="Criteria; all must be met."), "minProperties": 1}
 
 
-def sample(schema: Schema, name: str = "", *, everything: bool = True) -> Json:
-    """A value that fits a schema; without `everything` only what is required."""
+def sample_arguments(table: Table[Any], schema: Schema, context: Context) -> Json:
+    """Arguments that the table takes: all, or as many as go together.
+
+    Raises: ConfigurationError when none of the samples is taken, so that no example stands that does not work.
+    """
+    every = {name: sample(inner, name) for name, inner in schema["properties"].items()}
+    least = {name: value for name, value in every.items() if name in schema.get("required", ())}
+    for candidate in (every, *({**least, name: value} for name, value in every.items()), least):
+        try:
+            table.from_json(candidate, context=context)
+        except InvalidRequest:
+            continue
+        return candidate
+    raise ConfigurationError(f"no example can be made for {table.element}")
+
+
+def sample(schema: Schema, name: str = "") -> Json:
+    """A value that fits a schema, with everything in it."""
     if "enum" in schema:
         first: Json = schema["enum"][0]
         return first
+    if "examples" in schema:
+        example: Json = schema["examples"][0]
+        return example
     if "anyOf" in schema:
-        return sample(schema["anyOf"][0], name, everything=everything)
+        return sample(schema["anyOf"][0], name)
     kind = schema.get("type")
     match kind[0] if isinstance(kind, list) else kind:
         case "object":
-            return {
-                key: sample(inner, key, everything=everything)
-                for key, inner in schema["properties"].items()
-                if everything or key in schema.get("required", ())
-            }
+            return {key: sample(inner, key) for key, inner in schema["properties"].items()}
         case "array":
-            return [sample(schema["items"], name, everything=everything)]
+            return [sample(schema["items"], name)]
         case "boolean":
             return True
         case "integer":
@@ -148,8 +164,6 @@ def _sample_text(schema: Schema, name: str) -> str:
             return "2026-01-31T08:00:00.000000Z"
         case "uuid":
             return "0192f3a0-5c1e-7000-8000-000000000001"
-        case "decimal":
-            return "412.35"
     return _TEXTS.get(name, "Paraugs")
 
 
@@ -210,7 +224,12 @@ def _scalar(kind: kinds.Scalar) -> Schema:
         case kinds.Boolean():
             return {"type": "boolean"}
         case kinds.Number():
-            return {"type": "string", "format": "decimal", "pattern": rf"^-?[0-9]+\.[0-9]{{{kind.places}}}$"}
+            return {
+                "type": "string",
+                "format": "decimal",
+                "pattern": rf"^-?[0-9]+\.[0-9]{{{kind.places}}}$",
+                "examples": [f"{412.35:.{kind.places}f}"],
+            }
         case kinds.Integer():
             return {"type": "integer", "minimum": kind.least, "maximum": kind.most}
         case kinds.PersonCode():
@@ -252,7 +271,7 @@ def _one_column(column: Column[Any], *, bare: bool) -> Schema:
         case Integer():
             return {"type": "integer"}
         case Exact():
-            return {"type": "string", "format": "decimal"}
+            return {"type": "string", "format": "decimal", "examples": ["412.35"]}
         case Texts():
             return {"type": "array", "items": {"type": "string"}}
         case JSON():

@@ -110,13 +110,13 @@ class TimelyWorker(ThreadWorker):  # type: ignore[misc] # — gunicorn publishes
         self.tls: ssl.SSLContext | None = self.app.tls
         self.read_seconds: float = self.app.read_seconds
 
-    def accept(self, listener: socket.socket) -> None:
-        """Take a connection and let it wait for its first bytes without a thread."""
+    def accept(self, listener: socket.socket) -> bool:
+        """Take a connection and let it wait for its first bytes without a thread; whether there was one."""
         try:
             accepted, client = listener.accept()
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
-                return
+                return False
             raise
         self.nr_conns += 1
         connection = _Connection(self, accepted, client, listener.getsockname())
@@ -125,6 +125,16 @@ class TimelyWorker(ThreadWorker):  # type: ignore[misc] # — gunicorn publishes
         self.poller.register(
             connection.sock, EVENT_READ, partial(self.on_pending_socket_readable, connection)
         )
+        return True
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """A worker that stops still serves who has connected, and closes its door, so that others are refused at once."""
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                while self.accept(listener):
+                    pass
+                listener.close()
 
     def _cap_keepalive(self, deadline: float) -> None:
         """A worker that stops waits for nobody who has not sent a byte."""

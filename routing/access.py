@@ -114,8 +114,9 @@ def narrow(selection: Selection | None, arguments: Arguments, grant: Grant, sour
         if not given:
             raise AccessDenied(selection.argument)
         return {**arguments, selection.argument: given}
-    wanted = asked if isinstance(asked, tuple | list) else (asked,)
-    if any(value in selection.rules and value not in given for value in wanted):
+    # One text may hold several values with commas between, as the mapping table takes them.
+    wanted = asked if isinstance(asked, tuple | list) else str(asked).split(",")
+    if any(str(value) in selection.rules and value not in given for value in wanted):
         raise AccessDenied(selection.argument)
     return arguments
 

@@ -82,6 +82,8 @@ def check(
         raise UntrustedCertificate("neither an RSA key nor one on P-256, P-384 or P-521")
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         raise UntrustedCertificate("outside its dates")
+    if certificate.version is not x509.Version.v3:
+        raise UntrustedCertificate("X.509 version 1; version 3 is needed")
     if not authorities:
         raise UntrustedCertificate("no authority is trusted")
     verifier = (
@@ -89,7 +91,10 @@ def check(
         .store(verification.Store(list(authorities)))
         .time(now)
         .extension_policies(
-            ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(),
+            # An authority says that it is one. What the web asks of its own besides, agencies' authorities often lack.
+            ca_policy=verification.ExtensionPolicy.permit_all()
+            .require_present(x509.BasicConstraints, verification.Criticality.AGNOSTIC, _is_authority)
+            .may_be_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, _certifies),
             ee_policy=verification.ExtensionPolicy.permit_all()
             .may_be_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, _signs)
             .may_be_present(x509.BasicConstraints, verification.Criticality.AGNOSTIC, _is_leaf),
@@ -110,6 +115,18 @@ def check(
 def _signs(_policy: object, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
     if usage is not None and not usage.digital_signature:
         raise ValueError("the key usage has no digitalSignature")
+
+
+def _certifies(_policy: object, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+    if usage is not None and not usage.key_cert_sign:
+        raise ValueError("the key usage of an authority has no keyCertSign")
+
+
+def _is_authority(
+    _policy: object, _certificate: x509.Certificate, constraints: x509.BasicConstraints
+) -> None:
+    if not constraints.ca:
+        raise ValueError("not an authority")
 
 
 def _is_leaf(

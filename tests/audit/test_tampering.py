@@ -125,8 +125,9 @@ def test_every_cell_of_every_column(good: Path, file: Path) -> None:
     tried = 0
     for table, column in columns(good):
         before = cells(original, table, column)
-        for rowid, *_ in before if table == "log_checkpoints" else before[1::5]:
+        for rowid, *_ in before if table == "log_checkpoints" else before[2::9]:
             for name, expression in CHANGES.items():
+                changed.rollback()
                 original.backup(changed)
                 try:
                     changed.execute(
@@ -147,7 +148,7 @@ def test_every_cell_of_every_column(good: Path, file: Path) -> None:
     original.close()
     changed.close()
     engine.dispose()
-    assert tried > 600
+    assert tried > 400
 
 
 @pytest.mark.parametrize("index", range(SIZE))

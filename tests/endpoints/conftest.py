@@ -85,7 +85,11 @@ class Site:
         usual = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         known = {name: value for name, value in (usual | headers).items() if value}
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        return self.client.open(f"/api/v1{path}", method=method, data=body, headers=known)
+        # The client would set the length itself.
+        length = {"CONTENT_LENGTH": known["Content-Length"]} if "Content-Length" in known else {}
+        return self.client.open(
+            f"/api/v1{path}", method=method, data=body, headers=known, environ_overrides=length
+        )
 
     def leaves(self, response: TestResponse) -> list[dict[str, Any]]:
         """The log's records of an answer's exchange, in the order of their writing."""

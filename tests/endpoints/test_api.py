@@ -231,9 +231,7 @@ def test_a_body_of_exactly_the_limit_is_taken(site: Site) -> None:
 
 
 def test_a_key_that_is_refused_says_how_to_send_one(site: Site) -> None:
-    assert (
-        site.post(PERSON, asking(), Authorization="").headers["WWW-Authenticate"].startswith("Bearer")
-    )
+    assert site.post(PERSON, asking(), Authorization="").headers["WWW-Authenticate"].startswith("Bearer")
 
 
 @hypothesis_settings(

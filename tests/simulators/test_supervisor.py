@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -69,9 +68,11 @@ def simulate(configuration: dict[str, str]) -> Iterator[Callable[..., subprocess
 
     yield start
     for process in started:
-        with suppress(ProcessLookupError):
-            process.kill()
-        process.communicate()
+        process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 Simulate = Callable[..., subprocess.Popen[str]]

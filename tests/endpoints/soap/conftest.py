@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.x509.oid import NameOID
 from werkzeug.serving import make_server
-from werkzeug.test import Client, TestResponse
+from werkzeug.test import Client, TestResponse, run_wsgi_app
 
 import config
 import errors
@@ -25,9 +28,10 @@ from gateway import Gateway, wire
 from mappings.pmlp import GetPersonRequest, Person
 from routing.parties import add_partner
 from security import wsse
+from security.certificates import load_authorities
 from security.keys import Identity, issue, new_keys
 from security.wsse import Verified
-from storage import migrate
+from storage import migrate, open_engine
 from tests.endpoints.soap.messages import CONTENT_TYPE, Heard, Message, heard
 
 if TYPE_CHECKING:
@@ -90,12 +94,21 @@ class Clock:
 class World:
     """A gateway with partners, and a client that posts to it."""
 
+    state: State
     gateway: Gateway
     app: WSGIApplication
     pmlp: Pmlp
     clock: Clock
-    keys: Path
-    partners: Mapping[str, Identity] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the keys and certificates of all."""
+        return self.state.folder / "keys"
+
+    @property
+    def partners(self) -> Mapping[str, Identity]:
+        """All partners, registered or not."""
+        return self.state.partners
 
     @property
     def partner(self) -> Identity:
@@ -113,14 +126,16 @@ class World:
         known = {"Content-Type": CONTENT_TYPE[version], **(headers or {})}
         return Client(self.app).post(PATH, data=content, headers=known)
 
+    def call(self, environ: Mapping[str, object]) -> tuple[int, bytes]:
+        """Status and body of a call of WSGI itself, for what no client would send."""
+        content, status, _ = run_wsgi_app(self.app, dict(environ), buffered=True)
+        return int(status[:3]), b"".join(content)
+
     def believed(self, response: TestResponse) -> Verified:
         """The answer, if the gateway signed it."""
-        policy = wsse.Policy(
-            (Identity.load(self.keys / "authority.pem", self.keys / "authority.key").certificate,)
-        )
-        verified = wsse.verify(response.data, policy, now=self.clock())
-        own = Identity.load(self.keys / "gateway.pem", self.keys / "gateway.key")
-        assert verified.certificate == own.certificate
+        verified = wsse.verify(response.data, self.state.policy, now=self.clock())
+        subject = verified.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
+        assert subject == "gateway"
         return verified
 
     def fault(self, response: TestResponse) -> Heard:
@@ -128,55 +143,79 @@ class World:
         return heard(self.believed(response).envelope)
 
 
+@dataclass(frozen=True)
+class State:
+    """What is made once: keys, certificates, and a migrated database with the partners, to be copied."""
+
+    folder: Path
+    database: Path
+    policy: wsse.Policy
+    partners: Mapping[str, Identity]
+
+
 @pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def state(tmp_path_factory: pytest.TempPathFactory) -> State:
     folder = tmp_path_factory.mktemp("soap")
     new_keys(folder / "keys", ["pmlp"])
-    for name in ("partner", "narrow", "nothing", "scarce", "unregistered"):
-        issue(folder / "keys", name)
-    return folder
+    names = ("partner", "narrow", "nothing", "scarce", "unregistered")
+    partners = {name: issue(folder / "keys", name) for name in names}
+    database = folder / "gateway.db"
+    engine = open_engine(f"sqlite:///{database}")
+    migrate.upgrade(engine)
+    with engine.begin() as connection:
+        for name in names[:-1]:
+            add_partner(connection, name, name, partners[name].certificate, utc_now())
+    with engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return State(folder, database, wsse.Policy(load_authorities(folder / "keys" / "authority.pem")), partners)
 
 
-@pytest.fixture
-def world(keys: Path, tmp_path: Path) -> Iterator[World]:
-    for folder in ("access", "trust", "crl"):
-        (tmp_path / folder).mkdir()
+@contextmanager
+def opened(state: State, folder: Path) -> Iterator[World]:
+    """A world of its own in an empty folder."""
+    for name in ("access", "trust", "crl"):
+        (folder / name).mkdir()
     rights = (
         ("partner", '["p8.1", "p8.2", "p8.3"]', 1000),
         ("narrow", '["p8.3"]', 1000),
         ("scarce", '["p8"]', 1),
     )
-    (tmp_path / "access" / "persons.toml").write_text(
+    (folder / "access" / "persons.toml").write_text(
         "".join(_RIGHT.format(recipient=name, rules=rules, requests=most) for name, rules, most in rights)
     )
+    shutil.copy(state.database, folder / "gateway.db")
     known = config.load({})
     settings = dataclasses.replace(
         known,
         environment=Environment.TEST,
-        state=keys,
-        database_url=f"sqlite:///{tmp_path / 'gateway.db'}",
-        access=tmp_path / "access",
-        trust=tmp_path / "trust",
-        crl=tmp_path / "crl",
+        state=state.folder,
+        database_url=f"sqlite:///{folder / 'gateway.db'}",
+        access=folder / "access",
+        trust=folder / "trust",
+        crl=folder / "crl",
         limits=dataclasses.replace(known.limits, body_bytes=100_000, requests_per_s=10_000),
     )
     pmlp, clock = Pmlp(), Clock()
     gateway = wire(settings, profile=lambda _system: pmlp)
-    migrate.upgrade(gateway.engine)
-    partners = {
-        path.stem: Identity.load(path, path.with_suffix(".key"))
-        for path in (
-            keys / "keys" / f"{name}.pem"
-            for name in ("partner", "narrow", "nothing", "scarce", "unregistered")
-        )
-    }
-    with gateway.engine.begin() as connection:
-        for name, identity in partners.items():
-            if name != "unregistered":
-                add_partner(connection, name, name, identity.certificate, utc_now())
-    yield World(gateway, application(gateway, clock=clock), pmlp, clock, keys / "keys", partners)
+    yield World(state, gateway, application(gateway, clock=clock), pmlp, clock)
     gateway.log.close()
     gateway.engine.dispose()
+
+
+@pytest.fixture
+def world(state: State, tmp_path: Path) -> Iterator[World]:
+    """A world for one test."""
+    with opened(state, tmp_path) as world:
+        yield world
+
+
+@pytest.fixture(scope="session")
+def shared(state: State, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world for all tests that change nothing in it."""
+    with opened(state, tmp_path_factory.mktemp("shared")) as world:
+        yield world
 
 
 @pytest.fixture

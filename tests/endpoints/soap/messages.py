@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import xmlsec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
+from xmlsec import constants
 
 from exchange import utc_now
 from security.keys import Identity
@@ -76,7 +77,7 @@ class Message:
 
     def but(self, **changes: object) -> Message:
         """The same message with something changed."""
-        return replace(self, **changes)  # type: ignore[arg-type] — the fields' types are the dataclass's
+        return replace(self, **changes)  # type: ignore[arg-type] # the fields' types are the dataclass's
 
     def unsigned(self) -> bytes:
         """The bytes without Security header."""
@@ -104,19 +105,19 @@ class Message:
         )
         token.text = base64.b64encode(self.identity.certificate.public_bytes(Encoding.DER)).decode()
         signature = xmlsec.template.create(
-            root, xmlsec.Transform.EXCL_C14N, xmlsec.Transform.RSA_SHA256, ns="ds"
+            root, constants.TransformExclC14N, constants.TransformRsaSha256, ns="ds"
         )
         security.append(signature)
         names = ["TheStamp", "TheBody", *self.addressing]
         for name in names:
-            reference = xmlsec.template.add_reference(signature, xmlsec.Transform.SHA256, uri=f"#{name}")
-            xmlsec.template.add_transform(reference, xmlsec.Transform.EXCL_C14N)
+            reference = xmlsec.template.add_reference(signature, constants.TransformSha256, uri=f"#{name}")
+            xmlsec.template.add_transform(reference, constants.TransformExclC14N)
         key_info = xmlsec.template.ensure_key_info(signature)
         holder = etree.SubElement(key_info, f"{{{WSSE}}}SecurityTokenReference")
         etree.SubElement(holder, f"{{{WSSE}}}Reference", {"URI": "#TheToken", "ValueType": X509_V3})
         context_ = xmlsec.SignatureContext()
         pem = self.identity.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        context_.key = xmlsec.Key.from_memory(pem, xmlsec.KeyFormat.PEM)
+        context_.key = xmlsec.Key.from_memory(pem, constants.KeyDataFormatPem)
         for element in root.iter():
             if element.get(ID):
                 context_.register_id(element, "Id", WSU)

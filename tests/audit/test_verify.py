@@ -1,0 +1,184 @@
+"""What `verify` says of good logs, of erased values, and of what is not damage but absence."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine, delete, select
+
+from audit import Entry, Kind
+from audit.tables import log_records, log_tree, log_values
+from audit.verify import verify
+from errors import ConfigurationError, LogUnavailable
+from exchange import Json, instant_text, new_id, utc_now
+from storage import open_engine
+from tests.audit.logs import KEY, SUBJECT_KEY, exchange, fill, open_log, opened, sequence, verified
+from tests.audit.test_merkle import by_definition
+
+
+def erase(engine: Engine, index: int, *names: str) -> str:
+    """Delete values of the record at an index, and say its id."""
+    with engine.begin() as connection:
+        id_ = connection.execute(select(log_tree.c.record_id).where(log_tree.c.idx == index)).scalar_one()
+        connection.execute(
+            delete(log_values).where(log_values.c.record_id == id_, log_values.c.name.in_(names))
+        )
+    return str(id_)
+
+
+def put_on_record(engine: Engine, **facts: Json) -> None:
+    open_log(engine).write(Entry(Kind.ERASURE, new_id(), utc_now(), facts))
+    sequence(engine)
+
+
+def test_a_good_log(engine: Engine) -> None:
+    fill(engine)
+    open_log(engine).write(*exchange())
+    with engine.begin() as connection:
+        rows = connection.execute(
+            select(log_records.c.leaf)
+            .join(log_tree, log_tree.c.record_id == log_records.c.id)
+            .order_by(log_tree.c.idx)
+        ).scalars()
+        root = by_definition([text.encode() for text in rows])
+    assert verified(engine).json() == {
+        "status": "unanchored",
+        "size": 13,
+        "root": base64.b64encode(root).decode(),
+        "pending": 3,
+        "first_bad": None,
+        "last_good_checkpoint": 13,
+        "reason": "no witness has cosigned a checkpoint",
+    }
+    assert verified(engine).exit_code == 3
+
+
+def test_many_leaves_of_every_kind(engine: Engine) -> None:
+    """More than one batch of each query, with exchanges that overlap, fail, are queued and are sent again later."""
+    log = open_log(engine)
+    running = [exchange() for _ in range(300)]
+    for step in range(3):
+        log.write(*(entries[step] for entries in running))
+    for entries in running[::3]:
+        again = Entry(Kind.ATTEMPT, entries[0].exchange_id, utc_now(), {"attempt": 2})
+        log.write(again, Entry(Kind.OUTCOME, entries[0].exchange_id, utc_now(), {"outcome": "failed"}))
+    log.write(
+        *(
+            Entry(Kind.REFUSALS, new_id(), utc_now(), {"refused": n, "peer": "192.0.2.0/24"})
+            for n in range(1200)
+        ),
+        Entry(Kind.ADMIN, new_id(), utc_now(), {"act": "caller add"}, {"official": "root"}),
+    )
+    sequence(engine, batch=500)
+    told: list[tuple[int, int]] = []
+    report = verify(engine, KEY.public_key(), SUBJECT_KEY, lambda done, total: told.append((done, total)))
+    assert (report.status, report.size) == ("unanchored", 2302)
+    assert told == [(0, 2302), (1000, 2302), (2000, 2302), (2302, 2302)]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "first"),
+    [
+        ((Kind.ATTEMPT,), 1),
+        ((Kind.OUTCOME,), 1),
+        ((Kind.OPENED, Kind.OPENED), 2),
+        ((Kind.OPENED, Kind.ORIGIN), 2),
+    ],
+)
+def test_an_exchange_out_of_order(engine: Engine, kinds: tuple[Kind, ...], first: int) -> None:
+    exchange_id = new_id()
+    open_log(engine).write(*(Entry(kind, exchange_id, utc_now()) for kind in kinds))
+    sequence(engine)
+    assert verified(engine).first_bad == first
+
+
+def test_without_the_subject_key(engine: Engine) -> None:
+    fill(engine)
+    assert verify(engine, KEY.public_key()).status == "unanchored"
+
+
+def test_with_another_subject_key(engine: Engine) -> None:
+    fill(engine)
+    report = verify(engine, KEY.public_key(), bytes(32))
+    assert (report.status, report.first_bad) == ("bad", 2)
+
+
+def test_with_another_log_key(engine: Engine) -> None:
+    fill(engine)
+    report = verify(engine, Ed25519PrivateKey.generate().public_key())
+    assert (report.status, report.first_bad) == ("bad", 0)
+
+
+def test_before_the_first_checkpoint(engine: Engine) -> None:
+    open_log(engine).write(opened())
+    report = verified(engine)
+    assert (report.status, report.size, report.pending) == ("unanchored", 0, 2)
+
+
+def test_a_migrated_database_without_a_log(engine: Engine) -> None:
+    report = verified(engine)
+    assert (report.status, report.first_bad, report.reason) == ("bad", 0, "the log has no origin record")
+
+
+def test_a_database_without_tables(empty_database: str) -> None:
+    with pytest.raises(ConfigurationError):
+        verified(open_engine(empty_database))
+
+
+def test_a_database_out_of_reach() -> None:
+    with pytest.raises(LogUnavailable):
+        verified(open_engine("postgresql+psycopg://127.0.0.1:1/nowhere"))
+
+
+def test_values_erased_by_record(engine: Engine) -> None:
+    fill(engine)
+    id_ = erase(engine, 5, "subject", "subject_index")
+    assert (verified(engine).first_bad, verified(engine).reason) == (
+        5,
+        "the value subject is missing and no erasure is on record",
+    )
+    put_on_record(engine, names=["subject", "subject_index"], records=[id_])
+    assert verified(engine).status == "unanchored"
+    erase(engine, 5, "official")
+    assert verified(engine).first_bad == 5
+    erase(engine, 8, "subject")
+    assert verified(engine).first_bad == 5
+
+
+def test_values_erased_by_age(engine: Engine) -> None:
+    fill(engine, exchanges=2)
+    before = instant_text(utc_now())
+    open_log(engine).write(*exchange())
+    sequence(engine)
+    put_on_record(engine, names=["subject", "subject_index", "official"], before=before)
+    for index in (2, 3, 5, 6):
+        erase(engine, index, "subject", "subject_index", "official")
+    assert verified(engine).status == "unanchored"
+    erase(engine, 8, "subject")
+    assert verified(engine).first_bad == 8
+
+
+def test_an_erasure_excuses_nothing_written_later(engine: Engine) -> None:
+    fill(engine, exchanges=1)
+    put_on_record(engine, names=["subject", "official"], before="9999")
+    open_log(engine).write(*exchange())
+    sequence(engine)
+    erase(engine, 2, "subject")
+    assert verified(engine).status == "unanchored"
+    erase(engine, 6, "subject")
+    assert verified(engine).first_bad == 6
+
+
+def test_it_sees_one_moment_while_others_write(engine: Engine) -> None:
+    fill(engine)
+
+    def write(done: int, _total: int) -> None:
+        if done == 0:
+            open_log(engine).write(*exchange())
+            sequence(engine)
+
+    report = verify(engine, KEY.public_key(), SUBJECT_KEY, write)
+    assert (report.status, report.size, report.pending) == ("unanchored", 13, 0)
+    assert verified(engine).size == 16

@@ -1,0 +1,151 @@
+"""The lineage and access tables in every form, and the verdicts of `access check`, the same as the gateway's own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+import adapters
+import config
+from commands.access import matching
+from commands.mappings import HEADS, lineage_rows
+from commands.rendering import Form, table, text
+from errors import AccessDenied
+from exchange import Context, Environment, Official
+from mappings.regulation import rules
+from routing.access import Access
+from tests.commands.conftest import Home
+
+CELLS = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="\u2028\u2029")
+)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), max_size=4))
+def test_every_form_holds_every_cell(rows: list[tuple[str, str]]) -> None:
+    heads = ("one", "two")
+    assert list(csv.reader(io.StringIO(table("T", heads, rows, Form.CSV)))) == [
+        ["one", "two"],
+        *map(list, rows),
+    ]
+    assert json.loads(table("T", heads, rows, Form.JSON)) == [
+        dict(zip(heads, row, strict=True)) for row in rows
+    ]
+    page = etree.fromstring(table("<T>", heads, rows, Form.HTML).encode(), etree.HTMLParser(encoding="utf-8"))
+    assert page.findtext(".//h1") == "<T>"
+    assert ["".join(cell.itertext()) for cell in page.iter("td")] == [cell for row in rows for cell in row]
+
+
+def test_text_columns_are_aligned() -> None:
+    assert text(("a", "bb"), [("longer", "x"), ("y", "z")]) == "a       bb\nlonger  x\ny       z\n"
+
+
+@pytest.mark.parametrize("adapter", adapters.discover().values(), ids=lambda adapter: str(adapter.name))
+def test_the_lineage_of_every_field_ends_at_a_rule_and_at_recipients(
+    home: Home, adapter: adapters.Adapter
+) -> None:
+    rows = list(lineage_rows(adapter, Access.load(home.settings.access).rights))
+    fields = [line for one in adapter.operations for line in one.answer.lineage(adapter.name)]
+    assert len(rows) == len(fields) > 0
+    for row in rows:
+        found = dict(zip(HEADS, row, strict=True))
+        assert found["rule"] in rules(), found
+        assert found["source element"].startswith(f"/{found['operation']}Response"), found
+    assert any("spolis-core" in row[-1] for row in rows)
+
+
+def test_the_lineage_names_register_columns(home: Home) -> None:
+    rows = home.json("mappings", "table", "--system", "vdeavk")
+    group = next(row for row in rows if row["canonical_field"] == "disability.group")
+    assert group["rule"] == "p8.13.2"
+    assert group["register_column"] == "vdeavk_disability.group"
+    assert group["recipients"] == "spolis-core"
+
+
+def test_an_unknown_system_is_refused(home: Home) -> None:
+    result = home.run("mappings", "table", "--system", "pmpl")
+    assert result.exit_code == 2
+    assert "pmlp" in result.stderr
+
+
+@pytest.mark.parametrize("form", ["csv", "html", "json", "text"])
+def test_the_access_table_names_every_right(home: Home, form: str) -> None:
+    output = home.run("access", "table", "--format", form).output
+    for right in Access.load(home.settings.access).rights:
+        assert right.recipient in output
+        assert all(operation in output for operation in right.operations)
+    assert "invaliditāti" in output
+
+
+def test_access_check_explains_with_the_rules_text(home: Home) -> None:
+    result = home.run(
+        "access",
+        "check",
+        "spolis-core",
+        "vdeavk.GetDisability",
+        "--purpose",
+        "social-service",
+        "--rule",
+        "p8.13.2",
+    )
+    assert result.exit_code == 0
+    assert "invaliditātes grupa" in result.output
+    told = home.json("access", "check", "riga-social-service", "persons.GetPerson")
+    assert told["allowed"] is True
+    assert "birth_date" in told["withheld"]
+    assert "family_name" not in told["withheld"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("labis", "pmlp.GetPerson"), "access_denied"),
+        (("spolis-core", "pmlp.GetPerson", "--purpose", "marketing"), "purpose_not_allowed"),
+        (("spolis-core", "pmlp.GetPerson", "--rule", "p13"), "purpose_not_allowed"),
+        (("riga-social-service", "pmlp.GetPerson"), "access_denied"),
+    ],
+)
+def test_access_check_denies_as_the_gateway_does(home: Home, arguments: tuple[str, ...], code: str) -> None:
+    result = home.run("access", "check", *arguments, "--json")
+    assert result.exit_code == 4
+    assert json.loads(result.stdout) == {"allowed": False, "code": code, "rights": [], "withheld": []}
+    assert json.loads(result.stderr)["code"] == code
+
+
+def test_an_operation_that_nobody_has_is_unknown(home: Home) -> None:
+    for name in ("pmlp.GetPersn", "pmlp", "nobody.GetPerson", ""):
+        assert home.run("access", "check", "spolis-core", name).exit_code == 2, name
+
+
+@given(st.data())
+def test_the_verdict_is_the_gateways_own(data: st.DataObject) -> None:
+    access = Access.load(config.load({}).access)
+    operations = sorted({name for right in access.rights for name in right.operations})
+    recipient = data.draw(st.sampled_from(sorted({right.recipient for right in access.rights})))
+    operation = data.draw(st.sampled_from(operations))
+    purpose = data.draw(
+        st.sampled_from(["marketing", *sorted({p for r in access.rights for p in r.purposes})])
+    )
+    rule = data.draw(st.sampled_from(list(rules())))
+    context = Context(purpose, rule, Official("", "", ""), "", uuid.UUID(int=0), Environment.TEST)
+
+    def decided() -> set[object]:
+        try:
+            return set(access.decide(recipient, operation, context).rights)
+        except AccessDenied as error:
+            return {error.code, error.detail}
+
+    def explained() -> set[object]:
+        try:
+            return set(matching(access, recipient, operation, purpose, rule))
+        except AccessDenied as error:
+            return {error.code, error.detail}
+
+    assert explained() == decided()
