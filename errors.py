@@ -323,3 +323,8 @@ def every_error() -> Iterator[type[GatewayError]]:
             yield from walk(child)
 
     yield from walk(GatewayError)
+
+
+def by_code() -> dict[str, type[GatewayError]]:
+    """The error that stands for each code: the most special of those that share one."""
+    return {error.code: error for error in every_error()}

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import pkgutil
 import traceback
 from importlib import metadata
 from pathlib import Path
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
-from errors import GatewayError
+from errors import ConfigurationError, GatewayError, GatewayFailure
 from exchange import Json
 
 _JSON = "commands.json"
@@ -41,14 +43,12 @@ class Discovered(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except GatewayError as error:
-            _report(ctx, error)
-            ctx.exit(error.exit_code)
         except (
             Exception
-        ) as error:  # the last boundary: no stack trace leaves, its message may hold personal data
-            _report(ctx, GatewayError(_place(error)))
-            ctx.exit(GatewayError.exit_code)
+        ) as error:  # the last boundary: no stack trace leaves, an error's text may hold personal data
+            ours = _ours(error)
+            _report(ctx, ours)
+            ctx.exit(ours.exit_code)
 
 
 @click.group(cls=Discovered, context_settings={"help_option_names": ["-h", "--help"]})
@@ -92,8 +92,17 @@ def _report(ctx: click.Context, error: GatewayError) -> None:
     click.echo(json.dumps(content, ensure_ascii=False), err=True)
 
 
-def _place(error: Exception) -> str:
-    """Type and place of an unforeseen error in our own code: enough to find it, nothing of what it was about."""
+def _ours(error: Exception) -> GatewayError:
+    """An error of the tree; of an unforeseen one type and place in our own code, nothing of what it was about."""
+    match error:
+        case GatewayError():
+            return error
+        case SQLAlchemyError():
+            return GatewayFailure(f"the database failed: {type(error).__name__}")
+        case OSError(filename=str() | bytes()):
+            return ConfigurationError(f"{os.fsdecode(error.filename)}: {error.strerror}")
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(_HOUSE)] or frames
-    return f"unforeseen {type(error).__name__} at {Path(own[-1].filename).name}:{own[-1].lineno}"
+    return GatewayError(
+        f"unforeseen {type(error).__name__} at {Path(own[-1].filename).name}:{own[-1].lineno}"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 from contextlib import ExitStack
@@ -69,7 +70,8 @@ def command(ctx: click.Context, file: str | None, persons: int, seed: int | None
     console = Console(stderr=file == "-", highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH
-    demo = Demonstration(settings, engine, console, f"demo-{run}", seed or run, persons)
+    # Demonstrations may run beside each other: the process id keeps their names and files apart.
+    demo = Demonstration(settings, engine, console, f"demo-{run}-{os.getpid()}", seed or run, persons)
     with ended_by_signals():
         facts = _perform(demo, settings.database_url != configured.database_url, keep=keep)
     if file is not None:
@@ -81,23 +83,25 @@ def command(ctx: click.Context, file: str | None, persons: int, seed: int | None
 
 def _perform(demo: Demonstration, elsewhere: bool, *, keep: bool) -> dict[str, Json]:
     """The demonstration from start to end; what it started is ended in every case."""
-    folder = demo.settings.state / "demo"
+    folder = demo.settings.state / demo.name
     environ = {
         **os.environ,
         "GATEWAY_CONFIG": str(folder),
         "GATEWAY_DATABASE_URL": demo.settings.database_url,
     }
     with ExitStack() as stack:
-        write_configuration(demo.settings, folder, {})
-        simulate = _started(
-            stack, environ, folder, ["simulate", "--json", "--ports", "free", *demo.population]
-        )
-        systems = simulate.ready()["systems"]
-        urls = {name: str(url) for name, url in systems.items()} if isinstance(systems, dict) else {}
-        write_configuration(demo.settings, folder, urls)
-        serve = _started(stack, environ, folder, ["serve", "--embedded", "--json"])
-        addresses = serve.ready()
-        internal, partners = str(addresses["internal"]), str(addresses["partners"])
+        with demo.console.status("starting the simulators"):
+            write_configuration(demo.settings, folder, {})
+            simulate = _started(
+                stack, environ, folder, ["simulate", "--json", "--ports", "free", *demo.population]
+            )
+            systems = simulate.ready()["systems"]
+            urls = {name: str(url) for name, url in systems.items()} if isinstance(systems, dict) else {}
+        with demo.console.status("starting the gateway"):
+            write_configuration(demo.settings, folder, urls)
+            serve = _started(stack, environ, folder, ["serve", "--embedded", "--json"])
+            addresses = serve.ready()
+            internal, partners = str(addresses["internal"]), str(addresses["partners"])
 
         core = demo.register_core(internal)
         demo.run_persons(core)
@@ -107,6 +111,7 @@ def _perform(demo: Demonstration, elsewhere: bool, *, keep: bool) -> dict[str, J
         if not keep:
             demo.expect(serve.stop(), f"the gateway did not end by itself; see {folder}/serve.log")
             simulate.stop()
+            demo.leave()
         lines, audit = demo.evidence()
         _tell(demo, lines, audit, elsewhere)
         if keep:
@@ -118,6 +123,9 @@ def _perform(demo: Demonstration, elsewhere: bool, *, keep: bool) -> dict[str, J
                 markup=False,
             )
             _until_interrupted()
+            demo.leave()
+    if not demo.wrong:
+        shutil.rmtree(folder)
     return demo_report.content(lines, audit)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import cast
 
+from rich.box import SIMPLE
 from rich.table import Table
 from sqlalchemy import Connection, select
 
@@ -81,11 +82,11 @@ def content(lines: Sequence[Line], audit: dict[str, Json]) -> dict[str, Json]:
 
 def table(lines: Sequence[Line]) -> Table:
     """One row for each operation, in the order in which it was first used."""
-    shown = Table(
-        "system", "operation", "exchanges", "signed both ways", "register rows", "median ms", "p95 ms"
-    )
-    for column in shown.columns[2:]:
-        column.justify = "right"
+    shown = Table(box=SIMPLE, pad_edge=False)
+    for head in ("system", "operation"):
+        shown.add_column(head, no_wrap=True)
+    for head in ("exchanges", "signed both ways", "register rows", "median ms", "p95 ms"):
+        shown.add_column(head, justify="right")
     groups: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
         groups.setdefault((line.system, line.operation), []).append(line)

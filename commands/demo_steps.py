@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import requests
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from audit import verify
 from audit.origin import load_public_key
@@ -23,14 +23,14 @@ from commands.opening import administer, sequence
 from config import Settings
 from errors import GatewayError
 from exchange import Json, utc_now
-from routing.parties import add_caller, add_partner
+from routing.parties import add_caller, add_partner, disable_caller, disable_partner
 from security import keys
 from simulators.population import Population
 from storage import reading
 
 _THREADS = 4
 _SETTLE_SECONDS = 60.0
-_PARTNER = "riga-social-service"
+_RECIPIENT = "riga-social-service"
 _SYSTEMS = ("pmlp", "vdeavk", "sais", "npais", "vzd")
 
 
@@ -48,6 +48,10 @@ class Demonstration:
     wrong: list[str] = field(default_factory=list)
     _recovered: uuid.UUID | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def _partner(self) -> str:
+        return f"{self.name}-partner"
 
     @property
     def population(self) -> tuple[str, ...]:
@@ -118,7 +122,7 @@ class Demonstration:
 
     def run_partner(self, url: str) -> None:
         """A partner with a certificate of its own asks for name and code, signed, over mutual TLS."""
-        name = f"{self.name}-partner"
+        name = self._partner
         folder = self.settings.keys
         identity = keys.issue(folder, name, key_type="p256")
         administer(
@@ -126,8 +130,8 @@ class Demonstration:
             self.engine,
             "partner add",
             name,
-            _PARTNER,
-            lambda connection: add_partner(connection, name, _PARTNER, identity.certificate, utc_now()),
+            _RECIPIENT,
+            lambda connection: add_partner(connection, name, _RECIPIENT, identity.certificate, utc_now()),
         )
         call = PartnerCall(
             url=url,
@@ -142,6 +146,17 @@ class Demonstration:
             self.exchange_ids.append(get_person(call, self.codes()[0]))
         except (GatewayError, requests.RequestException) as error:
             self.expect(False, f"the partner's call failed: {_told(error)}")
+
+    def leave(self) -> None:
+        """Disable the caller and the partner of this run, and throw their keys away: nobody is left who has them."""
+
+        def work(connection: Connection) -> None:
+            disable_caller(connection, self.name, utc_now())
+            disable_partner(connection, self._partner, utc_now())
+
+        administer(self.settings, self.engine, "demo end", self.name, "", work)
+        for suffix in (".pem", ".key"):
+            (self.settings.keys / f"{self._partner}{suffix}").unlink()
 
     def evidence(self) -> tuple[list[demo_report.Line], dict[str, Json]]:
         """Wait until every record has its place in the log, verify it, and read the exchanges back."""

@@ -9,7 +9,7 @@ import click
 import adapters
 import config
 from adapters import Adapter
-from commands.rendering import Form, table
+from commands.rendering import Form, print_rows, table
 from errors import UnknownOperation
 from exchange import Grant, Lineage
 from routing.access import Access, Right
@@ -40,7 +40,10 @@ def table_(form: str, as_json: bool, system: str) -> None:
     rights = Access.load(config.load().access).rights
     chosen = [found[system]] if system else list(found.values())
     rows = [row for adapter in chosen for row in lineage_rows(adapter, rights)]
-    click.echo(table("Lineage", HEADS, rows, Form.JSON if as_json else Form(form)), nl=False)
+    if as_json or form != Form.TEXT:
+        click.echo(table("Lineage", HEADS, rows, Form.JSON if as_json else Form(form)), nl=False)
+    else:
+        print_rows(HEADS, rows)
 
 
 def lineage_rows(adapter: Adapter, rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:

@@ -10,6 +10,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import click
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 
 class Form(StrEnum):
@@ -46,8 +50,15 @@ def text(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def print_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under their heads."""
-    click.echo(text(heads, rows), nl=False)
+    """Print rows under their heads: wrapped where a terminal is too narrow, else one line a row."""
+    console = Console()
+    if not console.is_terminal:
+        click.echo(text(heads, rows), nl=False)
+        return
+    shown = Table(*(escape(head) for head in heads), box=SIMPLE, pad_edge=False)
+    for row in rows:
+        shown.add_row(*(escape(cell) for cell in row))
+    console.print(shown, highlight=False)
 
 
 def _csv(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

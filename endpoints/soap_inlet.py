@@ -213,7 +213,7 @@ class SoapInlet:
         given = soap_action if self._version == "1.1" else self._parameters.get("action", "")
         if given.strip().strip('"') not in ("", action):
             raise errors.InvalidRequest("SOAPAction: not the one of the operation in the Body")
-        if False:
+        if verified.action not in (None, action):
             raise errors.InvalidRequest("Header/Action: not the one of the operation in the Body")
 
 

@@ -49,16 +49,19 @@ class _TimelyReader(SocketUnreader):  # type: ignore[misc] # — gunicorn publis
         super().__init__(connection)
         self.seconds = seconds
         self.until = time.monotonic() + seconds
+        self.late = False
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """The next bytes. Raises: TooSlow."""
         left = self.until - time.monotonic()
         if left <= 0:
+            self.late = True
             raise TooSlow
         self.sock.settimeout(left)
         try:
             data: bytes = super().chunk(size_hint)
         except TimeoutError as error:
+            self.late = True
             raise TooSlow from error
         finally:
             # What is sent next has its own time.
@@ -128,7 +131,7 @@ class TimelyWorker(ThreadWorker):  # type: ignore[misc] # — gunicorn publishes
         return True
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """A worker that stops still serves who has connected, and closes its door, so that others are refused at once."""
+        """A worker that stops still serves who has connected, and closes its door: others are refused at once."""
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
             for listener in self.sockets:
@@ -146,7 +149,8 @@ class TimelyWorker(ThreadWorker):  # type: ignore[misc] # — gunicorn publishes
         """Serve one request; what lingers at the end of a connection lingers here, not in the loop that accepts."""
         kept = super().handle(conn)
         if kept is False:
-            conn.close(graceful=True)
+            # Who was too slow has sent nothing that is still unread, and gets no more of anybody's time.
+            conn.close(graceful=not (conn.parser and conn.parser.unreader.late))
         return kept
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:

@@ -84,7 +84,7 @@ def test_many_leaves_of_every_kind(engine: Engine) -> None:
         ((Kind.ATTEMPT,), 1),
         ((Kind.OUTCOME,), 1),
         ((Kind.OPENED, Kind.OPENED), 2),
-        ((Kind.OPENED, Kind.ORIGIN), 2),
+        ((Kind.OPENED, Kind.ORIGIN), 1),
     ],
 )
 def test_an_exchange_out_of_order(engine: Engine, kinds: tuple[Kind, ...], first: int) -> None:

@@ -29,7 +29,7 @@ from storage import open_engine
 from tests.endpoints.conftest import STAY, asking, context
 from tests.endpoints.serving import Served, alive, command, configure, gone, serving
 
-READ_SECONDS = 1.5
+READ_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,20 +91,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def world(folder: Path) -> Iterator[World]:
     keys = folder / "state" / "keys"
     system = HangingSystem()
-    settings = configure(
-        folder,
-        **{
-            "listen.partners": {
-                "port": 0,
-                "certificate": str(keys / "tls.pem"),
-                "key": str(keys / "tls.key"),
-                "client_ca": str(keys / "authority.pem"),
-            },
-            "systems.pmlp": {"url": system.url, "timeout_s": 20.0},
-            "limits": {"body_bytes": 100_000},
+    sections: dict[str, dict[str, object]] = {
+        "listen.partners": {
+            "port": 0,
+            "certificate": str(keys / "tls.pem"),
+            "key": str(keys / "tls.key"),
+            "client_ca": str(keys / "authority.pem"),
         },
-    )
-    with serving(settings, "--embedded", "--threads", "4", "--read-seconds", str(READ_SECONDS)) as served:
+        "systems.pmlp": {"url": system.url, "timeout_s": 20.0},
+        "limits": {"body_bytes": 100_000},
+    }
+    with serving(
+        configure(folder, **sections), "--embedded", "--threads", "3", "--read-seconds", str(READ_SECONDS)
+    ) as served:
         engine = open_engine(f"sqlite:///{folder / 'state' / 'gateway.db'}")
         with engine.begin() as connection:
             key = add_caller(connection, "core", "spolis-core", utc_now())
@@ -209,10 +208,10 @@ def rest(connection: socket.socket) -> bytes:
 
 
 def test_what_is_half_sent_ends_in_time_while_others_are_served(world: World) -> None:
-    # One thread of four stays free: who asks now is served now.
+    # One thread of three stays free: who asks now is served now.
     began = time.monotonic()
-    held = [world.served.connect() for _ in range(3)]
-    for connection, half in zip(held, list(HALF.values())[:3], strict=True):
+    held = [world.served.connect() for _ in range(2)]
+    for connection, half in zip(held, (HALF["half a header"], HALF["half a body"]), strict=True):
         connection.sendall(half)
     time.sleep(0.2)
     assert requests.get(f"{world.served.internal}/healthz", timeout=10).status_code == 200
@@ -225,11 +224,11 @@ def test_what_is_half_sent_ends_in_time_while_others_are_served(world: World) ->
 
 def test_more_half_sent_requests_than_threads_hold_it_up_for_the_deadline_only(world: World) -> None:
     began = time.monotonic()
-    held = [world.served.connect() for _ in range(2 * len(HALF))]
-    for connection, half in zip(held, [*HALF.values()] * 2, strict=True):
+    held = [world.served.connect() for _ in HALF]
+    for connection, half in zip(held, HALF.values(), strict=True):
         connection.sendall(half)
     assert requests.get(f"{world.served.internal}/healthz", timeout=30).status_code == 200
-    assert time.monotonic() - began < 4 * READ_SECONDS + 3
+    assert time.monotonic() - began < 2 * READ_SECONDS + 3
     answers = [rest(connection) for connection in held]
     for connection in held:
         connection.close()
@@ -240,7 +239,7 @@ def test_more_half_sent_requests_than_threads_hold_it_up_for_the_deadline_only(w
         True,
         True,
         True,
-    ] * 2
+    ]
     assert all(b"did not arrive" in answer or not answer or b"Kluda" in answer for answer in answers)
 
 
