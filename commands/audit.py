@@ -180,8 +180,8 @@ def search_(
                 ("operation", operation),
                 ("institution", institution),
                 ("outcome", outcome),
-                ("from", since and since.isoformat()),
-                ("to", until and until.isoformat()),
+                ("from", None if since is None else since.isoformat()),
+                ("to", None if until is None else until.isoformat()),
             )
             if text is not None
         }
@@ -215,7 +215,7 @@ def subject(purpose: str, limit: int, as_json: bool) -> None:
     """
     settings = config.load()
     engine = _open(settings)
-    code = normalised(click.get_text_stream("stdin").readline())
+    code = normalised(sys.stdin.readline())
     _record(settings, engine, "audit subject", purpose, {}, {"subject": code})
     key = load_secret(settings.keys / "subject.key")
     _print_found(search.subject(engine, key, code, limit), as_json)

@@ -14,8 +14,8 @@ _MOST = 1000
 def choose(settings: Settings) -> str:
     """The URL of the database.
 
-    One that was set is used as it is. At the default place a file that a demonstration made, and that nobody has
-    open, is made anew; any other is left alone and a new one made beside it.
+    One that was set is used as it is. At the default place a file that a demonstration made, that nobody has open and
+    nobody has registered in, is made anew; any other is left alone and a new one made beside it.
     """
     default = settings.state / "gateway.db"
     if settings.database_url != f"sqlite:///{default}":
@@ -30,7 +30,7 @@ def choose(settings: Settings) -> str:
 
 
 def _may_go(path: Path) -> bool:
-    return _mark(path).exists() and not _in_use(path)
+    return _mark(path).exists() and not _in_use(path) and not _has_registered(path)
 
 
 def _mark(path: Path) -> Path:
@@ -47,3 +47,17 @@ def _in_use(path: Path) -> bool:
             connection.close()
     except sqlite3.DatabaseError:
         return True
+
+
+def _has_registered(path: Path) -> bool:
+    """Whether callers or partners are registered that no demonstration made: somebody works with this database."""
+    connection = sqlite3.connect(path)
+    try:
+        return any(
+            connection.execute(f"SELECT 1 FROM {table} WHERE name NOT LIKE 'demo-%' LIMIT 1").fetchone()  # noqa: S608 — the names are ours
+            for table in ("routing_callers", "routing_partners")
+        )
+    except sqlite3.DatabaseError:
+        return False  # no such table: nothing was migrated yet
+    finally:
+        connection.close()

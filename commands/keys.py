@@ -11,9 +11,9 @@ import config
 from commands import print_json
 from commands.opening import administer, open_database
 from commands.rendering import print_rows
-from errors import ConfigurationError
-from exchange import Json, instant_text
-from security.keys import fingerprint, new_keys
+from errors import ConfigurationError, InvalidRequest
+from exchange import Environment, Json, instant_text
+from security.keys import fingerprint, issue, new_keys
 
 
 @click.group()
@@ -49,6 +49,40 @@ def new(as_json: bool) -> None:
         print_json({"directory": str(settings.keys), "made": list[Json](made)})
     else:
         click.echo(f"{settings.keys}: {len(made)} files made" + (f" ({', '.join(made)})" if made else ""))
+
+
+@command.command(name="issue")
+@click.argument("name")
+@click.option("--type", "key_type", type=click.Choice(["rsa", "p256"]), default="rsa", show_default=True)
+@click.option("--days", default=365, show_default=True, type=click.IntRange(1, 3650))
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+def issue_(name: str, key_type: str, days: int, as_json: bool) -> None:
+    """Issue a certificate from the test authority, for trying the gateway as the partner NAME.
+
+    In production partners bring certificates of their own authority; there this is refused.
+
+    
+    Example:  gateway keys issue riga
+              gateway partner add riga --certificate var/keys/riga.pem --recipient riga-social-service
+    """
+    settings = config.load()
+    if settings.environment is Environment.PRODUCTION:
+        raise ConfigurationError("the test authority issues nothing in production")
+    files = [settings.keys / f"{name}{suffix}" for suffix in (".pem", ".key")]
+    if any(file.exists() for file in files):
+        raise InvalidRequest(f"{name} has a key already; choose another name")
+    administer(
+        settings,
+        open_database(settings),
+        "keys issue",
+        name,
+        "",
+        lambda _connection: issue(settings.keys, name, key_type=key_type, days=days),
+    )
+    if as_json:
+        print_json({"certificate": str(files[0]), "key": str(files[1])})
+    else:
+        click.echo(f"{files[0]}\n{files[1]}")
 
 
 @command.command()

@@ -16,7 +16,7 @@ def die_with(parent: int) -> None:
 
     By the kernel on Linux. Elsewhere gunicorn's workers still notice within a second that their master is gone.
     """
-    if sys.platform == "never":
+    if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl")

@@ -66,11 +66,15 @@ class GatewaySignature(BinarySignature):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("code", help="personal code, with or without the dash")
     parser.add_argument("--wsdl", required=True)
     parser.add_argument("--key", required=True, help="your private key, PEM")
-    parser.add_argument("--certificate", required=True, help="your certificate, PEM, registered with the gateway")
+    parser.add_argument(
+        "--certificate", required=True, help="your certificate, PEM, registered with the gateway"
+    )
     parser.add_argument("--gateway", required=True, help="the gateway's certificate, PEM")
     parser.add_argument("--authority", help="CA of the gateway's TLS certificate")
     parser.add_argument("--tls", action="store_true", help="present your certificate in TLS too")
@@ -92,7 +96,11 @@ def main() -> None:
         Konteksts={
             "Merkis": options.purpose,
             "Tiesibas": options.rule,
-            "Darbinieks": {"Identifikators": "PK:390000-00001", "Iestade": "90000000001", "Loma": "social worker"},
+            "Darbinieks": {
+                "Identifikators": "PK:390000-00001",
+                "Iestade": "90000000001",
+                "Loma": "social worker",
+            },
             "PieprasijumaId": str(uuid.uuid4()),
             "Vide": options.environment,
         },

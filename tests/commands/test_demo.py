@@ -168,9 +168,9 @@ def _ask_as_printed(said: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ended_in_the_middle_it_cleans_up(home: Home, number: signal.Signals) -> None:
-    process = subprocess.Popen(
-        [*GATEWAY, "demo"], env={**os.environ, **home.environ}, stderr=subprocess.DEVNULL
-    )  # noqa: S603 — our own program
+    command = [*GATEWAY, "demo"]
+    environ = {**os.environ, **home.environ}
+    process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)  # noqa: S603 — our own program
     until = time.monotonic() + 60
     while len(left_behind(home.folder)) < 4:  # itself, `gateway simulate` and some of the simulators
         assert time.monotonic() < until
@@ -214,6 +214,17 @@ def test_its_own_database_is_made_anew_unless_somebody_has_it_open(home: Home) -
     held.close()
     assert demo_database.choose(home.settings) == f"sqlite:///{path}"
     assert not path.exists()
+
+
+def test_its_own_database_is_left_alone_once_somebody_has_registered_in_it(home: Home) -> None:
+    path = home.settings.state / "gateway.db"
+    assert demo_database.choose(home.settings) == f"sqlite:///{path}"
+    gateway(home.environ, "caller", "add", "demo-1-17", "--recipient", "spolis-core").check_returncode()
+    assert demo_database.choose(home.settings) == f"sqlite:///{path}"
+    assert not path.exists()
+    gateway(home.environ, "caller", "add", "spolis", "--recipient", "spolis-core").check_returncode()
+    assert demo_database.choose(home.settings).endswith("gateway-demo-1.db")
+    assert path.exists()
 
 
 def _with(home: Home, url: str) -> Settings:
