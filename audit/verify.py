@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from audit import checkpoint, leaf, origin, snapshot
+from audit.erasure import Erasure
 from audit.merkle import Frontier, leaf_hash
 from audit.snapshot import Place, Stored, Values
 from audit.tables import LOG_TABLES, log_records, log_tree, log_values
@@ -118,7 +119,7 @@ class _Walk:
         self._last_good: checkpoint.Checkpoint | None = None
         self._stray: tuple[_Bad, checkpoint.Checkpoint | None] | None = None
         self._open_exchanges: set[str] = set()
-        self._erasures: list[_Erasure] | None = None
+        self._erasures: list[Erasure] | None = None
         self._values = 0
         self._pending = 0
 
@@ -219,7 +220,7 @@ class _Walk:
 
     def _excuse(self, index: int, members: dict[str, Json], missing: set[str]) -> None:
         if self._erasures is None:
-            self._erasures = [_Erasure.read(*row) for row in snapshot.erasures(self._connection)]
+            self._erasures = [Erasure.read(*row) for row in snapshot.erasures(self._connection)]
         for name in sorted(missing):
             if not any(erasure.excuses(index, members, name) for erasure in self._erasures):
                 raise _Bad(index, f"the value {name} is missing and no erasure is on record")
@@ -317,42 +318,3 @@ class _Walk:
             raise _Bad(size, "a record stands neither in the tree nor in the queue")
         if snapshot.count(self._connection, log_values.c.name) != self._values:
             raise _Bad(size, "a value belongs to no record")
-
-
-@dataclass(frozen=True, slots=True)
-class _Erasure:
-    """What an erasure record excuses: the named values of listed records, or of all before an instant.
-
-    The leaf's facts: `names`, and `records` (ids) or `before` (an instant).
-    """
-
-    index: int
-    names: frozenset[str]
-    records: frozenset[str]
-    before: str
-
-    @classmethod
-    def read(cls, index: int, text: object) -> _Erasure:
-        """The erasure that a leaf states; a damaged one, which the walk will name, excuses nothing."""
-        try:
-            members = leaf.parse(text) if isinstance(text, str) else {}
-        except ValueError:
-            members = {}
-        before = members.get("before")
-        return cls(
-            index,
-            _texts(members.get("names")),
-            _texts(members.get("records")),
-            before if isinstance(before, str) else "",
-        )
-
-    def excuses(self, index: int, members: dict[str, Json], name: str) -> bool:
-        """Whether this record's value may be missing."""
-        listed = str(members.get("id")) in self.records or str(members.get("instant")) < self.before
-        return index < self.index and name in self.names and listed
-
-
-def _texts(value: Json) -> frozenset[str]:
-    return (
-        frozenset(text for text in value if isinstance(text, str)) if isinstance(value, list) else frozenset()
-    )

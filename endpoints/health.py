@@ -31,7 +31,7 @@ PATHS = ("/healthz", "/readyz", "/metrics")
 # A record without an index after this many seconds is a failure (docs/interfaces.md).
 MOST_BEHIND_SECONDS = 60.0
 # What must be in the directory of keys.
-KEYS = ("authority.pem", "gateway.pem", "gateway.key", "log.key", "log.pub", "master.key", "subject.key")
+KEYS = ("gateway.pem", "gateway.key", "log.key", "log.pub", "master.key", "subject.key")
 
 
 def application(gateway: Gateway) -> WSGIApplication:
