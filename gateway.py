@@ -71,12 +71,18 @@ class Gateway:
     subject_key: bytes
     access: access.Access
     routes: Routes
+    transport: Callable[[str], Profile]
     adapters: Mapping[str, adapters.Adapter]
     services: Mapping[str, mappings.services.Service]
 
 
-def run(gateway: Gateway, arrival: Arrival, inlet: Inlet) -> Reply:
-    """One exchange, top to bottom. Every error becomes a refusal with the exchange id and is on record."""
+def run(
+    gateway: Gateway, arrival: Arrival, inlet: Inlet, seen: Callable[[Trail], None] = lambda _trail: None
+) -> Reply:
+    """One exchange, top to bottom. Every error becomes a refusal with the exchange id and is on record.
+
+    `seen` is told the trail at the end, for counting.
+    """
     trail = Trail(receive(arrival), gateway.settings.environment)
     try:
         open_record(gateway, trail)
@@ -94,11 +100,12 @@ def run(gateway: Gateway, arrival: Arrival, inlet: Inlet) -> Reply:
         except errors.LogUnavailable:
             raise
         except Exception as error:
-            trail.error = _ours(error)
-            return commit(gateway, trail, _refuse(trail, inlet, trail.error))
-    except Exception as error:  # the exchange cannot be put on record: nothing but the refusal leaves
-        unclear = trail.delivered is not None and trail.delivered.error is None
-        return _refuse(trail, inlet, errors.OutcomeUnknown() if unclear else _ours(error))
+            return commit(gateway, trail, refuse(trail, inlet, error))
+    except Exception as error:  # it cannot be put on record: nothing but the refusal leaves
+        unclear = trail.error is None and trail.delivered is not None and trail.delivered.error is None
+        return refuse(trail, inlet, errors.OutcomeUnknown() if unclear else error)
+    finally:
+        seen(trail)
 
 
 def receive(arrival: Arrival) -> Received:
@@ -222,6 +229,13 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
     return reply
 
 
+def refuse(trail: Trail, inlet: Inlet, error: Exception) -> Reply:
+    """Any error in the form of the way in, with the exchange id."""
+    trail.error = ours = _ours(error)
+    ours.exchange_id = trail.received.exchange_id
+    return inlet.refuse(trail.received, ours)
+
+
 def wire(settings: Settings, profile: Callable[[str], Profile] | None = None) -> Gateway:
     """Open everything by the settings; nothing is shared with another process.
 
@@ -242,9 +256,22 @@ def wire(settings: Settings, profile: Callable[[str], Profile] | None = None) ->
         subject_key=load_secret(settings.keys / "subject.key"),
         access=access.Access.load(settings.access),
         routes=Routes(routes),
+        transport=transport,
         adapters=found,
         services=services,
     )
+
+
+def warm(gateway: Gateway) -> None:
+    """Open every system's transport now, so that no caller waits for a contract to be read.
+
+    A system whose settings are wrong stays closed, and says so when it is asked.
+    """
+    for name in gateway.adapters:
+        try:
+            gateway.transport(name)
+        except errors.ConfigurationError as error:
+            diagnostics.warning("%s: %s", name, error)
 
 
 def main() -> None:
@@ -252,11 +279,6 @@ def main() -> None:
     from commands import cli  # the command line stands above: it is imported when called
 
     cli()
-
-
-def _refuse(trail: Trail, inlet: Inlet, error: errors.GatewayError) -> Reply:
-    error.exchange_id = trail.received.exchange_id
-    return inlet.refuse(trail.received, error)
 
 
 def _ours(error: Exception) -> errors.GatewayError:

@@ -168,6 +168,7 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
         """Wire the gateway, in the worker: nothing of it is shared with another process."""
         try:
             wired = gateway.wire(self.settings)
+            gateway.warm(wired)
             return site(self.name, wired, with_soap=self.options.soap)
         except GatewayError as error:
             print(f"gateway: the {self.name} listener: {error}", file=sys.stderr, flush=True)

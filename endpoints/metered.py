@@ -8,9 +8,8 @@ operations, ways, outcomes and codes, all from closed lists: no personal data, a
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -20,8 +19,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 import errors
 import gateway
-from exchange import Arrival, Disclosed, Grant, Outcome, Received, Reply, Request
-from routing.routes import BeforeSend, Delivered, Plan, Route, Routes
+from exchange import Arrival, Outcome, Reply, Request
+from routing.routes import Routes
+from routing.trail import Trail
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -55,15 +55,17 @@ _REFUSED = Counter(
 
 def run(wired: gateway.Gateway, arrival: Arrival, inlet: gateway.Inlet) -> Reply:
     """`gateway.run`, counted."""
-    watched = _Watched(inlet)
-    began = time.monotonic()
-    reply = gateway.run(replace(wired, routes=_CountingRoutes(wired.routes)), arrival, watched)
-    system, operation = _names(wired.routes, watched.request)
-    outcome = watched.error.outcome if watched.error is not None else Outcome.OK
-    code = watched.error.code if watched.error is not None else ""
-    _EXCHANGES.labels(arrival.way.value, system, operation, outcome.value, code).inc()
-    _SECONDS.labels(arrival.way.value, system, operation).observe(time.monotonic() - began)
-    return reply
+
+    def count(trail: Trail) -> None:
+        way, error = arrival.way.value, trail.error
+        system, operation = _names(wired.routes, trail.request)
+        outcome = Outcome.OK if error is None else error.outcome
+        _EXCHANGES.labels(way, system, operation, outcome.value, "" if error is None else error.code).inc()
+        _SECONDS.labels(way, system, operation).observe(time.monotonic() - trail.began)
+        if trail.delivered is not None and trail.delivered.attempts:
+            _ATTEMPTS.labels(system, operation).inc(len(trail.delivered.attempts))
+
+    return gateway.run(wired, arrival, inlet, count)
 
 
 def refused(code: str) -> None:
@@ -99,65 +101,6 @@ class _Lag:
             yield GaugeMetricFamily(
                 "gateway_log_pending_seconds", "Age of the oldest of them.", value=self.oldest_seconds
             )
-
-
-@dataclass(slots=True)
-class _Watched:
-    """A way in, watched: what was asked and with which error it ended, if any."""
-
-    inlet: gateway.Inlet
-    request: Request | None = None
-    error: errors.GatewayError | None = None
-
-    def read(self, received: Received) -> Request:
-        self.request = self.inlet.read(received)
-        return self.request
-
-    def compose(self, request: Request, exchange_id: uuid.UUID, disclosed: Disclosed) -> bytes:
-        return self.inlet.compose(request, exchange_id, disclosed)
-
-    def seal(self, received: Received, request: Request, answer: bytes) -> Reply:
-        return self.inlet.seal(received, request, answer)
-
-    def refuse(self, received: Received, error: errors.GatewayError) -> Reply:
-        self.error = error
-        return self.inlet.refuse(received, error)
-
-
-class _CountingRoutes(Routes):
-    """Routes whose deliveries are counted."""
-
-    def __init__(self, routes: Routes) -> None:
-        self._inner = routes
-
-    def find(self, system: str, operation: str) -> Route:
-        return _CountingRoute(self._inner.find(system, operation), (system, operation))
-
-    def names(self) -> list[tuple[str, str]]:
-        return self._inner.names()
-
-
-@dataclass(frozen=True, slots=True)
-class _CountingRoute:
-    route: Route
-    name: tuple[str, str]
-
-    def plan(self, request: Request, grant: Grant) -> Plan:
-        return _CountingPlan(self.route.plan(request, grant), self.name)
-
-
-class _CountingPlan:
-    def __init__(self, plan: Plan, name: tuple[str, str]) -> None:
-        self._plan = plan
-        self._name = name
-        self.subject = plan.subject
-        self.needs_open_stay = plan.needs_open_stay
-
-    def deliver(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> Delivered:
-        delivered = self._plan.deliver(exchange_id, deadline, before_send)
-        if delivered.attempts:
-            _ATTEMPTS.labels(*self._name).inc(len(delivered.attempts))
-        return delivered
 
 
 def _names(routes: Routes, request: Request | None) -> tuple[str, str]:
