@@ -19,7 +19,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 import errors
-from endpoints import guide, metered, openapi, problems
+from endpoints import guide, metered, openapi, problems, refusals
 from endpoints.arrivals import Limiter, diagnostics, peer, read_body
 from endpoints.envelope import read_context, read_envelope
 from endpoints.paths import REGISTERS, ROOT, Target, find_target
@@ -245,7 +245,7 @@ def _refused(error: errors.GatewayError, status: int, allow: Iterable[str] = ())
     """Refuse before an exchange begins: the id is in the diagnostics, not in the log."""
     number = new_id()
     diagnostics.warning("refused before an exchange: %s, %d, %s", error.code, status, number)
-    metered.refused(error.code)
+    refusals.count(error.code)
     return _response(problems.problem(error, number, status=status, allow=tuple(allow)))
 
 

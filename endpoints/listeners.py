@@ -22,7 +22,7 @@ from gunicorn.app.base import BaseApplication
 import config
 import gateway
 from config import Listen, Settings
-from endpoints import api, health, soap
+from endpoints import api, health, refusals, soap
 from endpoints.problems import problem
 from endpoints.processes import die_with, start_diagnostics
 from endpoints.worker import READ_SECONDS, TimelyWorker
@@ -169,6 +169,7 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
         try:
             wired = gateway.wire(self.settings)
             gateway.warm(wired)
+            refusals.keep_summing(wired.log, self.settings.environment)
             return site(self.name, wired, with_soap=self.options.soap)
         except GatewayError as error:
             print(f"gateway: the {self.name} listener: {error}", file=sys.stderr, flush=True)

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 from werkzeug.http import parse_options_header
 
 import errors
-from endpoints import metered, spyne_protocol
+from endpoints import metered, refusals, spyne_protocol
 from endpoints.arrivals import Environ, Limiter, diagnostics, peer, read_body
 from endpoints.partner_trust import PartnerTrust
 from endpoints.published_contracts import PublishedContract
@@ -155,7 +155,7 @@ def _refused(inlet: SoapInlet, error: errors.GatewayError, status: int) -> Reply
     """Refuse before an exchange begins: the id is in the diagnostics, not in the log."""
     number = new_id()
     diagnostics.warning("refused before an exchange: %s, %d, %s", error.code, status, number)
-    metered.refused(error.code)
+    refusals.count(error.code)
     return inlet.fault(error, number, status=status)
 
 
