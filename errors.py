@@ -9,7 +9,7 @@
     ├── PartnerError                    the external system misbehaves
     │   ├── SystemUnavailable ── SystemTimeout
     │   ├── SystemFault, RequestRefused
-    │   ├── AnswerRefused ── UnexpectedElement, UnknownCode, AnswerUnsigned, AnswerMismatch
+    │   ├── AnswerRefused ── UnexpectedElement, UnknownCode, AnswerUnsigned (AnswerUnreadable), AnswerMismatch
     │   └── OutcomeUnknown
     └── GatewayFailure                  we cannot do it now
         ├── LogUnavailable, Busy
@@ -268,6 +268,13 @@ class AnswerUnsigned(AnswerRefused):
     """The answer of the external system is not signed as agreed. It feeds nothing."""
 
     code = "answer_signature_invalid"
+
+
+class AnswerUnreadable(AnswerUnsigned):
+    """The external system sent something that is no SOAP message. It is kept as evidence and feeds nothing."""
+
+    code = "answer_unreadable"
+    retryable = True
 
 
 class AnswerMismatch(AnswerRefused):

@@ -28,6 +28,9 @@ from security.keys import load_secret
 
 T = TypeVar("T")
 
+# How often a work is run alone when another transaction is in its way.
+_TRIES = 5
+
 # Above 64 savepoints in one transaction PostgreSQL's snapshots get slow for everybody.
 _BATCH = 50
 
@@ -44,6 +47,12 @@ class _Job:
         self.leads = False
         self.value: Any = None
         self.error: BaseException | None = None
+
+    def fail(self, error: LogUnavailable, cause: BaseException | None = None) -> None:
+        """Tell the caller that nothing of its work is kept."""
+        self.value = None
+        error.__cause__ = cause
+        self.error = error
 
 
 class ExchangeLog:
@@ -176,22 +185,40 @@ class ExchangeLog:
 
     def _run(self, batch: Sequence[_Job]) -> None:
         try:
-            with self._engine.begin() as connection:
-                gathered: list[leaves.Record] = []
-                connection.execution_options(**{_GATHERED: gathered})
+            try:
+                self._together(batch)
+            except DBAPIError as error:
+                if not _is_conflict(error):
+                    raise
+                # Works that lock several rows in one transaction can meet a deadlock with another process's group.
                 for job in batch:
-                    _attempt(connection, job, gathered)
-                _insert(connection, gathered)
+                    self._alone(job)
         except SQLAlchemyError as error:
             for job in batch:
-                job.value = None
-                job.error = LogUnavailable(type(error).__name__)
-                job.error.__cause__ = error
+                job.fail(LogUnavailable(type(error).__name__), error)
         except BaseException:
             # The leader's thread is being ended: the others must not wait for ever, nor believe in a commit.
             for job in batch:
-                job.error = LogUnavailable("the writer was interrupted")
+                job.fail(LogUnavailable("the writer was interrupted"))
             raise
+
+    def _together(self, batch: Sequence[_Job]) -> None:
+        with self._engine.begin() as connection:
+            gathered: list[leaves.Record] = []
+            connection.execution_options(**{_GATHERED: gathered})
+            for job in batch:
+                _attempt(connection, job, gathered)
+            _insert(connection, gathered)
+
+    def _alone(self, job: _Job) -> None:
+        for tries_left in reversed(range(_TRIES)):
+            job.error = None
+            try:
+                return self._together([job])
+            except SQLAlchemyError as error:
+                if not tries_left or not (isinstance(error, DBAPIError) and _is_conflict(error)):
+                    return job.fail(LogUnavailable(type(error).__name__), error)
+        return None
 
 
 def open_log(settings: Settings, engine: Engine) -> ExchangeLog:
@@ -247,6 +274,11 @@ def _attempt(connection: Connection, job: _Job, gathered: list[leaves.Record]) -
             connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
     if job.touches_database:
         connection.exec_driver_sql("RELEASE SAVEPOINT work")
+
+
+def _is_conflict(error: DBAPIError) -> bool:
+    """Whether PostgreSQL ended the transaction for another's sake: deadlock, or no serial order."""
+    return getattr(error.orig, "sqlstate", None) in ("40P01", "40001")
 
 
 def _is_failure_of_the_database(error: BaseException) -> bool:

@@ -71,7 +71,7 @@ def _line(fields: dict[str, Json], index: int | None) -> Line:
 
 
 def content(lines: Sequence[Line], audit: dict[str, Json]) -> dict[str, Json]:
-    """What `gateway demo --json` writes: the exchanges that went between institutions, not our own register's writes."""
+    """What `gateway demo --json` writes: the exchanges between institutions, not the writes to our own register."""
     return {
         "exchanges": [asdict(line) for line in lines if line.system != "registers"],
         "denied": sum(line.outcome == "denied" for line in lines),

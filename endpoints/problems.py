@@ -78,6 +78,7 @@ LATVIAN = {
     "unexpected_element": "Ārējās sistēmas atbildē ir kaut kas, kā līgumā nav. Reģistros tā nenonāk.",
     "unknown_code": "Ārējās sistēmas atbildē ir kods, kura klasifikatorā nav. Reģistros tā nenonāk.",
     "answer_signature_invalid": "Ārējās sistēmas atbilde nav parakstīta, kā norunāts. Reģistros tā nenonāk.",
+    "answer_unreadable": "Ārējā sistēma atsūtīja kaut ko, kas nav SOAP ziņojums. Reģistros tas nenonāk.",
     "answer_mismatch": "Atbilde pieder citam ziņojumam. Reģistros tā nenonāk.",
     "outcome_unknown": (
         "Nav zināms, kas ar pieprasījumu noticis. "

@@ -141,9 +141,14 @@ class SoapProfile:
         """Verify, match, check and map an answer; a fault becomes an error of ours."""
         try:
             envelope = parse(answer, max_bytes=_MAX_ANSWER)
+        except errors.InvalidRequest as error:
+            raise errors.AnswerUnreadable(error.code) from error
+        try:
             verified = wsse.verify(envelope, self._policy, now=self._clock())
         except (errors.NotAuthenticated, errors.InvalidRequest) as error:
-            raise errors.AnswerUnsigned(error.code) from error
+            unreadable = isinstance(error, errors.MalformedMessage)
+            refused = errors.AnswerUnreadable if unreadable else errors.AnswerUnsigned
+            raise refused(error.code) from error
         if self._pinned and verified.certificate not in self._pinned:
             raise errors.AnswerUnsigned("certificate of another system")
         if verified.relates_to != message.message_id:
