@@ -77,6 +77,21 @@ class Archive:
             raise GatewayFailure("a stored payload does not match its digest")
         return data
 
+    def names(self, connection: Connection, exchange_id: uuid.UUID) -> list[str]:
+        """What is kept of an exchange.
+
+        Raises: NotFound when nothing is.
+        """
+        found = connection.execute(
+            select(archive_payloads.c.name)
+            .where(archive_payloads.c.exchange_id == exchange_id)
+            .order_by(archive_payloads.c.name)
+        ).scalars()
+        names = list(found)
+        if not names:
+            raise NotFound("payloads of that exchange")
+        return names
+
     def _data_key(self, connection: Connection, month: str, retention: str) -> tuple[uuid.UUID, bytes]:
         statement = select(archive_keys.c.id, archive_keys.c.wrapped).where(
             archive_keys.c.month == month, archive_keys.c.retention == retention

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,18 +16,18 @@ from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 import config
-from audit import Entry, Kind, open_log, search
+from audit import Archive, Entry, Kind, open_log, search
 from audit import verify as verification
 from audit.leaf import normalised
 from audit.origin import load_public_key
 from commands import print_json
-from commands.opening import open_database, operating_user
+from commands.opening import give_place, open_database, operating_user
 from commands.rendering import print_rows
 from config import Settings
 from errors import ConfigurationError
 from exchange import RIGA, Json, new_id, utc_now
 from security.keys import load_secret
-from storage import open_engine
+from storage import open_engine, reading
 
 
 class _Bound(click.ParamType[datetime]):
@@ -221,6 +222,31 @@ def subject(purpose: str, limit: int, as_json: bool) -> None:
     _print_found(search.subject(engine, key, code, limit), as_json)
 
 
+@audit_group.command()
+@click.argument("exchange", type=click.UUID)
+@click.argument("name", default="")
+@click.option("--purpose", required=True, help="Why you look; it is recorded.")
+def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
+    """Write the exact bytes kept of an exchange to standard output; without NAME list what is kept.
+
+    Kept are request, sent-1 …, received-1 … (also of an answer that was refused) and reply.
+
+    \b
+    Example:  gateway audit payload 01a205a3-6758-78d4-86d6-bd5e4180ecc7 --purpose "complaint 2026/41"
+              gateway audit payload 01a205a3-6758-78d4-86d6-bd5e4180ecc7 received-1 --purpose … > answer.xml
+    """
+    settings = config.load()
+    engine = _open(settings)
+    _record(settings, engine, "audit payload", purpose, {"of": str(exchange), "payload": name}, {})
+    archive = Archive(settings)
+    with reading(engine).begin() as connection:
+        if name:
+            click.echo(archive.get(connection, exchange, name), nl=False)
+            return
+        for kept in archive.names(connection, exchange):
+            click.echo(kept)
+
+
 def _existing_database(settings: Settings) -> Engine:
     """The database that is there; to look at a log must not make one.
 
@@ -257,6 +283,7 @@ def _record(
         personal={"official": operating_user(), **personal},
     )
     open_log(settings, engine).write(entry)
+    give_place(settings, engine)
 
 
 def _print_found(found: Sequence[search.Found], as_json: bool) -> None:

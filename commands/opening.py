@@ -23,6 +23,9 @@ from storage import migrate, open_engine, reading
 
 T = TypeVar("T")
 
+# Seconds that a command waits for the sequencer of a gateway that is running.
+_PATIENCE = 3.0
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -80,7 +83,15 @@ def administer(
         log.append(connection, entry)
         return result
 
-    return log.commit(recorded)
+    done = log.commit(recorded)
+    give_place(settings, engine)
+    return done
+
+
+def give_place(settings: Settings, engine: Engine) -> None:
+    """Sequence what was just recorded, where the key of the log is at hand; else whoever has it does."""
+    if (settings.keys / "log.key").exists():
+        sequence(settings, engine, _PATIENCE)
 
 
 def sequence(settings: Settings, engine: Engine, seconds: float) -> bool:

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
-from audit import open_log, search
+from audit import Archive, open_log, search
 from audit.sequencer import Sequencer
 from commands import cli
 from commands.opening import operating_user
-from exchange import Json
+from exchange import Json, new_id, utc_now
 from security.keys import load_log_key
 from storage import migrate, open_engine
 from tests.audit.logs import exchange
@@ -166,3 +166,18 @@ def test_help_has_an_example(home: Home, command: str) -> None:
     assert result.exit_code == 0
     assert "Example:" in result.stdout
     assert f"gateway audit {command}" in result.stdout
+
+
+def test_kept_bytes_are_shown_for_a_purpose_that_is_recorded(home: Home, engine: Engine) -> None:
+    archive, exchange_id = Archive(home.settings), new_id()
+    with engine.begin() as connection:
+        archive.put(connection, exchange_id, "received-1", b"<the exact/> bytes\r\n", utc_now())
+    listed = home.run("audit", "payload", str(exchange_id), "--purpose", "complaint 7")
+    assert listed.stdout.split() == ["received-1"]
+    given = home.run("audit", "payload", str(exchange_id), "received-1", "--purpose", "complaint 7")
+    assert given.stdout_bytes == b"<the exact/> bytes\r\n"
+    assert home.run("audit", "payload", str(exchange_id), "received-1").exit_code == 2
+    assert home.run("audit", "payload", str(new_id()), "--purpose", "complaint 7").exit_code == 2
+    last = search.search(engine, limit=1)[0].leaf
+    assert (last["act"], last["purpose"]) == ("audit payload", "complaint 7")
+    assert report(home)[1]["pending"] == 0
