@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 import adapters
 import errors
@@ -285,6 +286,8 @@ def _ours(error: Exception) -> errors.GatewayError:
     """An error of the tree. Of any other only type and place are noted: its message could hold personal data."""
     if isinstance(error, errors.GatewayError):
         return error
+    if isinstance(error, SQLAlchemyError):
+        return errors.LogUnavailable(type(error).__name__)
     place = "".join(traceback.format_tb(error.__traceback__))
     diagnostics.error("unforeseen %s\n%s", type(error).__name__, place)
     return errors.GatewayError()

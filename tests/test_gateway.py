@@ -289,6 +289,15 @@ def test_nothing_leaves_when_the_log_cannot_be_written(gateway: Gateway, transpo
     assert len(transport.sent) == 1
 
 
+def test_a_database_that_fails_in_between_is_told_as_such(gateway: Gateway) -> None:
+    arrive(gateway, stay())
+    with gateway.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE routing_answered RENAME TO away"))
+    reply = arrive(gateway, stay(institution="Cits centrs"))
+    assert (reply.status, b"log_unavailable" in reply.body) == (503, True)
+    assert leaves(gateway)[-1]["outcome"] == "failed"
+
+
 def test_a_fault_of_ours_is_recorded_without_its_words(gateway: Gateway, transport: Wire) -> None:
     transport.answers = [object()]
     reply = arrive(gateway, Door())
