@@ -128,6 +128,7 @@ def open_record(gateway: Gateway, trail: Trail) -> None:
         )
         gateway.log.append(connection, opened_record(trail))
 
+    gateway.archive.begin_month(gateway.log, received.instant)
     gateway.log.commit(work)
 
 

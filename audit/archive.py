@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, select
 
+from audit.log import ExchangeLog
 from audit.tables import archive_keys, archive_payloads
 from config import Settings
 from errors import GatewayFailure, NotFound
@@ -28,6 +29,18 @@ class Archive:
         self._master_key = load_secret(settings.keys / "master.key")
         # By the wrapped form and what it belongs to, never by month: a key whose row was rolled back is not found.
         self._opened: dict[tuple[bytes, bytes], bytes] = {}
+        # Data keys whose rows are committed, by month and class.
+        self._committed: dict[tuple[str, str], tuple[uuid.UUID, bytes]] = {}
+
+    def begin_month(self, log: ExchangeLog, instant: datetime, retention: str = RETENTION) -> None:
+        """See that the data key of the instant's month is committed, so that `put` need not look it up.
+
+        Raises: LogUnavailable, Busy.
+        """
+        month = f"{instant.astimezone(UTC):%Y-%m}"
+        if (month, retention) not in self._committed:
+            found = log.commit(lambda connection: self._data_key(connection, month, retention))
+            self._committed[month, retention] = found
 
     def put(
         self,
@@ -40,7 +53,7 @@ class Archive:
     ) -> bytes:
         """Keep the exact bytes under (exchange, name), once, and return their SHA-256."""
         month = f"{instant.astimezone(UTC):%Y-%m}"
-        key_id, key = self._data_key(connection, month, retention)
+        key_id, key = self._committed.get((month, retention)) or self._data_key(connection, month, retention)
         digest = hashlib.sha256(data).digest()
         connection.execute(
             insert(archive_payloads).values(

@@ -12,6 +12,7 @@ import uuid
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -203,11 +204,11 @@ class ExchangeLog:
             raise
 
     def _together(self, batch: Sequence[_Job]) -> None:
-        with self._engine.begin() as connection:
+        with suppress(_Undone), self._engine.begin() as connection:
             gathered: list[leaves.Record] = []
             connection.execution_options(**{_GATHERED: gathered})
             for job in batch:
-                _attempt(connection, job, gathered)
+                _attempt(connection, job, gathered, alone=len(batch) == 1)
             _insert(connection, gathered)
 
     def _alone(self, job: _Job) -> None:
@@ -259,9 +260,15 @@ def _insert(connection: Connection, records: Sequence[leaves.Record]) -> None:
         connection.execute(_INSERT_VALUE, values)
 
 
-def _attempt(connection: Connection, job: _Job, gathered: list[leaves.Record]) -> None:
+class _Undone(Exception):
+    """Ends a transaction whose only work failed."""
+
+
+def _attempt(connection: Connection, job: _Job, gathered: list[leaves.Record], *, alone: bool) -> None:
+    """Do one work; what it raises is kept for its caller and undone: to a savepoint, or with it the transaction."""
     before = len(gathered)
-    if job.touches_database:
+    savepoint = job.touches_database and not alone
+    if savepoint:
         connection.exec_driver_sql("SAVEPOINT work")
     try:
         job.value = job.work(connection)
@@ -270,9 +277,11 @@ def _attempt(connection: Connection, job: _Job, gathered: list[leaves.Record]) -
             raise
         job.error = error
         del gathered[before:]
-        if job.touches_database:
+        if alone:
+            raise _Undone from error
+        if savepoint:
             connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
-    if job.touches_database:
+    if savepoint:
         connection.exec_driver_sql("RELEASE SAVEPOINT work")
 
 

@@ -5,7 +5,7 @@ Who may search is decided above; that a search happened is a record itself, writ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -72,13 +72,13 @@ def search(
     return _found(engine, statement, limit)
 
 
-def subject(engine: Engine, key: bytes, code: str, limit: int = 100) -> list[Found]:
-    """The newest records about a person, by personal code, newest first.
+def subject(engine: Engine, key: bytes, codes: Iterable[str], limit: int = 100) -> list[Found]:
+    """The newest records about a person, by all personal codes that he has or had, newest first.
 
     Raises: InvalidPersonCode, LogUnavailable.
     """
-    index = leaf.subject_index(key, leaf.normalised(code))
-    return _found(engine, _records().where(_has(leaf.SUBJECT_INDEX, index)), limit)
+    indexes = [leaf.subject_index(key, leaf.normalised(code)) for code in codes]
+    return _found(engine, _records().where(or_(*(_has(leaf.SUBJECT_INDEX, one) for one in indexes))), limit)
 
 
 def show(engine: Engine, index: int) -> Shown:
