@@ -172,19 +172,32 @@ def route(gateway: Gateway, trail: Trail, request: Request, decision: access.Dec
 def deliver(
     gateway: Gateway, trail: Trail, request: Request, decision: access.Decision, plan: Plan
 ) -> Delivered:
-    """Step 6: each attempt and the use of the quota are on record before bytes leave or a register is read."""
+    """Step 6: each attempt and the use of the quota are on record before bytes leave or a register is read.
 
-    def before_send(number: int, content: bytes) -> None:
-        instant = utc_now()
+    A message that must have one effect is carried out by one exchange at a time; the same one meanwhile waits for it.
+    Raises: AnsweredMeanwhile.
+    """
+
+    def on_record(number: int, content: bytes) -> None:
+        instant, arrival = utc_now(), trail.received.arrival
 
         def work(connection: Connection) -> None:
             if number == 1:
+                if request.effect_once:
+                    repeats.claim(connection, request, trail.received.exchange_id, arrival.deadline)
                 subject = subject_index(gateway.subject_key, plan.subject) if plan.subject else None
                 quota.use(connection, request.caller.recipient, subject, decision.quota, today_in_riga())
             gateway.archive.put(connection, trail.received.exchange_id, f"sent-{number}", content, instant)
             gateway.log.append(connection, attempt_record(trail, number, content, instant))
 
         gateway.log.commit(work)
+
+    def before_send(number: int, content: bytes) -> None:
+        while True:
+            try:
+                return on_record(number, content)
+            except repeats.InHand:
+                repeats.wait(gateway.engine, request, trail.received.arrival.deadline)
 
     trail.delivered = delivered = plan.deliver(
         exchange_id=trail.received.exchange_id,
@@ -210,6 +223,8 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
     request, delivered = trail.request, trail.delivered
 
     def work(connection: Connection) -> None:
+        if request is not None and request.effect_once:
+            repeats.release(connection, request, exchange_id)
         if request is not None and request.effect_once and trail.error is None and trail.repeated is None:
             repeats.remember(
                 connection, request.caller.name, request.message_id, request.content, exchange_id, instant
@@ -233,7 +248,9 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
 
 def refuse(trail: Trail, inlet: Inlet, error: Exception) -> Reply:
     """Any error in the form of the way in, with the exchange id."""
-    trail.error = ours = _ours(error)
+    # Without its traceback: that holds the frames that read the message, and they the trail, so that a refused
+    # message would stay in memory until cyclic garbage is looked for.
+    trail.error = ours = _ours(error).with_traceback(None)
     ours.exchange_id = trail.received.exchange_id
     return inlet.refuse(trail.received, ours)
 

@@ -21,6 +21,8 @@ from storage import upsert
 
 RETENTION = "exchange"
 
+_INSERT = insert(archive_payloads)
+
 
 class Archive:
     """Puts payloads in the caller's transaction and gets them back. Raises: ConfigurationError without master key."""
@@ -56,13 +58,14 @@ class Archive:
         key_id, key = self._committed.get((month, retention)) or self._data_key(connection, month, retention)
         digest = hashlib.sha256(data).digest()
         connection.execute(
-            insert(archive_payloads).values(
-                exchange_id=exchange_id,
-                name=name,
-                key_id=key_id,
-                digest=digest,
-                sealed=payloads.seal(data, key, associated=_place(exchange_id, name)),
-            )
+            _INSERT,
+            {
+                "exchange_id": exchange_id,
+                "name": name,
+                "key_id": key_id,
+                "digest": digest,
+                "sealed": payloads.seal(data, key, associated=_place(exchange_id, name)),
+            },
         )
         return digest
 

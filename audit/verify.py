@@ -212,7 +212,7 @@ class _Walk:
             if type(text) is not str or commitments.get(name) != leaf.commitment(salt, text):
                 raise _Bad(index, f"the value {name} does not match its commitment")
             texts[name] = text
-        self._values += len(values)
+        self._values += len(texts)
         if len(texts) != len(commitments):
             self._excuse(index, members, commitments.keys() - texts.keys())
         if self._subject_key is not None and leaf.SUBJECT in texts:
@@ -317,4 +317,4 @@ class _Walk:
         if snapshot.count(self._connection, log_records.c.id) != size + self._pending:
             raise _Bad(size, "a record stands neither in the tree nor in the queue")
         if snapshot.count(self._connection, log_values.c.name) != self._values:
-            raise _Bad(size, "a value belongs to no record")
+            raise _Bad(size, "a value belongs to no record or stands there twice")

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 import config
+import registers
 from audit import Archive, Entry, Kind, open_log, search
 from audit import verify as verification
 from audit.leaf import normalised
@@ -211,15 +212,19 @@ def search_(
 def subject(purpose: str, limit: int, as_json: bool) -> None:
     """Find the records about one person, newest first. The personal code is read from standard input.
 
+    Records under other codes that the registers know for the same person are found too.
+
     \b
     Example:  echo 320101-12345 | gateway audit subject --purpose "request of the person 2026/7"
     """
     settings = config.load()
     engine = _open(settings)
-    code = normalised(sys.stdin.readline())
-    _record(settings, engine, "audit subject", purpose, {}, {"subject": code})
+    codes = _codes(engine, normalised(sys.stdin.readline()))
+    _record(
+        settings, engine, "audit subject", purpose, {}, {"subject": codes if len(codes) > 1 else codes[0]}
+    )
     key = load_secret(settings.keys / "subject.key")
-    _print_found(search.subject(engine, key, code, limit), as_json)
+    _print_found(search.subject(engine, key, map(str, codes), limit), as_json)
 
 
 @audit_group.command()
@@ -264,6 +269,14 @@ def _existing_database(settings: Settings) -> Engine:
 def _open(settings: Settings) -> Engine:
     _existing_database(settings).dispose()
     return open_database(settings)
+
+
+def _codes(engine: Engine, code: str) -> list[Json]:
+    """The code and the others that the registers know for its person."""
+    with reading(engine).begin() as connection:
+        person = registers.person_by_code(connection, code)
+        known = registers.codes_of(connection, person) if person is not None else ()
+    return list(dict.fromkeys((code, *map(normalised, known))))
 
 
 def _record(

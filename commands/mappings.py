@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
 import adapters
 import config
-from adapters import Adapter
+from adapters import Adapter, Operation
 from commands.rendering import Form, print_rows, table
 from errors import UnknownOperation
 from exchange import Grant, Lineage
+from mappings.care_stays import CARE_STAY
+from mappings.services import discover
+from registers import REGISTERS, register
 from routing.access import Access, Right
+from routing.register_routes import SYSTEM as REGISTERS_SYSTEM
+from routing.register_routes import operation_name
 
 HEADS = ("rule", "system", "operation", "source element", "canonical field", "register column", "recipients")
 
@@ -35,11 +40,18 @@ def table_(form: str, as_json: bool, system: str) -> None:
     Example:  gateway mappings table --system vdeavk --format html > lineage.html
     """
     found = adapters.discover()
-    if system and system not in found:
-        raise UnknownOperation(f"systems: {', '.join(found)}")
+    known = (*found, REGISTERS_SYSTEM)
+    if system and system not in known:
+        raise UnknownOperation(f"systems: {', '.join(known)}")
     rights = Access.load(config.load().access).rights
-    chosen = [found[system]] if system else list(found.values())
-    rows = [row for adapter in chosen for row in lineage_rows(adapter, rights)]
+    rows = [
+        row
+        for name, adapter in found.items()
+        if system in ("", name)
+        for row in lineage_rows(adapter, rights)
+    ]
+    if system in ("", REGISTERS_SYSTEM):
+        rows += care_stay_rows(rights)
     if as_json or form != Form.TEXT:
         click.echo(table("Lineage", HEADS, rows, Form.JSON if as_json else Form(form)), nl=False)
     else:
@@ -49,27 +61,77 @@ def table_(form: str, as_json: bool, system: str) -> None:
 def lineage_rows(adapter: Adapter, rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:
     """One row for every field of every answer of a system, in the order of its mapping tables."""
     for operation in adapter.operations:
-        name = f"{adapter.name}.{operation.name}"
+        judged = operation.answer.withheld(lambda _rule: False)
+        direct = {f"{adapter.name}.{operation.name}": None, **dict(_services(adapter, operation))}
         for line in operation.answer.lineage(adapter.name):
-            given = ", ".join(recipients(line, name, rights)) or "nobody"
-            yield (
-                line.rule,
-                adapter.name,
-                operation.name,
-                line.element,
-                line.field,
-                line.column or "—",
-                given,
+            told = sorted(
+                recipients(line, {**direct, **_readings(line)}, rights)
+                if line.field in judged
+                else {right.recipient for right in rights if not direct.keys().isdisjoint(right.operations)}
             )
+            yield _row(line, adapter.name, operation.name, told)
 
 
-def recipients(line: Lineage, operation: str, rights: tuple[Right, ...]) -> list[str]:
-    """Who may have a field by this operation, sorted."""
-    return sorted(
-        {
-            right.recipient
-            for right in rights
-            if operation in right.operations
-            and Grant(frozenset(right.pairs())).permits(line.rule, line.source)
-        }
+def care_stay_rows(rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:
+    """One row for every field of a care stay, which SPOLIS core writes itself."""
+    operation = operation_name("Write", "care-stays")
+    for line in CARE_STAY.lineage(register("care-stays").source):
+        ways = {f"{REGISTERS_SYSTEM}.{operation}": None, **_readings(line)}
+        yield _row(line, REGISTERS_SYSTEM, operation, sorted(recipients(line, ways, rights)))
+
+
+# The operations by which a field can be had, with the rules that each is bound to; None: whatever is granted.
+Ways = Mapping[str, frozenset[str] | None]
+
+
+def recipients(line: Lineage, ways: Ways, rights: tuple[Right, ...]) -> set[str]:
+    """Who may have a field: (its rule, its source) is granted for one of the operations that give it."""
+    return {
+        right.recipient
+        for right in rights
+        if Grant(frozenset(right.pairs())).permits(line.rule, line.source)
+        and any(
+            name in right.operations and (bound is None or line.rule in bound) for name, bound in ways.items()
+        )
+    }
+
+
+def _services(adapter: Adapter, operation: Operation) -> Iterator[tuple[str, frozenset[str] | None]]:
+    """Operations of our own services that the operation answers, with the rules of what they ask for."""
+    selection = operation.selection
+    for service in discover().values():
+        for own in service.operations:
+            if own.via == (adapter.name, operation.name):
+                fixed = own.arguments.get(selection.argument) if selection is not None else None
+                asked = fixed if isinstance(fixed, tuple) else None
+                bound = (
+                    frozenset(rule for value in asked for rule in selection.rules[value])
+                    if selection is not None and asked is not None
+                    else None
+                )
+                yield f"{service.name}.{own.name}", bound
+
+
+def _readings(line: Lineage) -> dict[str, frozenset[str] | None]:
+    """Reading and searching the registers that keep the field."""
+    table_name = line.column.partition(".")[0]
+    found: dict[str, frozenset[str] | None] = {}
+    for one in REGISTERS.values():
+        tables = {one.table.name, *(part.register.table.name for part in one.parts.values())}
+        if table_name in tables:
+            found |= dict.fromkeys(
+                f"{REGISTERS_SYSTEM}.{operation_name(act, one.name)}" for act in ("Read", "Search")
+            )
+    return found
+
+
+def _row(line: Lineage, system: str, operation: str, told: Sequence[str]) -> tuple[str, ...]:
+    return (
+        line.rule,
+        system,
+        operation,
+        line.element,
+        line.field,
+        line.column or "—",
+        ", ".join(told) or "nobody",
     )

@@ -36,6 +36,9 @@ def read_body(environ: Environ, limit: int) -> bytes:
     Raises: TooLarge over `limit` bytes, MalformedMessage when it did not arrive whole or in time.
     """
     expected = _length(environ)
+    # gunicorn passes other codings on without undoing them.
+    if str(environ.get("HTTP_TRANSFER_ENCODING") or "chunked").strip().lower() != "chunked":
+        raise MalformedMessage("Transfer-Encoding: only chunked is taken")
     if expected is not None and expected > limit:
         raise TooLarge(f"{limit} bytes at most")
     if expected is None and not environ.get("HTTP_TRANSFER_ENCODING"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from html import escape
 
+import errors
 from endpoints import problems
 from endpoints.openapi import DESCRIPTION
 from endpoints.paths import ROOT
@@ -29,7 +30,7 @@ def page(document: Schema) -> str:
     parts.append(
         "<h2>Kļūdas / Errors</h2><table><tr><th>code</th><th>HTTP</th><th>latviski</th><th>English</th></tr>"
     )
-    for code in problems.by_code():
+    for code in errors.by_code():
         known = problems.about(code)
         cells = (known["status"], known["title_lv"], known["title_en"])
         row = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)

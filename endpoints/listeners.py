@@ -15,6 +15,7 @@ import ssl
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
@@ -26,7 +27,7 @@ from endpoints import api, health, refusals, soap
 from endpoints.problems import problem
 from endpoints.processes import die_with, start_diagnostics
 from endpoints.worker import READ_SECONDS, TimelyWorker
-from errors import ConfigurationError, GatewayError, UnknownOperation
+from errors import ConfigurationError, GatewayError, MalformedMessage, UnknownOperation
 from exchange import new_id
 
 if TYPE_CHECKING:
@@ -115,15 +116,22 @@ def site(name: str, wired: gateway.Gateway, *, with_soap: bool) -> WSGIApplicati
 def _by_prefix(applications: Mapping[str, WSGIApplication]) -> WSGIApplication:
     def served(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
+        if "HTTP_HOST" not in environ and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
+            return _refused(MalformedMessage("the Host header is missing"), start_response)
         for prefix, application in applications.items():
             if path == prefix or path.startswith(f"{prefix}/"):
                 return application(environ, start_response)
-        reply = problem(UnknownOperation(), new_id())
-        headers = [*reply.headers.items(), ("Content-Length", str(len(reply.body)))]
-        start_response("404 Not Found", headers)
-        return [reply.body]
+        return _refused(UnknownOperation(), start_response)
 
     return served
+
+
+def _refused(error: GatewayError, start_response: StartResponse) -> Iterable[bytes]:
+    refusals.count(error.code)
+    reply = problem(error, new_id())
+    headers = [*reply.headers.items(), ("Content-Length", str(len(reply.body)))]
+    start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
+    return [reply.body]
 
 
 class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no types

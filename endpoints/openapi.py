@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
 
+import errors
 import registers
 from endpoints import problems
 from endpoints.envelope import ContextForm, read_context
@@ -216,14 +217,14 @@ def _responses(record: Schema) -> Schema:
             "content": {"application/json": {"schema": answer, "example": example}},
         }
     }
-    for status in sorted({error.status for error in problems.by_code().values()} | set(_BEFORE)):
+    for status in sorted({error.status for error in errors.by_code().values()} | set(_BEFORE)):
         given[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
     return given
 
 
 def _components() -> Schema:
     codes: dict[int, list[str]] = {status: [code] for status, code in _BEFORE.items()}
-    for code, error in problems.by_code().items():
+    for code, error in errors.by_code().items():
         if code not in codes.setdefault(error.status, []):
             codes[error.status].append(code)
     return {

@@ -7,7 +7,7 @@ from html import escape
 
 import rfc8785
 
-from errors import GatewayError, NotFound, Side, every_error
+from errors import GatewayError, NotFound, Side, by_code
 from exchange import Json, Reply
 
 CONTENT_TYPE = "application/problem+json"
@@ -90,11 +90,6 @@ LATVIAN = {
         "Vārtejas konfigurācija ir kļūdaina. Uzturētājam tā jālabo un vārteja jāpalaiž no jauna."
     ),
 }
-
-
-def by_code() -> dict[str, type[GatewayError]]:
-    """The closed table: every code with the error that says it best, the one furthest down the tree."""
-    return {error.code: error for error in every_error()}
 
 
 def sentence(error: type[GatewayError]) -> str:

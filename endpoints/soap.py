@@ -88,6 +88,7 @@ def application(gateway: Gateway, *, clock: Callable[[], datetime] = utc_now) ->
         path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
         found = mounted.get(path)
         if found is None:
+            refusals.count(errors.UnknownOperation.code)
             return _plain(404, "no such service")
         try:
             limiter.check(str(environ.get("REMOTE_ADDR", "")))
@@ -98,6 +99,7 @@ def application(gateway: Gateway, *, clock: Callable[[], datetime] = utc_now) ->
                 return exchange(environ, path, found.endpoint)
             case "GET":
                 return _served(environ, path, found.published)
+        refusals.count(errors.InvalidRequest.code)
         return _plain(405, "send a SOAP message with POST, or GET ?wsdl", {"Allow": "GET, POST"})
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -147,7 +149,7 @@ class _UnsupportedContent(Exception):
 def _expect_xml(environ: Environ, content_type: str) -> None:
     if str(environ.get("HTTP_CONTENT_ENCODING") or "identity").lower() != "identity":
         raise _UnsupportedContent("send the body without Content-Encoding")
-    if parse_options_header(content_type)[0] not in CONTENT_TYPES:
+    if parse_options_header(content_type)[0].lower() not in CONTENT_TYPES:
         raise _UnsupportedContent("Content-Type: send text/xml (SOAP 1.1) or application/soap+xml (SOAP 1.2)")
 
 

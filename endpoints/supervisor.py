@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -34,6 +35,8 @@ diagnostics = logging.getLogger("gateway.serve")
 _START_SECONDS = 60.0
 # Beyond the time that running requests get, before what is left is killed.
 _MARGIN_SECONDS = 5.0
+_METRICS = "spolis-metrics-"
+_MEMORY = Path("/dev/shm")  # noqa: S108 — a directory of a name that nobody else can have is made in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,12 @@ def serve(settings: Settings, options: Options, announce: Callable[[dict[str, Js
     stop, hurry = threading.Event(), threading.Event()
     children = _Children()
     with ExitStack() as stack:
-        environ = os.environ | {"PROMETHEUS_MULTIPROC_DIR": stack.enter_context(_metrics(settings.state))}
+        # Threads of a worker share two heaps: what one large message took, the next one in another thread takes again.
+        environ = (
+            {"MALLOC_ARENA_MAX": "2"}
+            | os.environ
+            | {"PROMETHEUS_MULTIPROC_DIR": stack.enter_context(metrics_directory(settings.state))}
+        )
         sockets = {name: stack.enter_context(_bound(name, settings)) for name in listeners.NAMES}
         urls: dict[str, Json] = {
             name: listeners.url(getattr(settings, name), bound) for name, bound in sockets.items()
@@ -201,10 +209,20 @@ def _bound(name: str, settings: Settings) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _metrics(state: Path) -> Iterator[str]:
-    """A directory for the counters of this run's processes."""
+def metrics_directory(state: Path, memory: Path = _MEMORY) -> Iterator[str]:
+    """A directory for the counters of this run's processes, in memory where the machine has a place for that.
+
+    Counters are memory-mapped files: on a full disk the first write into one kills its process. What a run left
+    behind whose supervisor was killed is cleared away.
+    """
     state.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="metrics-", dir=state, ignore_cleanup_errors=True) as directory:
+    place = memory if os.access(memory, os.W_OK) else state
+    for left in place.glob(f"{_METRICS}*"):
+        owner = left.name.removeprefix(_METRICS).partition("-")[0]
+        if owner.isdecimal() and not _runs(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    prefix = f"{_METRICS}{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as directory:
         yield directory
 
 
@@ -220,6 +238,16 @@ def _signals(stop: threading.Event, hurry: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def _ending(code: int) -> str:

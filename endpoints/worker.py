@@ -23,6 +23,7 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 import errors
+from endpoints import refusals
 from endpoints.arrivals import diagnostics
 from endpoints.problems import problem
 from exchange import new_id
@@ -164,6 +165,7 @@ class TimelyWorker(ThreadWorker):  # type: ignore[misc] # — gunicorn publishes
             if ours
             else errors.MalformedMessage("the request is no HTTP/1.1 as taken here")
         )
+        refusals.count(error.code)
         reply = problem(error, number, status=status)
         head = [f"HTTP/1.1 {status} Refused", "Connection: close", f"Content-Length: {len(reply.body)}"]
         head += [f"{name}: {value}" for name, value in reply.headers.items()]

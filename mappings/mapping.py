@@ -23,7 +23,7 @@ from mappings import plan
 from mappings.codes import CodeList
 from mappings.coverage import Part, declared, differences
 from mappings.fields import Field, Flag
-from mappings.kinds import Coded, Scalar
+from mappings.kinds import Coded, PersonCode, Scalar
 from mappings.plan import Permits
 from security.xml import Element
 from wsdl import Contract
@@ -132,6 +132,16 @@ class Mapping(Generic[R]):
             if isinstance(field.kind, Scalar | Coded) and value is not None:
                 found[field.name] = value
         return found
+
+    def persons(self, record: R) -> Iterator[str]:
+        """Every personal code that a record names, in the order of the table."""
+        for field in self._elements:
+            value = getattr(record, field.name)
+            for one in value if field.many else (value,):
+                if one is not None and isinstance(field.kind, PersonCode):
+                    yield one
+                elif one is not None and isinstance(field.kind, Mapping):
+                    yield from field.kind.persons(one)
 
     def withheld(self, permits: Permits) -> tuple[str, ...]:
         """The canonical names of all fields that are not permitted, whether the record has a value or not."""

@@ -19,9 +19,10 @@ from sqlalchemy import Connection
 from errors import ConfigurationError, UnknownOperation
 from exchange import Json, Provenance
 from mappings.person_code import normalise
+from mappings.pmlp import Person
 from registers.disclosure import Permits, disclose
 from registers.history import Fed
-from registers.persons import codes_of, person_by_code
+from registers.persons import codes_of, one_person, person_by_code, present_id
 from registers.reading import Register, Row, find, versions
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "codes_of",
     "disclose",
     "feed",
+    "person_by_code",
     "read",
     "register",
     "search",
@@ -78,9 +80,10 @@ def register(name: str) -> Register:
         raise UnknownOperation("registers: " + ", ".join(sorted(REGISTERS))) from error
 
 
-def feed(connection: Connection, record: object, provenance: Provenance) -> Fed:
-    """Keep a canonical record in the register of its type.
+def feed(connection: Connection, record: object, provenance: Provenance, asked: str | None = None) -> Fed:
+    """Keep a canonical record in the register of its type; `asked` is the personal code that was asked for.
 
+    PMLP alone says which codes are of one person: where it answers with another code, the two are joined.
     Runs in the caller's transaction. On PostgreSQL the person stays locked until it ends: a transaction that feeds
     several persons can meet a deadlock with another, and is then to be run again.
     Raises: ConfigurationError for a record that no register keeps.
@@ -89,7 +92,10 @@ def feed(connection: Connection, record: object, provenance: Provenance) -> Fed:
         function = FEEDS[type(record)]
     except KeyError as error:
         raise ConfigurationError(f"no register keeps {type(record).__name__}") from error
-    return function(connection, record, provenance)
+    joined = Fed()
+    if asked is not None and isinstance(record, Person):
+        joined = one_person(connection, asked, record.person_code, provenance)
+    return joined + function(connection, record, provenance)
 
 
 def search(
@@ -118,7 +124,10 @@ def read(
 ) -> tuple[Row, ...]:
     """One thing of a register: the current version, or with `history` all versions, newest first.
 
-    A person is one row, whose parts then hold all their versions.
+    A person is one row, whose parts then hold all their versions; an id from before two persons became one finds
+    the one.
     Raises: UnknownOperation, NotFound.
     """
+    if name == "persons":
+        row_id = present_id(connection, row_id)
     return versions(connection, register(name), row_id, history=history, at=at)

@@ -144,6 +144,12 @@ def _one_current(table: Table, name: str, columns: Sequence[str]) -> None:
     Index(name, *(table.c[c] for c in columns), unique=True, postgresql_where=where, sqlite_where=where)
 
 
+def one_current(table: Table) -> tuple[str, ...]:
+    """The columns under which only one row is current, as declared; without any, all that the source said."""
+    declared = next((index for index in table.indexes if index.name == f"uq_{table.name}_one"), None)
+    return business_columns(table) if declared is None else tuple(c.name for c in declared.columns)
+
+
 def recorded(table: Table, at: datetime | None = None) -> ColumnElement[bool]:
     """The condition for what is current, or for what was current at an instant."""
     if at is None:
@@ -206,7 +212,7 @@ def replace(
         return Fed(0, confirmed)
 
     earlier = connection.execute(select(table).where(owned)).all()
-    instant = _after(earlier, provenance.recorded_at)
+    instant = later(earlier, provenance.recorded_at)
     ended = [old.version_id for old in (*gone, *(old for old, _ in changed))]
     if ended:
         connection.execute(update(table).where(table.c.version_id.in_(ended)).values(superseded_at=instant))
@@ -228,7 +234,7 @@ def replace(
     return Fed(len(changed) + len(added) + len(gone), confirmed)
 
 
-def _after(earlier: Sequence[Row[Any]], instant: datetime) -> datetime:
+def later(earlier: Sequence[Row[Any]], instant: datetime) -> datetime:
     """The instant, or the next microsecond after all that is recorded: recorded time never runs backwards.
 
     Two exchanges about one person may commit in another order than they began.

@@ -10,12 +10,26 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, Table, Text, delete, insert, select, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    Row,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
-from errors import Busy, InvalidRequest, UnknownCode
-from exchange import Provenance, new_id
+from errors import Busy, UnknownCode
+from exchange import RIGA, Provenance, new_id
 from mappings.codes import (
     ADDRESS_KIND,
     DOCUMENT_KIND,
@@ -32,6 +46,8 @@ from registers.history import (
     Texts,
     Values,
     field,
+    later,
+    one_current,
     provenance_columns,
     recorded,
     replace,
@@ -179,10 +195,11 @@ def person_of(connection: Connection, code: str, provenance: Provenance) -> uuid
     Two transactions that meet the same new code make one person: the second waits for the first at the unique index
     of current codes.
     """
-    person_id = person_by_code(connection, code)
-    while person_id is None:
-        person_id = _new_person(connection, code, provenance) or person_by_code(connection, code)
-    connection.execute(select(PERSON.c.id).where(PERSON.c.id == person_id).with_for_update())
+    locked: uuid.UUID | None = None
+    # Asked again under the lock: two persons may have become one meanwhile.
+    while (person_id := person_by_code(connection, code)) is None or person_id != locked:
+        locked = person_id or _new_person(connection, code, provenance)
+        connection.execute(select(PERSON.c.id).where(PERSON.c.id == locked).with_for_update())
     return person_id
 
 
@@ -201,33 +218,83 @@ def _new_person(connection: Connection, code: str, provenance: Provenance) -> uu
     return None
 
 
-def add_code(connection: Connection, known: str, new: str, since: date, provenance: Provenance) -> Fed:
-    """Give a person a new code from a day on; the code before it ends the day before and stays an alias.
+def one_person(connection: Connection, asked: str, answered: str, provenance: Provenance) -> Fed:
+    """Keep that PMLP, asked for one code, answered with another: both are codes of one person (p8.3).
 
-    Raises: InvalidRequest when the new code is another person's, or when the old one begins later. Busy when the new
-    code was met for the first time by another exchange at this moment.
+    The code of the answer is the one in force. PMLP does not say since when, so the other ends at the latest on the
+    day before the answer, and stays an alias. Where two persons were kept until now, what is kept of the one asked
+    for becomes the other's.
+    Raises: Busy when one of the codes was met for the first time by another exchange at this moment.
     """
-    person_id = person_of(connection, known, provenance)
-    holder = person_by_code(connection, new)
-    if holder is not None and holder != person_id:
-        raise InvalidRequest(
-            "the new code already belongs to another person; two persons are not joined by a feed"
-        )
-    held = connection.execute(
-        select(PERSON_CODE).where(PERSON_CODE.c.person_id == person_id, recorded(PERSON_CODE))
-    ).all()
-    if holder == person_id:
-        return Fed(0, len(held))
-    ended = since - timedelta(days=1)
-    rows: list[Values] = [{"code": canonical(new), "valid_from": since, "valid_to": None}]
-    for row in held:
-        if row.valid_to is None and row.valid_from is not None and row.valid_from > ended:
-            raise InvalidRequest("the new code begins before the one that it replaces")
-        rows.append({"code": row.code, "valid_from": row.valid_from, "valid_to": row.valid_to or ended})
+    asked, answered = canonical(asked), canonical(answered)
+    if asked == answered:
+        return Fed()
+    known = [code for code in sorted((asked, answered)) if person_by_code(connection, code) is not None]
+    held = {code: person_of(connection, code, provenance) for code in known or [answered]}
+    kept = held.get(answered) or held[asked]
+    aliases = _aliases(connection, kept)
+    if asked in held and held[asked] != kept:
+        aliases += _aliases(connection, held[asked])
+        _join(connection, held[asked], kept, provenance)
+    day_before = provenance.recorded_at.astimezone(RIGA).date() - timedelta(days=1)
+    spans: dict[str, tuple[date | None, date | None]] = {
+        **dict.fromkeys((asked, answered), (None, None)),
+        **{row.code: (row.valid_from, row.valid_to) for row in aliases},
+    }
+    rows: list[Values] = [
+        {
+            "code": code,
+            "valid_from": begin,
+            "valid_to": None if code == answered else end or max(day_before, begin or day_before),
+        }
+        for code, (begin, end) in spans.items()
+    ]
     try:
-        return replace(connection, PERSON_CODE, {"person_id": person_id}, rows, provenance, key=("code",))
+        return replace(connection, PERSON_CODE, {"person_id": kept}, rows, provenance, key=("code",))
     except IntegrityError as error:
-        raise Busy("the new code is being registered") from error
+        raise Busy("the code is being registered", retry_after=1) from error
+
+
+def _aliases(connection: Connection, person_id: uuid.UUID) -> list[Row[Any]]:
+    query = select(PERSON_CODE).where(PERSON_CODE.c.person_id == person_id, recorded(PERSON_CODE))
+    return list(connection.execute(query).all())
+
+
+def _join(connection: Connection, gone: uuid.UUID, kept: uuid.UUID, provenance: Provenance) -> None:
+    """Give all that is kept of one person to another; its codes end here, the caller records them anew.
+
+    The versions keep their ids and times. A current version that would stand beside one of which there may be one
+    only is superseded.
+    """
+    for table in metadata.sorted_tables:
+        if not {"person_id", "superseded_at"} <= set(table.columns.keys()):
+            continue
+        theirs, ours = (
+            connection.execute(select(table).where(table.c.person_id == one, recorded(table))).all()
+            for one in (gone, kept)
+        )
+        key = [name for name in one_current(table) if name != "person_id"]
+        for row in theirs:
+            if table is PERSON_CODE or any(
+                all(getattr(row, name) == getattr(other, name) for name in key) for other in ours
+            ):
+                superseded = update(table).where(table.c.version_id == row.version_id)
+                connection.execute(superseded.values(superseded_at=later((row,), provenance.recorded_at)))
+        if table is not PERSON_CODE:
+            connection.execute(update(table).where(table.c.person_id == gone).values(person_id=kept))
+
+
+def present_id(connection: Connection, person_id: uuid.UUID) -> uuid.UUID:
+    """The person that an id stands for now: another one where the two turned out to be one person."""
+    last = (
+        select(PERSON_CODE.c.code, PERSON_CODE.c.superseded_at)
+        .where(PERSON_CODE.c.person_id == person_id)
+        .order_by(PERSON_CODE.c.superseded_at.is_(None).desc(), PERSON_CODE.c.superseded_at.desc())
+    )
+    found = connection.execute(last.limit(1)).first()
+    if found is None or found.superseded_at is None:
+        return person_id
+    return person_by_code(connection, found.code) or person_id
 
 
 def _identity(person: Person) -> list[Values]:

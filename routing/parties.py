@@ -101,16 +101,22 @@ def list_callers(connection: Connection) -> list[tuple[str, str, bool]]:
 def add_partner(
     connection: Connection, name: str, recipient: str, certificate: x509.Certificate, now: datetime
 ) -> Partner:
-    """Register a certificate of a partner; a partner may have several, for rollover.
+    """Register a certificate of a partner; a partner may have several, for rollover. A disabled one is taken up again.
 
-    Raises: InvalidRequest when the certificate is registered already, or the partner under another recipient.
+    Raises: InvalidRequest when the certificate is in use already, or the partner under another recipient.
     """
     mark = fingerprint(certificate)
-    if connection.execute(select(partners.c.name).where(partners.c.fingerprint == mark)).first():
+    held = connection.execute(
+        select(partners.c.name, partners.c.disabled_at).where(partners.c.fingerprint == mark)
+    ).first()
+    if held and (held.name != name or held.disabled_at is None):
         raise InvalidRequest("the certificate is registered already")
     known = connection.execute(select(partners.c.recipient).where(partners.c.name == name)).first()
     if known and known.recipient != recipient:
         raise InvalidRequest(f"the partner {name} is registered as recipient {known.recipient}")
+    if held:
+        connection.execute(update(partners).where(partners.c.fingerprint == mark).values(disabled_at=None))
+        return Partner(name, recipient, mark, certificate, disabled=False)
     pem = certificate.public_bytes(Encoding.PEM).decode()
     connection.execute(
         insert(partners).values(

@@ -17,6 +17,7 @@ import registers
 from exchange import Arguments, Disclosed, Grant, Json, Provenance, Request, new_id
 from mappings.care_stays import CARE_STAY, CareStay
 from mappings.mapping import plain
+from mappings.person_code import normalise
 from registers import Fed, Register, Row
 from registers.care_stays import find_care_stay, write_care_stay
 from routing.delivery import Exchanged
@@ -137,7 +138,7 @@ class SearchRoute:
             _count(request.arguments, name, default) for name, default in (("limit", 50), ("offset", 0))
         )
         code = criteria.get("person_code")
-        subject = code if isinstance(code, str) else None
+        subject = normalise(code) if isinstance(code, str) else None
         return SearchPlan(self.engine, self.register, criteria, limit, offset, subject)
 
 

@@ -1,17 +1,24 @@
 """Exactly one effect: what was answered to a message id, so that a repeat gets the same answer and no second effect.
 
+While one exchange carries a message out it has a claim on it; the same message arriving meanwhile, in whatever
+process, waits for that answer. A claim whose process died runs out.
 Source: docs/interfaces.md, exactly one effect.
 """
 
 from __future__ import annotations
 
+import time
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Column, Connection, LargeBinary, String, Table, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, LargeBinary, String, Table, delete, select
 
-from errors import MessageIdReused
-from storage import Instant, identifier, metadata, upsert
+from errors import Busy, MessageIdReused
+from exchange import Request, utc_now
+from storage import Instant, identifier, metadata, reading, upsert
+
+# Beyond its deadline an exchange only commits: after this many seconds it must have died.
+MARGIN_SECONDS = 30.0
 
 answered = Table(
     "routing_answered",
@@ -23,6 +30,21 @@ answered = Table(
     Column("answered_at", Instant, nullable=False),
     schema="routing",
 )
+
+claims = Table(
+    "routing_claims",
+    metadata,
+    Column("caller", String(100), primary_key=True),
+    Column("message_id", String(200), primary_key=True),
+    Column("content", LargeBinary(32), nullable=False),
+    Column("exchange_id", identifier(), nullable=False),
+    Column("until", Instant, nullable=False),
+    schema="routing",
+)
+
+
+class InHand(Exception):
+    """Another exchange carries out the same message at this moment."""
 
 
 class AnsweredMeanwhile(Exception):
@@ -77,3 +99,61 @@ def remember(
         if other is None:
             raise LookupError("an answered message was deleted")
         raise AnsweredMeanwhile(other)
+
+
+def claim(connection: Connection, request: Request, exchange_id: uuid.UUID, deadline: float) -> None:
+    """Take a message in hand, in the transaction of its first attempt; `deadline` is the exchange's own.
+
+    Raises: InHand while another exchange has it, AnsweredMeanwhile when one answered it, MessageIdReused when that
+    is a message with other content.
+    """
+    now, message_id = utc_now(), request.message_id
+    values = {
+        "content": request.content,
+        "exchange_id": exchange_id,
+        "until": now + timedelta(seconds=max(0.0, deadline - time.monotonic()) + MARGIN_SECONDS),
+    }
+    taken = connection.execute(
+        upsert(connection, claims)
+        .values(caller=request.caller.name, message_id=message_id, **values)
+        .on_conflict_do_update(
+            index_elements=[claims.c.caller, claims.c.message_id], set_=values, where=claims.c.until < now
+        )
+        .returning(claims.c.exchange_id)
+    ).first()
+    # Asked after the claim: the one who had it before has answered by now, or never will.
+    other = earlier(connection, request.caller.name, message_id, request.content)
+    if other is not None:
+        raise AnsweredMeanwhile(other)
+    if taken is None:
+        held = connection.execute(select(claims.c.content).where(*_key(request))).first()
+        if held is not None and bytes(held.content) != request.content:
+            raise MessageIdReused
+        raise InHand
+
+
+def release(connection: Connection, request: Request, exchange_id: uuid.UUID) -> None:
+    """Let go of a message, in the transaction of the outcome."""
+    connection.execute(delete(claims).where(*_key(request), claims.c.exchange_id == exchange_id))
+
+
+def wait(engine: Engine, request: Request, deadline: float) -> None:
+    """Wait until nobody has the message in hand any more.
+
+    Raises: Busy when that takes longer than the caller will wait.
+    """
+    pause = 0.02
+    held = select(claims.c.until).where(*_key(request))
+    while True:
+        with reading(engine).begin() as connection:
+            found = connection.execute(held).first()
+        if found is None or found.until < utc_now():
+            return
+        if time.monotonic() + pause > deadline:
+            raise Busy("the same message is being carried out", retry_after=1)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
+
+
+def _key(request: Request) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return claims.c.caller == request.caller.name, claims.c.message_id == request.message_id

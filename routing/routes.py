@@ -137,8 +137,9 @@ class SystemPlan:
             before_send=before_send,
         )
         answer = self.route.operation.answer
+        named = answer.persons(called.record) if called.record is not None else ()
         return SystemAnswer(
-            subjects=(),
+            subjects=tuple(dict.fromkeys(named)),
             attempts=called.attempts,
             error=called.error,
             request_signed=True,
@@ -146,6 +147,7 @@ class SystemPlan:
             origin=(self.route.adapter.name, self.route.adapter.version, answer.version),
             answer=answer,
             record=called.record,
+            asked=self.subject,
         )
 
 
@@ -161,6 +163,7 @@ class SystemAnswer:
     origin: tuple[str, str, str]
     answer: tables.Mapping[Any]
     record: object
+    asked: str | None
 
     def disclose(self, grant: Grant) -> Disclosed:
         """The record as JSON; values of this source whose rule is not granted are left out and named."""
@@ -175,7 +178,7 @@ class SystemAnswer:
 
     def store(self, connection: Connection, provenance: Provenance) -> Fed:
         """Feed the registers with the whole record: what is withheld from a caller is not lost to SPOLIS."""
-        return feed(connection, self.record, provenance)
+        return feed(connection, self.record, provenance, self.asked)
 
 
 def system_routes(

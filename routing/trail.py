@@ -15,6 +15,7 @@ import errors
 from audit import Entry, Kind
 from exchange import Disclosed, Environment, Json, Outcome, Received, Request
 from mappings.mapping import plain
+from mappings.person_code import check_digit_fits
 from registers import Fed
 from routing.access import Decision
 from routing.routes import Delivered, Plan
@@ -122,4 +123,6 @@ def _outcome(trail: Trail, fed: Fed) -> dict[str, Json]:
     if delivered is not None:
         source, contract, mapping = delivered.origin
         facts |= {"source": source, "contract": contract, "mapping": mapping}
+    if trail.plan is not None and trail.plan.subject and not check_digit_fits(trail.plan.subject):
+        facts["warnings"] = ["person_code_check_digit"]
     return facts

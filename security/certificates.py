@@ -17,6 +17,17 @@ from errors import ConfigurationError, UntrustedCertificate
 MIN_RSA_BITS = 2048
 CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
+_LIST = b"-----BEGIN X509 CRL-----"
+# What the library raises for a certificate that it cannot read; not all of it is a ValueError.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+    UnsupportedAlgorithm,
+)
+
 
 def load_authorities(path: Path) -> tuple[x509.Certificate, ...]:
     """Read the certificates of a PEM file, or of all `*.pem` in a directory (`trust/`).
@@ -33,14 +44,16 @@ def load_authorities(path: Path) -> tuple[x509.Certificate, ...]:
 
 
 def load_revocations(directory: Path) -> tuple[x509.CertificateRevocationList, ...]:
-    """Read the revocation lists `*.pem` in a directory (`crl/`).
+    """Read the revocation lists of all `*.pem` in a directory (`crl/`), one or more in each.
 
     Raises: ConfigurationError naming the file.
     """
     lists: list[x509.CertificateRevocationList] = []
     for file in sorted(directory.glob("*.pem")):
         try:
-            lists.append(x509.load_pem_x509_crl(file.read_bytes()))
+            # The library reads the first list of a file only; the ones behind it revoke as well.
+            begin, *rest = file.read_bytes().split(_LIST)
+            lists += [x509.load_pem_x509_crl(_LIST + one) for one in (rest or [begin])]
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"{file}: no revocation list in PEM") from error
     return tuple(lists)
@@ -53,10 +66,11 @@ def read(der: bytes) -> x509.Certificate:
     """
     try:
         certificate = x509.load_der_x509_certificate(der)
-        # Both are parsed only when asked for; a broken one must be found here.
-        _ = certificate.extensions
+        # These are parsed only when asked for; what is broken must be found here.
+        _ = certificate.extensions, certificate.subject, certificate.issuer
+        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         _ = certificate.public_key()
-    except (ValueError, TypeError, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
+    except _UNREADABLE as error:
         raise UntrustedCertificate("the token is no X.509 certificate that can be read") from error
     return certificate
 
@@ -103,7 +117,7 @@ def check(
     )
     try:
         chain = verifier.verify(certificate, []).chain
-    except verification.VerificationError as error:
+    except (verification.VerificationError, ValueError) as error:
         # The library's message names subjects: it stays in the chained error.
         raise UntrustedCertificate(
             "no chain to a trusted authority, or not a certificate for signatures"

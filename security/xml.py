@@ -20,6 +20,10 @@ Element: TypeAlias = Any
 MAX_DEPTH = 100
 MAX_ATTRIBUTES = 64
 MAX_ATTRIBUTE_CHARACTERS = 16_384
+# A node in memory takes some 200 bytes, a message of ten empty elements no more than 40: so a small message could be a
+# large tree. One node for 40 bytes is more than a message with content in it has.
+BYTES_A_NODE = 40
+_LEAST_NODES = 4_194_304 // BYTES_A_NODE
 # The cost of writing out an element grows with the square of the declarations in its scope.
 MAX_DECLARATIONS = 64
 
@@ -47,12 +51,17 @@ def parse(data: bytes, *, max_bytes: int = 4_194_304) -> Element:
     """Parse a message from outside into its root element.
 
     Shape: UTF-8, or UTF-16 with a byte order mark; XML 1.0. Comments are dropped, so that a text is one text.
-    Raises: DoctypeRefused, TooLarge (bytes, depth, attributes, declarations), MalformedMessage (with the position).
+    Raises: DoctypeRefused, TooLarge (bytes, nodes, depth, attributes, declarations), MalformedMessage (with the
+    position).
     """
     if len(data) > max_bytes:
         raise TooLarge(f"more than {max_bytes} bytes")
     text = _without_declaration(data)
     _refuse_prolog(text)
+    nodes = max(_LEAST_NODES, max_bytes // BYTES_A_NODE)
+    # Before any of them is made: tags, and attributes by their quotation marks.
+    if text.count(b"<") + (text.count(b'"') + text.count(b"'")) // 2 > nodes:
+        raise TooLarge(f"more than {nodes} tags and attributes")
     if text.count(b"xmlns") > MAX_DECLARATIONS and any(map(_declares_too_much, text.split(b"<"))):
         raise TooLarge(f"more than {MAX_DECLARATIONS} namespace declarations in one element")
     # A parser of its own for each message: parsers keep state and a lock.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from alembic import command, op
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -43,7 +44,8 @@ def upgrade(engine: Engine, roots: Iterable[Path] = _ROOTS) -> None:
     """Run every migration that the database does not have yet, all in one transaction.
 
     Processes that start together wait for each other: the first migrates, the others find nothing left to do.
-    Raises: ConfigurationError when the database cannot be reached or a migration fails; nothing is changed then.
+    Raises: ConfigurationError when the database cannot be reached, a migration fails, or the database has migrations
+    that this gateway does not know; nothing is changed then.
     """
     config = _config(roots)
     try:
@@ -54,6 +56,10 @@ def upgrade(engine: Engine, roots: Iterable[Path] = _ROOTS) -> None:
             command.upgrade(config, "heads")
     except SQLAlchemyError as error:
         raise ConfigurationError(f"the database cannot be upgraded: {type(error).__name__}") from error
+    except CommandError as error:
+        raise ConfigurationError(
+            "the database has migrations that this gateway does not know; run the newer one"
+        ) from error
 
 
 def create_schema(name: str) -> None:

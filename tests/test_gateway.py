@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -39,7 +41,8 @@ from exchange import (
     utc_now,
 )
 from gateway import Gateway, run, wire
-from mappings.npais import Placements
+from mappings.codes import Code
+from mappings.npais import Decision, Decisions, Placements
 from mappings.pmlp import Person
 from mappings.sais import Payments
 from routing.trail import Trail
@@ -55,12 +58,14 @@ class Wire:
     def __init__(self) -> None:
         self.answers: list[object] = []
         self.sent: list[Message] = []
+        self.seconds = 0.0
 
     def compose(self, operation: Operation, request: object, message_id: str) -> Message:
         return Message(message_id, operation.name, repr(request).encode())
 
     def send(self, message: Message, deadline: float) -> bytes:
         self.sent.append(message)
+        time.sleep(self.seconds)
         answer = self.answers.pop(0)
         if isinstance(answer, errors.SystemUnavailable):
             raise answer
@@ -112,6 +117,20 @@ class Door:
 
     def refuse(self, received: Received, error: errors.GatewayError) -> Reply:
         return Reply(error.status, {}, f"{error.exchange_id} {error}".encode())
+
+
+def decision(of: str) -> Decision:
+    on = date(2026, 1, 5)
+    kind = Code("END_CARE", "Izbeigt ārpusģimenes aprūpi", "End out-of-family care")
+    return Decision(
+        person_code=of,
+        number=of[-5:],
+        decided_on=on,
+        court="Talsu novada bāriņtiesa",
+        kind=kind,
+        effective_from=on,
+        effective_to=None,
+    )
 
 
 def person(**values: object) -> Person:
@@ -377,6 +396,75 @@ def test_fifty_at_once_have_one_effect(gateway: Gateway) -> None:
     assert count(gateway, "spolis_care_stay") == 1
 
 
+def test_a_refused_message_does_not_stay_in_memory(gateway: Gateway) -> None:
+    class Tree:
+        """What a way in makes of the bytes that it reads."""
+
+    made: list[weakref.ref[Tree]] = []
+
+    class Reads(Door):
+        def read(self, received: Received) -> Request:
+            tree = Tree()
+            made.append(weakref.ref(tree))
+            raise errors.Unsigned(type(tree).__name__)
+
+    gc.disable()
+    try:
+        assert arrive(gateway, Reads()).status == 401
+        assert made[0]() is None
+    finally:
+        gc.enable()
+
+
+def test_fifty_at_once_ask_a_system_once(gateway: Gateway, transport: Wire) -> None:
+    door, replies = Door(effect_once=True), []
+    transport.answers = [person()]
+    transport.seconds = 0.3
+    threads = [
+        threading.Thread(target=lambda: replies.append(arrive(gateway, door, seconds=30))) for _ in range(50)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({reply.body for reply in replies}) == 1
+    assert {reply.status for reply in replies} == {200}
+    assert len(transport.sent) == 1
+    assert kinds(gateway).count("attempt") == 1
+
+
+def test_who_waits_for_one_that_fails_carries_the_message_out_himself(
+    gateway: Gateway, transport: Wire
+) -> None:
+    door, replies = Door(effect_once=True), []
+    transport.answers = [errors.AnswerMismatch(), person()]
+    transport.seconds = 0.3
+    threads = [
+        threading.Thread(target=lambda: replies.append(arrive(gateway, door, seconds=30))) for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(reply.status for reply in replies) == [200, 502]
+    assert len(transport.sent) == 2
+
+
+def test_an_id_with_other_content_is_refused_while_the_first_is_under_way(
+    gateway: Gateway, transport: Wire
+) -> None:
+    door, replies = Door(effect_once=True), []
+    transport.answers = [person()]
+    transport.seconds = 0.5
+    first = threading.Thread(target=lambda: replies.append(arrive(gateway, door)))
+    first.start()
+    while not transport.sent:
+        time.sleep(0.01)
+    assert b"message_id_reused" in arrive(gateway, dataclasses.replace(door, content=b"1" * 32)).body
+    first.join()
+    assert (replies[0].status, len(transport.sent)) == (200, 1)
+
+
 def test_rights_are_asked_again_for_a_repeat(gateway: Gateway) -> None:
     door = stay()
     arrive(gateway, door)
@@ -413,6 +501,49 @@ def test_an_orphan_is_closed_as_unknown(gateway: Gateway, transport: Wire) -> No
         ("opened", None),
         ("outcome", "unknown"),
     ]
+
+
+def subjects(gateway: Gateway) -> Json:
+    with gateway.engine.connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT v.value FROM log_values v JOIN log_records r ON r.id = v.record_id "
+                "WHERE v.name = 'subject' AND r.kind = 'outcome' ORDER BY r.instant DESC"
+            )
+        ).scalar_one()
+    return cast("Json", json.loads(found))
+
+
+def test_everybody_whom_an_answer_names_is_a_subject_of_the_exchange(
+    gateway: Gateway, transport: Wire
+) -> None:
+    first, second = "321111-11111", "322222-22222"
+    transport.answers = [
+        Decisions(person_code=None, since=date(2026, 1, 1), decisions=(decision(first), decision(second)))
+    ]
+    door = Door("npais", "GetDecisions", {"since": "2026-01-01"}, "child-protection", "p10.11")
+    assert arrive(gateway, door).status == 200
+    assert subjects(gateway) == [first, second]
+
+
+def test_a_check_digit_that_does_not_fit_is_a_warning_on_record(gateway: Gateway, transport: Wire) -> None:
+    fits, fits_not = "010180-10000", "010180-10007"
+    for code in (fits, fits_not):
+        transport.answers = [person(person_code=code)]
+        assert arrive(gateway, Door(arguments={"person_code": code})).status == 200
+    warned = [leaf.get("warnings") for leaf in leaves(gateway) if leaf["kind"] == "outcome"]
+    assert warned == [None, ["person_code_check_digit"]]
+
+
+def test_a_person_asked_for_by_an_old_code_is_one_person(gateway: Gateway, transport: Wire) -> None:
+    old = "010180-10001"
+    transport.answers = [person()]
+    assert arrive(gateway, Door(arguments={"person_code": old})).status == 200
+    assert subjects(gateway) == [old, CODE]
+    search = {"person_code": old}
+    found = json.loads(arrive(gateway, Door("registers", "SearchPersons", search)).body)[1]["rows"]
+    assert [{code["code"] for code in row["codes"]} for row in found] == [{old, CODE}]
+    assert count(gateway, "spolis_person") == 1
 
 
 def test_a_child_placement_feeds_its_register(gateway: Gateway, transport: Wire) -> None:

@@ -24,6 +24,9 @@ from zeep.wsse.utils import get_security_header
 WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 DS = "http://www.w3.org/2000/09/xmldsig#"
+WSA = "http://www.w3.org/2005/08/addressing"
+EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
+METHODS = {f"http://www.w3.org/2001/04/xmldsig-more#{kind}-sha256" for kind in ("rsa", "ecdsa")}
 ID = f"{{{WSU}}}Id"
 
 
@@ -48,21 +51,41 @@ class GatewaySignature(BinarySignature):
         return super().apply(envelope, headers)
 
     def verify(self, envelope):
+        # By their places: zeep reads the first Body that it finds, so there must be one, and it must be the signed one.
         soap = etree.QName(envelope).namespace
-        signature = envelope.find(f"{{{soap}}}Header/{{{WSSE}}}Security/{{{DS}}}Signature")
-        if signature is None:
-            raise ValueError("the answer is not signed")
-        signed = {element.get(ID): element for element in envelope.iter() if element.get(ID)}
-        body = envelope.find(f"{{{soap}}}Body")
-        covered = [reference.get("URI")[1:] for reference in signature.iter(f"{{{DS}}}Reference")]
-        if body.get(ID) not in covered:
-            raise ValueError("the answer's Body is not signed")
+        header = only(envelope, f"{{{soap}}}Header")
+        security = only(header, f"{{{WSSE}}}Security")
+        signature = only(security, f"{{{DS}}}Signature")
+        timestamp = only(security, f"{{{WSU}}}Timestamp")
+        parts = [only(envelope, f"{{{soap}}}Body"), timestamp, *header.iterchildren(f"{{{WSA}}}*")]
+        ids = [element.get(ID) for element in envelope.iter("*") if element.get(ID)]
+        if len(set(ids)) != len(ids):
+            raise ValueError("the answer has the same Id twice")
+        if {f"#{part.get(ID)}" for part in parts} != {
+            one.get("URI") for one in signature.iter(f"{{{DS}}}Reference")
+        }:
+            raise ValueError("Body, Timestamp or an addressing header of the answer is not signed")
+        if {one.get("Algorithm") for one in signature.iter(f"{{{DS}}}Transform")} != {EXCLUSIVE}:
+            raise ValueError("the answer has a transform that is not exclusive canonicalisation")
+        if signature.find(f"{{{DS}}}SignedInfo/{{{DS}}}SignatureMethod").get("Algorithm") not in METHODS:
+            raise ValueError("the answer is signed with another algorithm")
         context = xmlsec.SignatureContext()
         context.key = xmlsec.Key.from_file(self.gateway, xmlsec.KeyFormat.CERT_PEM)
-        for reference in covered:
-            context.register_id(signed[reference], "Id", WSU)
+        for part in parts:
+            context.register_id(part, "Id", WSU)
         context.verify(signature)
+        created = datetime.fromisoformat(timestamp.findtext(f"{{{WSU}}}Created"))
+        if abs(datetime.now(UTC) - created) > timedelta(minutes=5):
+            raise ValueError("the answer is not fresh")
         return envelope
+
+
+def only(parent, tag):
+    """The one child of its name; two would be one too many."""
+    found = parent.findall(tag)
+    if len(found) != 1:
+        raise ValueError(f"the answer has {len(found)} {etree.QName(tag).localname}, not one")
+    return found[0]
 
 
 def main() -> None:

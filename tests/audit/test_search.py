@@ -59,12 +59,12 @@ def test_by_person(engine: Engine) -> None:
     log.write(*exchange("32010112346"))
     several = ["32010112345", "32010112399"]
     log.write(Entry(Kind.OUTCOME, new_id(), utc_now(), {"outcome": "ok"}, {"subject": list(several)}))
-    assert len(subject(engine, SUBJECT_KEY, "32010112345")) == 3
-    assert len(subject(engine, SUBJECT_KEY, "320101-12346")) == 2
-    assert len(subject(engine, SUBJECT_KEY, "320101-12399")) == 1
-    assert subject(engine, bytes(32), "32010112345") == []
+    assert len(subject(engine, SUBJECT_KEY, ["32010112345"])) == 3
+    assert len(subject(engine, SUBJECT_KEY, ["320101-12346"])) == 2
+    assert len(subject(engine, SUBJECT_KEY, ["320101-12399"])) == 1
+    assert subject(engine, bytes(32), ["32010112345"]) == []
     with pytest.raises(InvalidPersonCode):
-        subject(engine, SUBJECT_KEY, "320101")
+        subject(engine, SUBJECT_KEY, ["320101"])
 
 
 def test_show(engine: Engine) -> None:

@@ -309,6 +309,17 @@ def test_a_value_on_the_side(file: Path) -> None:
     assert check(file).first_bad == 2
 
 
+def test_a_value_copied_whole(file: Path) -> None:
+    by_hand(
+        file,
+        "CREATE TABLE copy AS SELECT * FROM log_values",
+        "DROP TABLE log_values",
+        "CREATE TABLE log_values AS SELECT * FROM copy",
+        "INSERT INTO log_values SELECT * FROM copy WHERE rowid = 3",
+    )
+    assert check(file).status == "bad"
+
+
 @pytest.mark.parametrize("size", [-3, 0, 1, 7, 14, 99])
 def test_a_checkpoint_on_the_side(file: Path, size: int) -> None:
     by_hand(file, f"INSERT INTO log_checkpoints SELECT {size}, note FROM log_checkpoints WHERE size = 10")

@@ -10,11 +10,13 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
+import registers
 from audit import Archive, open_log, search
 from audit.sequencer import Sequencer
 from commands import cli
 from commands.opening import operating_user
-from exchange import Json, new_id, utc_now
+from exchange import Json, Provenance, new_id, utc_now
+from mappings.pmlp import Person
 from security.keys import load_log_key
 from storage import migrate, open_engine
 from tests.audit.logs import exchange
@@ -149,6 +151,17 @@ def test_subject_reads_the_code_from_standard_input(home: Home, engine: Engine) 
     (act,) = search.search(engine, official=operating_user())
     assert (act.leaf["act"], act.leaf["purpose"]) == ("audit subject", "request of the person")
     assert "32010112345" not in json.dumps(dict(act.leaf))
+
+
+def test_subject_finds_what_was_asked_under_another_code_of_the_person(home: Home, engine: Engine) -> None:
+    with engine.begin() as connection:
+        origin = Provenance(new_id(), "pmlp", "v1-0", "m1", utc_now())
+        answer = Person(given_names=("Anna",), family_name="Bērziņa", person_code="320101-12346")
+        registers.feed(connection, answer, origin, asked="320101-12345")
+    for code in ("32010112345", "320101-12346"):
+        found = json.loads(subject(home, code, "--purpose", "request of the person", "--json").stdout)
+        indexes = {one["index"] for one in found if one["leaf"]["kind"] == "outcome"}
+        assert len(indexes) == 2, "both exchanges are about this person"
 
 
 @pytest.mark.usefixtures("engine")

@@ -69,6 +69,26 @@ def test_the_lineage_names_register_columns(home: Home) -> None:
     assert group["recipients"] == "spolis-core"
 
 
+def test_recipients_are_all_who_can_have_a_field_by_any_way(home: Home) -> None:
+    rows = home.json("mappings", "table")
+    told = {(row["operation"], row["canonical_field"]): row["recipients"] for row in rows}
+    assert told["GetPerson", "family_name"] == "riga-social-service, spolis-core", (
+        "a partner's service gives it"
+    )
+    assert told["GetPerson", "birth_date"] == "spolis-core", "the partner's service does not ask for it"
+    assert told["GetPerson", "data_sets"] == "riga-social-service, spolis-core", "no right is asked for it"
+    assert told["WriteCareStays", "entered_on"] == "ministry, spolis-core", "it reads the register"
+    assert "nobody" not in told.values()
+
+
+def test_care_stays_have_their_lineage_too(home: Home) -> None:
+    rows = home.json("mappings", "table", "--system", "registers")
+    assert {row["register_column"].partition(".")[0] for row in rows} == {
+        "spolis_person_code",
+        "spolis_care_stay",
+    }
+
+
 def test_an_unknown_system_is_refused(home: Home) -> None:
     result = home.run("mappings", "table", "--system", "pmpl")
     assert result.exit_code == 2

@@ -267,6 +267,7 @@ NO_HTTP = {
     "no request line": (b"SECRET\r\n\r\n", 400),
     "no header": (b"GET /healthz HTTP/1.1\r\nBad header SECRET\r\n\r\n", 400),
     "long url": (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+    "no host": (b"GET /healthz HTTP/1.1\r\nX: SECRET\r\nConnection: close\r\n\r\n", 400),
     "many headers": (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 200 + b"\r\n", 431),
     "two lengths": (
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",

@@ -12,16 +12,18 @@ from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 import registers
-from errors import InvalidRequest, UnknownCode
+from errors import UnknownCode
 from exchange import new_id
+from mappings.care_stays import CareStay
+from mappings.npais import Placements
 from mappings.pmlp import Address, Document, FamilyMember, Person, Representative
 from registers import Fed, Row
+from registers.care_stays import open_stay
 from registers.persons import (
     DOCUMENT,
     IDENTITY,
     PARTICULARS,
     PERSON_CODE,
-    add_code,
     codes_of,
     person_by_code,
 )
@@ -191,36 +193,73 @@ def test_a_data_set_that_no_contract_knows_feeds_nothing(engine: Engine) -> None
 def test_a_person_is_found_under_every_code_that_he_had(engine: Engine) -> None:
     old, new = person_code(), person_code()
     with engine.begin() as connection:
-        registers.feed(connection, full(old), provenance())
-        assert add_code(connection, old, new, day("2026-05-01"), provenance(1)) == Fed(2, 0)
-        assert add_code(connection, old, new, day("2026-05-01"), provenance(2)) == Fed(0, 2)
-        assert registers.feed(connection, full(new), provenance(3)) == Fed(0, 6)
+        registers.feed(connection, full(old), provenance(), old)
+        assert registers.feed(connection, full(new), provenance(1), old) == Fed(2, 6)
+        assert registers.feed(connection, full(new), provenance(2), old) == Fed(0, 8)
+        assert registers.feed(connection, full(new), provenance(3), new) == Fed(0, 6)
         by_old, by_new = the_person(connection, old), the_person(connection, new)
         assert by_old == by_new
         assert codes_of(connection, by_old.id) == (new, old)
         dates = {row.values["code"]: (row.valid_from, row.valid_to) for row in listed(by_old, "codes")}
-    assert dates == {old: (None, day("2026-04-30")), new: (day("2026-05-01"), None)}
+    assert dates == {old: (None, day("2026-05-03")), new: (None, None)}
 
 
-def test_codes_of_two_persons_are_not_joined(engine: Engine) -> None:
-    one, other = person_code(), person_code()
+def test_an_old_code_asked_first_is_an_alias_from_then_on(engine: Engine) -> None:
+    old, new = person_code(), person_code()
     with engine.begin() as connection:
-        registers.feed(connection, minimal(one), provenance())
-        registers.feed(connection, minimal(other), provenance())
-        with pytest.raises(InvalidRequest) as refused:
-            add_code(connection, one, other, day("2026-05-01"), provenance(1))
-        assert one not in str(refused.value)
-        assert other not in str(refused.value)
-        assert the_person(connection, one).id != the_person(connection, other).id
+        registers.feed(connection, full(new), provenance(), old)
+        assert codes_of(connection, the_person(connection, old).id) == (new, old)
+        assert the_person(connection, old) == the_person(connection, new)
 
 
-def test_a_code_cannot_begin_before_the_one_it_replaces(engine: Engine) -> None:
+def test_two_persons_who_are_one_are_joined_with_all_that_is_kept(engine: Engine) -> None:
+    old, new = person_code(), person_code()
+    stay = CareStay(
+        person_code=old,
+        institution="VSAC",
+        institution_address="Rīga",
+        institution_kind=code("STATE_CARE_CENTRE"),
+        entered_on=day("2026-01-01"),
+        funding_source=code("STATE"),
+    )
+    with engine.begin() as connection:
+        registers.feed(connection, full(old), provenance())
+        registers.feed(connection, stay, provenance(source="spolis"))
+        registers.feed(connection, replace(full(new), family_name="Ozola", documents=()), provenance(1))
+        before, kept = the_person(connection, old).id, the_person(connection, new).id
+        registers.feed(connection, replace(minimal(new), family_name="Ozola"), provenance(2), old)
+        assert the_person(connection, old).id == the_person(connection, new).id == kept != before
+        assert registers.read(connection, "persons", before)[0].id == kept
+        joined = the_person(connection, old)
+        assert single(joined, "identity").values["family_name"] == "Ozola"
+        assert [row.values["number"] for row in listed(joined, "documents")] == ["LV1234567"]
+        assert len(listed(joined, "addresses")) == 1, "what both had alike stands once"
+        for either in (old, new):
+            (found,) = registers.search(connection, "care-stays", {"person_code": either})
+            assert found.person_id == kept
+        assert open_stay(connection, new, day("2026-02-01"))
+        versions = listed(the_person(connection, old, history=True), "identity")
+        assert {row.values["family_name"] for row in versions} == {"Bērziņa", "Ozola"}
+
+
+def test_a_code_that_is_in_force_again_is_so_in_the_register(engine: Engine) -> None:
     first, second, third = person_code(), person_code(), person_code()
     with engine.begin() as connection:
-        registers.feed(connection, minimal(first), provenance())
-        add_code(connection, first, second, day("2026-05-01"), provenance(1))
-        with pytest.raises(InvalidRequest):
-            add_code(connection, second, third, day("2026-04-01"), provenance(2))
+        registers.feed(connection, minimal(second), provenance(), first)
+        registers.feed(connection, minimal(third), provenance(1), second)
+        assert codes_of(connection, the_person(connection, first).id)[0] == third
+        registers.feed(connection, minimal(first), provenance(2), third)
+        found = codes_of(connection, the_person(connection, third).id)
+    assert found[0] == first
+    assert set(found) == {first, second, third}
+
+
+def test_no_other_system_joins_two_persons(engine: Engine) -> None:
+    asked, answered = person_code(), person_code()
+    with engine.begin() as connection:
+        answer = Placements(person_code=answered, placements=())
+        registers.feed(connection, answer, provenance(source="npais"), asked)
+        assert person_by_code(connection, asked) is None
 
 
 names = st.sampled_from(["Bērziņa", "Kalniņa", "Ozola"])

@@ -158,7 +158,9 @@ def _body(name: str, *errors: type[GatewayError], body: str) -> None:
 
 _body("an entity that is not declared", MalformedMessage, body="&x;")
 _body("elements nested 150 deep", TooLarge, body="<a>" * 150 + "</a>" * 150)
-_body("elements nested 100,000 deep", MalformedMessage, body="<a>" * 100_000 + "</a>" * 100_000)
+_body("elements nested 50,000 deep", MalformedMessage, body="<a>" * 50_000 + "</a>" * 50_000)
+_body("elements nested 100,000 deep", TooLarge, body="<a>" * 100_000 + "</a>" * 100_000)
+_body("300,000 empty elements", TooLarge, body="<a/>" * 300_000)
 _body("a huge attribute", TooLarge, body=f'<a x="{"x" * 20_000}"/>')
 _body("a thousand attributes", TooLarge, body="<a " + " ".join(f'x{n}="1"' for n in range(1000)) + "/>")
 _body(

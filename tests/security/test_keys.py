@@ -5,17 +5,20 @@ from __future__ import annotations
 import ssl
 import stat
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from errors import ConfigurationError
+from errors import ConfigurationError, UntrustedCertificate
 from exchange import utc_now
 from security import certificates, keys, wsse
 from security.keys import Identity
@@ -213,3 +216,58 @@ def test_trust_and_revocation_directories(made: Path, tmp_path: Path) -> None:
     (trust / "two.pem").write_text("no certificate")
     with pytest.raises(ConfigurationError, match=r"two\.pem"):
         certificates.load_authorities(trust)
+
+
+def test_every_list_of_a_file_revokes(made: Path, tmp_path: Path) -> None:
+    authority = Identity.load(made / "authority.pem", made / "authority.key")
+    now = utc_now()
+
+    def revoking(serial: int) -> bytes:
+        one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+        lists = x509.CertificateRevocationListBuilder().issuer_name(authority.certificate.subject)
+        lists = lists.last_update(now).next_update(now + timedelta(days=1)).add_revoked_certificate(one)
+        return lists.sign(authority.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    partner = Identity.load(made / "pmlp.pem", made / "pmlp.key").certificate
+    file = tmp_path / "lists.pem"
+    file.write_bytes(b"Of the year before last:\n" + revoking(1) + revoking(partner.serial_number))
+    lists = certificates.load_revocations(tmp_path)
+    assert len(lists) == 2
+    with pytest.raises(UntrustedCertificate, match="revoked"):
+        certificates.check(partner, (authority.certificate,), lists, now)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        # X.509 has no version 4.
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x03"),
+        # A general name of a kind that the library does not read (x400Address).
+        (b"\x82\x09localhost", b"\xa3\x09localhost"),
+        # A name that is no UTF-8.
+        (b"gateway", b"\xff\xff\xff\xff\xff\xff\xff"),
+    ],
+)
+def test_a_certificate_that_cannot_be_read_is_not_trusted(made: Path, changed: tuple[bytes, bytes]) -> None:
+    broken = 0
+    for name in ("tls", "gateway"):
+        der = Identity.load(made / f"{name}.pem", made / f"{name}.key").certificate.public_bytes(
+            serialization.Encoding.DER
+        )
+        if changed[0] in der:
+            broken += 1
+            with pytest.raises(UntrustedCertificate):
+                certificates.read(der.replace(*changed))
+    assert broken
+
+
+@given(data=st.data())
+@settings(deadline=None)
+def test_a_certificate_with_bytes_changed_is_read_or_refused(made: Path, data: st.DataObject) -> None:
+    authorities = certificates.load_authorities(made / "authority.pem")
+    certificate = Identity.load(made / "tls.pem", made / "tls.key").certificate
+    der = bytearray(certificate.public_bytes(serialization.Encoding.DER))
+    for _ in range(data.draw(st.integers(1, 3))):
+        der[data.draw(st.integers(0, len(der) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(UntrustedCertificate):
+        certificates.check(certificates.read(bytes(der)), authorities, (), utc_now())

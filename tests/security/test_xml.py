@@ -86,6 +86,16 @@ def test_limits() -> None:
         parse(b"<a/> ", max_bytes=4)
 
 
+@pytest.mark.parametrize("piece", [b"<b/>", b"<b/>x", b"<b c='' d=\"\"/>", b"<!---->", b"<![CDATA[]]>"])
+def test_a_message_is_no_larger_a_tree_than_its_size_lets_expect(piece: bytes) -> None:
+    parse(b"<a>" + piece * 10_000 + b"</a>")
+    many = b"<a>" + piece * 110_000 + b"</a>"
+    assert len(many) < 4_194_304
+    with pytest.raises(TooLarge, match="tags"):
+        parse(many)
+    parse(b"<a>" + b"<record>what a record holds, or more</record>" * 45_000 + b"</a>")
+
+
 def test_namespaces_in_a_text_are_not_counted() -> None:
     inner = "&lt;x xmlns='urn:x'&gt;" * 200
     parse(f"<a b='xmlns'>{inner}</a>".encode())

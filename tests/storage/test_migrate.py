@@ -130,3 +130,14 @@ def test_processes_that_start_together_all_succeed(empty_database: str) -> None:
     engine = open_engine(empty_database)
     assert {table.name for table in metadata.tables.values()} <= names(engine)
     engine.dispose()
+
+
+def test_a_database_of_a_newer_gateway_is_told_as_such(empty_database: str, tmp_path: Path) -> None:
+    engine = open_engine(empty_database)
+    branch(tmp_path / "old", "known")
+    branch(tmp_path / "new", "known")
+    branch(tmp_path / "new", "unknown")
+    upgrade(engine, [tmp_path / "new"])
+    with pytest.raises(ConfigurationError, match="does not know"):
+        upgrade(engine, [tmp_path / "old"])
+    engine.dispose()

@@ -218,16 +218,25 @@ def shared(state: State, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
         yield world
 
 
+@contextmanager
+def on_a_socket(app: WSGIApplication) -> Iterator[str]:
+    """An application on a real socket, on a free port; the address of the service."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}{PATH}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @pytest.fixture
 def address(world: World) -> Iterator[str]:
     """The service on a real socket, on a free port."""
-    server = make_server("127.0.0.1", 0, world.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}{PATH}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with on_a_socket(world.app) as address:
+        yield address
 
 
 @pytest.fixture

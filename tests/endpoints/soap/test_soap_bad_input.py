@@ -261,6 +261,20 @@ def test_a_charset_that_is_taken(world: World, charset: str) -> None:
     assert world.post(world.message().signed(), headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["TEXT/XML", "Text/Xml; charset=UTF-8", "text/xml;charset=utf-8"])
+def test_a_media_type_is_read_whatever_its_case(world: World, kind: str) -> None:
+    assert world.post(world.message().signed(), headers={"Content-Type": kind}).status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "deflate", "chunked, gzip"])
+def test_a_transfer_coding_that_is_not_undone(world: World, coding: str, records: Counter) -> None:
+    environ = EnvironBuilder(PATH, method="POST", content_type="text/xml").get_environ()
+    environ |= {"HTTP_TRANSFER_ENCODING": coding, "wsgi.input_terminated": True}
+    environ.pop("CONTENT_LENGTH", None)
+    status, content = world.call(environ | {"wsgi.input": io.BytesIO(world.message().signed())})
+    assert (status, b"malformed_message" in content, records()) == (400, True, 0)
+
+
 @pytest.mark.parametrize("length", ["abc", "-1", "1e3", "+5", "0x10", " 5", "٣", "9" * 30])
 def test_a_length_that_is_no_number(world: World, length: str) -> None:
     environ = EnvironBuilder(PATH, method="POST", data=b"<a/>", content_type="text/xml").get_environ()
@@ -337,7 +351,7 @@ def test_nothing_unforeseen_leaves_as_a_stack_trace(world: World, tmp_path: Path
     without = dataclasses.replace(world, app=application(dataclasses.replace(world.gateway, engine=empty)))
     response = without.post(world.message().signed())
     fault = without.fault(response)
-    assert (fault.code, fault.kluda["Kods"]) == ("Server", "internal_error")
+    assert (fault.code, fault.kluda["Kods"]) == ("Server", "log_unavailable")
     for word in ("sql", "traceback", "spyne", "lxml", "/", "partners"):
         assert word not in fault.reason.lower()
     empty.dispose()
