@@ -21,12 +21,16 @@ for messages that hold no personal data: element paths, code-list names, limits.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import ClassVar
 
 from exchange import Outcome
+
+
+_LIKE_A_CODE = re.compile(r"[0-9]{6}[-_.]?[0-9]{5}")
 
 
 class Side(StrEnum):
@@ -48,8 +52,9 @@ class GatewayError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, detail: str = "", *, retry_after: int | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        # A path may repeat a name that the sender made up: what looks like a personal code goes no further.
+        self.detail = _LIKE_A_CODE.sub("…", detail)
+        super().__init__(self.detail)
         self.retry_after = retry_after
         self.exchange_id: uuid.UUID | None = None
 

@@ -40,7 +40,7 @@ def command() -> None:
 @click.option("--recipient", type=Name(), required=True, help="Whose rights in access.d it uses.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 def add(name: str, certificate: Path, recipient: str, as_json: bool) -> None:
-    """Register a partner by its certificate.
+    """Register a partner by its certificate. A certificate of it that was disabled is taken up again.
 
     \b
     Example:  gateway partner add riga --certificate riga.pem --recipient riga-social-service

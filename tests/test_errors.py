@@ -36,3 +36,10 @@ def test_a_detail_is_added_and_the_code_leads() -> None:
     error = by_code()["schema_violation"]("/GetPerson/PersonasKods")
     assert str(error).startswith("schema_violation: ")
     assert str(error).endswith("(/GetPerson/PersonasKods)")
+
+
+@pytest.mark.parametrize("code", ["32010112345", "320101-12345", "K320101_12345x"])
+def test_what_looks_like_a_personal_code_is_not_repeated(code: str) -> None:
+    error = by_code()["schema_violation"](f"/GetPerson/{code}: not expected")
+    assert "12345" not in str(error) + error.detail + repr(error)
+    assert error.detail.startswith("/GetPerson/")

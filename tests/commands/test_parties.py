@@ -139,6 +139,20 @@ def test_a_rollover_keeps_both_certificates_until_the_old_one_is_ended(
     ]
 
 
+def test_a_partner_that_was_disabled_can_be_taken_up_again(
+    home: Home, engine: Engine, partner: Identity, tmp_path: Path
+) -> None:
+    file = file_of(partner, tmp_path / "p.pem")
+    rest = ("--certificate", file, "--recipient", "riga-social-service")
+    home.json("partner", "add", "riga", *rest)
+    home.json("partner", "disable", "riga")
+    assert home.run("partner", "add", "liepaja", *rest).exit_code == 2
+    assert home.json("partner", "add", "riga", *rest)["disabled"] is False
+    with engine.begin() as connection:
+        assert find_partner(connection, partner.certificate) is not None
+    assert [act for act, _, _ in acts(engine)] == ["partner add", "partner disable", "partner add"]
+
+
 def test_at_once_ends_the_old_certificate_in_the_same_act(
     home: Home, engine: Engine, partner: Identity, successor: Identity, tmp_path: Path
 ) -> None:
