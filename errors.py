@@ -29,7 +29,6 @@ from typing import ClassVar
 
 from exchange import Outcome
 
-
 _LIKE_A_CODE = re.compile(r"[0-9]{6}[-_.]?[0-9]{5}")
 
 
