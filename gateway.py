@@ -90,8 +90,8 @@ def run(
         try:
             request = authenticate(gateway, trail, inlet)
             decision = authorise(gateway, trail, request)
+            plan = route(gateway, trail, request, decision)
             if trail.repeated is None:
-                plan = route(gateway, trail, request, decision)
                 delivered = deliver(gateway, trail, request, decision, plan)
                 answer(trail, request, decision, delivered, inlet)
             return commit(gateway, trail, inlet.seal(trail.received, request, trail.answer))

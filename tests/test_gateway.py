@@ -9,19 +9,20 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import cast
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 
 import config
 import errors
 import gateway as eight_steps
 from adapters import Operation
 from adapters.profiles import Message
+from audit import Entry, ExchangeLog, Kind
 from audit.sweeper import Sweeper
 from audit.tables import log_records
 from exchange import (
@@ -503,15 +504,22 @@ def test_an_orphan_is_closed_as_unknown(gateway: Gateway, transport: Wire) -> No
     ]
 
 
-def subjects(gateway: Gateway) -> Json:
+def every_subject(gateway: Gateway) -> list[Json]:
+    """The subjects of each outcome that has one, oldest first."""
     with gateway.engine.connect() as connection:
         found = connection.execute(
             text(
                 "SELECT v.value FROM log_values v JOIN log_records r ON r.id = v.record_id "
-                "WHERE v.name = 'subject' AND r.kind = 'outcome' ORDER BY r.instant DESC"
+                "WHERE v.name = 'subject' AND r.kind = 'outcome' ORDER BY r.instant"
             )
-        ).scalar_one()
-    return cast("Json", json.loads(found))
+        )
+        return [json.loads(value) for value in found.scalars()]
+
+
+def subjects(gateway: Gateway) -> Json:
+    """The subjects of the only outcome."""
+    (only,) = every_subject(gateway)
+    return only
 
 
 def test_everybody_whom_an_answer_names_is_a_subject_of_the_exchange(
@@ -551,3 +559,57 @@ def test_a_child_placement_feeds_its_register(gateway: Gateway, transport: Wire)
     door = Door("npais", "GetChildPlacement", {"person_code": CODE}, "child-protection", "p10.11")
     assert arrive(gateway, door).status == 200
     assert leaves(gateway)[-1]["source"] == "npais"
+
+
+def with_rules(gateway: Gateway, *rules: str) -> Gateway:
+    rights = tuple(dataclasses.replace(right, rules=rules) for right in gateway.access.rights)
+    return dataclasses.replace(gateway, access=type(gateway.access)(rights))
+
+
+def test_a_repeat_is_a_disclosure_about_its_subject_too(gateway: Gateway) -> None:
+    door = stay()
+    arrive(gateway, door)
+    arrive(gateway, door)
+    assert leaves(gateway)[-1]["repeats"] is not None
+    assert every_subject(gateway) == [CODE, CODE]
+
+
+def test_who_reads_a_register_leaves_a_record_about_the_person(gateway: Gateway) -> None:
+    stay_id = json.loads(arrive(gateway, stay()).body)[1]["id"]
+    for operation, arguments in (
+        ("ReadCareStays", {"id": stay_id}),
+        ("SearchCareStays", {"institution": cast("str", STAY["institution"])}),
+    ):
+        door = Door("registers", operation, arguments, "care-payment", "p12.8.13")
+        assert arrive(gateway, door).status == 200
+    assert every_subject(gateway) == [CODE, CODE, CODE]
+
+
+def test_a_search_tells_nothing_of_a_value_that_may_not_be_given(gateway: Gateway) -> None:
+    arrive(gateway, stay())
+    door = Door("registers", "SearchCareStays", {"funding_source": "STATE"}, "care-payment", "p12.8.13")
+    assert arrive(with_rules(gateway, "p12.8.13", "p12.8.12"), door).status == 200
+    assert b"access_denied" in arrive(with_rules(gateway, "p12.8.13"), door).body
+
+
+def test_a_stay_is_written_only_with_the_right_to_stays(gateway: Gateway) -> None:
+    door = dataclasses.replace(stay(), rule="p12.8.12")
+    assert b"access_denied" in arrive(with_rules(gateway, "p12.8.12"), door).body
+    assert count(gateway, "spolis_care_stay") == 0
+
+
+def test_an_orphan_that_ends_while_it_is_swept_keeps_its_own_outcome(gateway: Gateway) -> None:
+    received = eight_steps.receive(Arrival(Way.API, Peer("127.0.0.1"), "/api", b"request"))
+    eight_steps.open_record(gateway, Trail(received, Environment.TEST))
+
+    class Late:
+        """A log in which the exchange ends just before the sweeper's commit."""
+
+        def commit(self, work: Callable[[Connection], int]) -> int:
+            facts: dict[str, Json] = {"outcome": "ok"}
+            gateway.log.write(Entry(Kind.OUTCOME, received.exchange_id, utc_now(), facts))
+            return gateway.log.commit(work)
+
+    sweeper = Sweeper(gateway.engine, cast("ExchangeLog", Late()), timedelta(seconds=60))
+    assert sweeper.run_once(utc_now() + timedelta(seconds=120)) == 0
+    assert [leaf["outcome"] for leaf in leaves(gateway) if leaf["kind"] == "outcome"] == ["ok"]
