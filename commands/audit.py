@@ -17,16 +17,16 @@ from sqlalchemy.exc import ArgumentError
 
 import config
 import registers
-from audit import Archive, Entry, Kind, open_log, search
+from audit import Archive, open_log, search
 from audit import verify as verification
 from audit.leaf import normalised
 from audit.origin import load_public_key
 from commands import print_json
-from commands.opening import give_place, open_database, operating_user
+from commands.opening import admin_entry, give_place, open_database
 from commands.rendering import print_rows
 from config import Settings
 from errors import ConfigurationError
-from exchange import RIGA, Json, new_id, utc_now
+from exchange import RIGA, Json
 from security.keys import load_secret
 from storage import open_engine, reading
 
@@ -288,13 +288,7 @@ def _record(
     personal: Mapping[str, Json],
 ) -> None:
     """Put on record who looks at what and why, before anything is shown."""
-    entry = Entry(
-        Kind.ADMIN,
-        new_id(),
-        utc_now(),
-        facts={"act": act, "purpose": purpose, "environment": settings.environment.value, **facts},
-        personal={"official": operating_user(), **personal},
-    )
+    entry = admin_entry(settings, {"act": act, "purpose": purpose, **facts}, personal)
     open_log(settings, engine).write(entry)
     give_place(settings, engine)
 

@@ -6,7 +6,7 @@ import os
 import pwd
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import click
@@ -17,7 +17,7 @@ from audit.sequencer import Sequencer
 from audit.tables import sequencer_queue
 from config import Settings
 from errors import ConfigurationError
-from exchange import Environment, new_id, utc_now
+from exchange import Environment, Json, new_id, utc_now
 from security.keys import load_log_key, new_keys
 from storage import migrate, open_engine, reading
 
@@ -69,13 +69,7 @@ def administer(
     Raises: LogUnavailable, Busy, and what `work` raises.
     """
     ensure_keys(settings)
-    entry = Entry(
-        Kind.ADMIN,
-        new_id(),
-        utc_now(),
-        facts={"act": act, "name": name, "recipient": recipient, "environment": settings.environment.value},
-        personal={"official": operating_user()},
-    )
+    entry = admin_entry(settings, {"act": act, "name": name, "recipient": recipient}, {})
     log = open_log(settings, engine)
 
     def recorded(connection: Connection) -> T:
@@ -86,6 +80,17 @@ def administer(
     done = log.commit(recorded)
     give_place(settings, engine)
     return done
+
+
+def admin_entry(settings: Settings, facts: Mapping[str, Json], personal: Mapping[str, Json]) -> Entry:
+    """The record of an act at the command line, with the account that does it."""
+    return Entry(
+        Kind.ADMIN,
+        new_id(),
+        utc_now(),
+        facts={"environment": settings.environment.value, **facts},
+        personal={"official": operating_user(), **personal},
+    )
 
 
 def give_place(settings: Settings, engine: Engine) -> None:
