@@ -24,7 +24,10 @@ CHECKOUT = DEFAULTS.parent
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """One listener. Port 0 takes a free one. With `client_ca`, a client certificate is required."""
+    """One listener. Port 0 takes a free one. With `client_ca`, a client certificate is required.
+
+    `socket` is the Unix socket of a proxy in front that ends TLS; host and port are not used then.
+    """
 
     host: str
     port: int
@@ -32,6 +35,7 @@ class Listen:
     key: Path | None = None
     client_ca: Path | None = None
     soap: bool = False
+    socket: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,18 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """How an external system is reached: address, transport profile, seconds for one call, CA of its signatures."""
+    """How an external system is reached: address, transport profile, seconds for one call, CA of its signatures.
+
+    `pool` is how many calls of one process are under way at a time. `repeat`, where set, is the most that may be
+    relied on when an outcome is unclear, whatever the adapter declares: dedupes, queryable or neither.
+    """
 
     url: str
     profile: str
     timeout_s: float
     trust: Path
+    pool: int = 8
+    repeat: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,34 @@ class LogSettings:
 
     checkpoint_seconds: float
     witness_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSettings:
+    """Deliveries: threads of one worker process, hours until it is given up, rows that may wait before callers do."""
+
+    threads: int
+    give_up_hours: float
+    backlog: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """Where operators are told of an incident: a webhook (JSON by POST), a mail, both or neither."""
+
+    webhook_url: str
+    mail_to: str
+    mail_from: str
+    smtp_host: str
+    smtp_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """Diagnostics and traces: `json` or `text` lines on standard error, the OTLP/HTTP address for spans ("" = none)."""
+
+    diagnostics: str
+    otlp_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +112,9 @@ class Settings:
     internal: Listen
     limits: Limits
     log: LogSettings
+    outbox: OutboxSettings
+    alerts: AlertSettings
+    telemetry: TelemetrySettings
     systems: Mapping[str, System]
     access: Path
     trust: Path
@@ -122,7 +163,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 # A system's own file may bring any name under [systems]; what may stand in one is fixed.
-_SYSTEM = {"url": "", "profile": "soap", "timeout_s": 10.0, "trust": ""}
+_SYSTEM = {"url": "", "profile": "soap", "timeout_s": 10.0, "trust": "", "pool": 8, "repeat": ""}
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any], path: Path, prefix: str) -> dict[str, Any]:
@@ -168,12 +209,17 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
         internal=_listen(home, values["listen"]["internal"]),
         limits=Limits(**values["limits"]),
         log=LogSettings(**values["log"]),
+        outbox=OutboxSettings(**values["outbox"]),
+        alerts=AlertSettings(**values["alerts"]),
+        telemetry=TelemetrySettings(**values["telemetry"]),
         systems={
             name: System(
                 url=system["url"],
                 profile=system["profile"],
                 timeout_s=float(system["timeout_s"]),
                 trust=_path(home, system["trust"]) if system["trust"] else state / "keys" / f"{name}.pem",
+                pool=system.get("pool", _SYSTEM["pool"]),
+                repeat=system.get("repeat", _SYSTEM["repeat"]),
             )
             for name, system in values["systems"].items()
         },
@@ -199,4 +245,5 @@ def _listen(home: Path, values: Mapping[str, Any]) -> Listen:
         key=file("key"),
         client_ca=file("client_ca"),
         soap=values["soap"],
+        socket=file("socket"),
     )

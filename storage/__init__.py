@@ -12,10 +12,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, Table, Uuid, create_engine, event
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    Table,
+    Uuid,
+    create_engine,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.types import TypeDecorator
+
+from exchange import utc_now
 
 metadata = MetaData(
     naming_convention={
@@ -89,6 +103,14 @@ def open_engine(url: str) -> Engine:
 def reading(engine: Engine) -> Engine:
     """The same engine for transactions that only read: on SQLite they take no write lock."""
     return engine.execution_options(reads_only=True)
+
+
+def database_now(connection: Connection) -> datetime:
+    """The present instant by the clock that all hosts share: the database's; with SQLite there is one host only."""
+    if connection.dialect.name != "postgresql":
+        return utc_now()
+    instant: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return instant.astimezone(UTC)
 
 
 def upsert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
