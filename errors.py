@@ -7,7 +7,7 @@
     │   ├── NotAuthenticated ── Unsigned, SignatureInvalid, UntrustedCertificate, UnknownPartner, Stale
     │   └── AccessDenied ── PurposeNotAllowed, NoOpenStay, QuotaExceeded
     ├── PartnerError                    the external system misbehaves
-    │   ├── SystemUnavailable ── SystemTimeout
+    │   ├── SystemUnavailable ── SystemTimeout, SystemUnreachable
     │   ├── SystemFault, RequestRefused
     │   ├── AnswerRefused ── UnexpectedElement, UnknownCode, AnswerUnsigned (AnswerUnreadable), AnswerMismatch
     │   └── OutcomeUnknown
@@ -224,6 +224,10 @@ class PartnerError(GatewayError):
 
 class SystemUnavailable(PartnerError):
     """The external system cannot be reached. Try again later; nothing was changed."""
+
+
+class SystemUnreachable(SystemUnavailable):
+    """The external system cannot be reached. Try again later; nothing was sent to it."""
 
 
 class SystemTimeout(SystemUnavailable):

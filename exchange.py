@@ -50,6 +50,7 @@ class Way(StrEnum):
     API = "api"
     SOAP = "soap"
     COMMAND = "command"
+    OUTBOX = "outbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,27 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """A row of the outbox in hand: the exchange that it continues, who holds it, and how it went until now.
+
+    `attempts` were made before; in `lapses` leases in a row the holder died. `unclear`: an earlier attempt may have
+    taken effect. `late`: its time is over, this attempt is the last.
+    """
+
+    exchange_id: uuid.UUID
+    holder: str
+    attempts: int
+    lapses: int
+    unclear: bool
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """What a way in hands over before anything is parsed.
 
-    `headers` are the few that the way in needs, by lower-case name. `deadline` is a `time.monotonic()` instant.
+    `headers` are the few that the way in needs, by lower-case name. `deadline` is a `time.monotonic()` instant. With
+    a `lease`, the exchange was opened when it was queued, and goes on.
     """
 
     way: Way
@@ -97,6 +115,7 @@ class Arrival:
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     deadline: float = field(default_factory=lambda: time.monotonic() + 30.0)
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True)

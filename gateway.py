@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import adapters
 import errors
 import mappings.services
+from adapters import Repeat
 from adapters.profiles import Profile, transports
 from audit import Archive, ExchangeLog, open_log, subject_index
 from config import Settings
@@ -35,7 +36,8 @@ from exchange import (
 )
 from registers import Fed
 from registers.care_stays import open_stay
-from routing import access, quota, repeats
+from routing import access, outbox, quota, repeats
+from routing.queue import Queue
 from routing.register_routes import register_routes
 from routing.routes import Delivered, Plan, Routes, service_routes, system_routes
 from routing.trail import Trail, attempt_record, opened_record, outcome_record
@@ -70,6 +72,7 @@ class Gateway:
     log: ExchangeLog
     archive: Archive
     subject_key: bytes
+    queue: Queue
     access: access.Access
     routes: Routes
     transport: Callable[[str], Profile]
@@ -110,17 +113,25 @@ def run(
 
 
 def receive(arrival: Arrival) -> Received:
-    """Step 1: the arrival gets its id, instant and digest; the way in has checked peer and size already."""
+    """Step 1: the arrival gets its id, instant and digest; the way in has checked peer and size already.
+
+    What comes from the outbox keeps the id under which it was queued.
+    """
     instant = utc_now()
-    return Received(arrival, new_id(instant), instant, hashlib.sha256(arrival.body).digest())
+    exchange_id = arrival.lease.exchange_id if arrival.lease is not None else new_id(instant)
+    return Received(arrival, exchange_id, instant, hashlib.sha256(arrival.body).digest())
 
 
 def open_record(gateway: Gateway, trail: Trail) -> None:
     """Step 2: the record `opened` and the sealed bytes are durable before anything is parsed.
 
+    Those of an exchange from the outbox have been since it was queued.
     Raises: LogUnavailable, Busy: then the exchange does not take place.
     """
     received = trail.received
+    gateway.archive.begin_month(gateway.log, received.instant)
+    if received.arrival.lease is not None:
+        return
 
     def work(connection: Connection) -> None:
         gateway.archive.put(
@@ -128,7 +139,6 @@ def open_record(gateway: Gateway, trail: Trail) -> None:
         )
         gateway.log.append(connection, opened_record(trail))
 
-    gateway.archive.begin_month(gateway.log, received.instant)
     gateway.log.commit(work)
 
 
@@ -162,6 +172,8 @@ def route(gateway: Gateway, trail: Trail, request: Request, decision: access.Dec
     """Step 5: where it goes, in canonical form, asking for no more than may be given and lawful for this person."""
     way = gateway.routes.find(request.system, request.operation)
     trail.plan = plan = way.plan(request, decision.grant)
+    if plan.from_outbox_only and trail.received.arrival.lease is None:
+        raise errors.UnknownOperation
     if plan.needs_open_stay:
         with reading(gateway.engine).begin() as connection:
             if plan.subject is None or not open_stay(connection, plan.subject, today_in_riga()):
@@ -175,13 +187,18 @@ def deliver(
     """Step 6: each attempt and the use of the quota are on record before bytes leave or a register is read.
 
     A message that must have one effect is carried out by one exchange at a time; the same one meanwhile waits for it.
+    What comes from the outbox leaves only while its lease is held.
     Raises: AnsweredMeanwhile.
     """
+    lease = trail.received.arrival.lease
+    before = 0 if lease is None else lease.attempts
 
-    def on_record(number: int, content: bytes) -> None:
-        instant, arrival = utc_now(), trail.received.arrival
+    def on_record(sending: int, content: bytes) -> None:
+        instant, arrival, number = utc_now(), trail.received.arrival, before + sending
 
         def work(connection: Connection) -> None:
+            if lease is not None:
+                outbox.begin(connection, lease)
             if number == 1:
                 if request.effect_once:
                     repeats.claim(connection, request, trail.received.exchange_id, arrival.deadline)
@@ -191,6 +208,7 @@ def deliver(
             gateway.log.append(connection, attempt_record(trail, number, content, instant))
 
         gateway.log.commit(work)
+        trail.sent = sending
 
     def before_send(number: int, content: bytes) -> None:
         while True:
@@ -203,6 +221,7 @@ def deliver(
         exchange_id=trail.received.exchange_id,
         deadline=trail.received.arrival.deadline,
         before_send=before_send,
+        lease=lease,
     )
     if delivered.error is not None:
         raise delivered.error
@@ -218,11 +237,20 @@ def answer(
 
 
 def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
-    """Step 8: registers, outcome, exact bytes and the answered message id in one transaction; then the bytes leave."""
+    """Step 8: registers, what is queued because of them, outcome, exact bytes, the answered message id and the row of
+    the outbox in one transaction; then the bytes leave.
+    """
     exchange_id, instant = trail.received.exchange_id, utc_now()
-    request, delivered = trail.request, trail.delivered
+    request, delivered, lease = trail.request, trail.delivered, trail.received.arrival.lease
+    before = 0 if lease is None else lease.attempts
 
     def work(connection: Connection) -> None:
+        trail.notices = ()
+        if lease is not None:
+            repeat = Repeat.DEDUPES if trail.plan is None else trail.plan.repeat
+            settled = outbox.judge(trail.error, repeat, lease, trail.sent)
+            outbox.settle(connection, lease, settled)
+            trail.queued = settled.state is outbox.State.WAITING
         if request is not None and request.effect_once:
             repeats.release(connection, request, exchange_id)
         if request is not None and request.effect_once and trail.error is None and trail.repeated is None:
@@ -232,14 +260,17 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
             gateway.archive.put(connection, exchange_id, "answer", trail.answer, instant)
         fed = Fed()
         if delivered is not None:
-            for number, attempt in enumerate(delivered.attempts, start=1):
+            for number, attempt in enumerate(delivered.attempts, start=before + 1):
                 if attempt.received is not None:
                     gateway.archive.put(
                         connection, exchange_id, f"received-{number}", attempt.received, instant
                     )
             if trail.error is None:
                 fed = delivered.store(connection, Provenance(exchange_id, *delivered.origin, instant))
-        gateway.archive.put(connection, exchange_id, "reply", reply.body, instant)
+        if fed.changes and request is not None:
+            trail.notices = gateway.queue.tell(connection, fed.changes, exchange_id, request.context)
+        if lease is None:
+            gateway.archive.put(connection, exchange_id, "reply", reply.body, instant)
         gateway.log.append(connection, outcome_record(trail, fed, reply.body, instant))
 
     gateway.log.commit(work)
@@ -267,12 +298,15 @@ def wire(settings: Settings, profile: Callable[[str], Profile] | None = None) ->
     routes = (
         system_routes(found, transport) | service_routes(services, found, transport) | register_routes(engine)
     )
+    log, archive = open_log(settings, engine), Archive(settings)
+    subject_key = load_secret(settings.keys / "subject.key")
     return Gateway(
         settings=settings,
         engine=engine,
-        log=open_log(settings, engine),
-        archive=Archive(settings),
-        subject_key=load_secret(settings.keys / "subject.key"),
+        log=log,
+        archive=archive,
+        subject_key=subject_key,
+        queue=Queue(settings, found, archive, log, subject_key),
         access=access.Access.load(settings.access),
         routes=Routes(routes),
         transport=transport,

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import mappings.mapping as tables
 from errors import ConfigurationError
+from exchange import Arguments
+from registers.history import Change
 
 
 class Repeat(StrEnum):
@@ -37,6 +39,30 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Makes an operation tell a recipient of a change in a register, by way of the outbox.
+
+    `follows` is the canonical record whose change causes it; `arguments` gives what is to be told of a change, in
+    order, or nothing.
+    """
+
+    follows: type
+    recipient: str
+    purpose: str
+    rule: str
+    arguments: Callable[[Change], tuple[Arguments, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """How to ask a system whether a message, by its MessageID, took effect."""
+
+    operation: str
+    arguments: Callable[[str], Arguments]
+    took_effect: Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One operation of an external system.
 
@@ -51,6 +77,8 @@ class Operation:
     subject: str | None = None
     selection: Selection | None = None
     needs_open_stay: str | None = None
+    notice: Notice | None = None
+    query: Query | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -76,25 +76,23 @@ class Sequencer:
             raise LogUnavailable(type(error).__name__) from error
         return sequenced
 
-    def run(self, stop: threading.Event) -> None:
-        """Sequence until `stop` is set, at most `checkpoint_seconds` behind; failures are told and tried again."""
-        failing = False
-        while not stop.is_set():
-            sequenced = 0
-            try:
-                sequenced = self.run_once()
-                failing = False
-            except Exception as error:  # the thread must outlive whatever the database holds or does
-                if not failing:
-                    told = error if isinstance(error, GatewayError) else type(error).__name__
-                    _log.error("the exchange log is not sequenced: %s", told)
-                failing = True
-            if sequenced < self._batch:
-                stop.wait(self._pause)
-        try:
-            self.release()
-        except LogUnavailable as error:
-            _log.warning("the sequencer's lease is left to run out: %s", error)
+    def step(self, _stop: threading.Event) -> float:
+        """Sequence once and give the seconds to rest: at most `checkpoint_seconds` behind.
+
+        Raises: LogUnavailable, ConfigurationError.
+        """
+        return 0.0 if self.run_once() >= self._batch else self._pause
+
+    def lag(self) -> float | None:
+        """For how many seconds the oldest record without a place waits; None when none does."""
+        with reading(self._engine).begin() as connection:
+            waiting = log_records.join(sequencer_queue, sequencer_queue.c.record_id == log_records.c.id)
+            oldest = connection.execute(
+                select(func.min(log_records.c.instant)).select_from(waiting)
+            ).scalar()
+        if oldest is None:
+            return None
+        return max(0.0, (utc_now() - datetime.fromisoformat(oldest)).total_seconds())
 
     def release(self) -> None:
         """Give the lease back, so that another need not wait until it runs out.

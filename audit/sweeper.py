@@ -5,8 +5,6 @@ Source: docs/adr/0003; the outcomes in docs/interfaces.md.
 
 from __future__ import annotations
 
-import logging
-import threading
 import uuid
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,8 +16,6 @@ from audit.log import ExchangeLog
 from audit.tables import log_records
 from exchange import Json, Outcome, instant_text, utc_now
 from storage import reading
-
-diagnostics = logging.getLogger(__name__)
 
 
 class Sweeper:
@@ -34,7 +30,7 @@ class Sweeper:
         self._grace = grace
         self._since = ""
 
-    def run_once(self, now: datetime | None = None) -> int:
+    def sweep(self, now: datetime | None = None) -> int:
         """Close what is orphaned and say how many there were.
 
         Raises: LogUnavailable, and the errors of the database.
@@ -47,14 +43,6 @@ class Sweeper:
             closed += self._log.commit(partial(self._close, exchange_id=one))
         self._since = until
         return closed
-
-    def run(self, stop: threading.Event, every: float = 30.0) -> None:
-        """Sweep until told to stop; what fails is tried again."""
-        while not stop.wait(every):
-            try:
-                self.run_once()
-            except Exception as error:  # a thread of the background must outlive a database that is away
-                diagnostics.warning("sweeping failed: %s", type(error).__name__)
 
     def _close(self, connection: Connection, exchange_id: str) -> int:
         if connection.execute(select(_outcome_of(exchange_id))).scalar_one():

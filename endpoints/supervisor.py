@@ -25,7 +25,7 @@ from pathlib import Path
 import gateway
 from config import Settings
 from endpoints import health, listeners
-from endpoints.background import Background
+from endpoints.work.background import Background
 from errors import ConfigurationError
 from exchange import Json
 from storage import migrate, open_engine
@@ -121,7 +121,7 @@ def serve(settings: Settings, options: Options, announce: Callable[[dict[str, Js
         background = Background(settings) if options.embedded else None
         try:
             if background is None:
-                children.start("background", ["endpoints.background"], environ)
+                children.start("background", ["endpoints.work.background"], environ)
             _start_listeners(children, settings, options, sockets, environ, stop)
             if not stop.is_set():
                 announce({"ready": True, **urls, "pid": os.getpid()})

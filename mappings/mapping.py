@@ -64,6 +64,9 @@ class Mapping(Generic[R]):
         self._many = tuple(field.name for field in self._elements if field.many)
         self.part = Part(element, required=True, many=False, parts=plan.parts(self._node))
         self._leaves = tuple(self._find_leaves())
+        self.mandatory = tuple(
+            field.name for field in self._elements if field.required and field.default is None
+        )
         self._lineages: dict[str, tuple[Lineage, ...]] = {}
         self.version = hashlib.sha256(self._signature().encode()).hexdigest()[:12]
 

@@ -48,14 +48,25 @@ _KEPT = ("version_id", "id", "person_id", "recorded_at", "superseded_at", *SOURC
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A record of a register as it was (None: it was not there) and as it is now (None: no more)."""
+
+    before: object | None
+    after: object | None
+
+
+@dataclass(frozen=True, slots=True)
 class Fed:
-    """What an answer did to a register: versions begun or ended, and rows that it confirmed as they were."""
+    """What an answer did to a register: versions begun or ended, rows that it confirmed, and changes to be told."""
 
     written: int = 0
     confirmed: int = 0
+    changes: tuple[Change, ...] = ()
 
     def __add__(self, other: Fed) -> Fed:
-        return Fed(self.written + other.written, self.confirmed + other.confirmed)
+        return Fed(
+            self.written + other.written, self.confirmed + other.confirmed, self.changes + other.changes
+        )
 
 
 class Exact(TypeDecorator[Decimal]):

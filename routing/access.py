@@ -14,7 +14,8 @@ from typing import Any
 
 from adapters import Selection
 from errors import AccessDenied, ConfigurationError, PurposeNotAllowed
-from exchange import Arguments, Context, Grant
+from exchange import Arguments, Context, Disclosed, Grant
+from mappings.mapping import Mapping as Mapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,21 @@ def narrow(selection: Selection | None, arguments: Arguments, grant: Grant, sour
     if any(str(value) in selection.rules and value not in given for value in wanted):
         raise AccessDenied(selection.argument)
     return arguments
+
+
+def only_granted(
+    table: Mapped[Any], arguments: Arguments, grant: Grant, source: str
+) -> tuple[Arguments, Disclosed]:
+    """What of a notice its recipient may have, and the names of what is given and withheld.
+
+    Raises: AccessDenied when something without which the notice says nothing is not granted.
+    """
+    rules = {row.field: row.rule for row in table.lineage(source)}
+    withheld = tuple(name for name in arguments if not grant.permits(rules[name], source))
+    given = {name: value for name, value in arguments.items() if name not in withheld}
+    if missing := [name for name in withheld if name in table.mandatory]:
+        raise AccessDenied(missing[0])
+    return given, Disclosed(None, tuple(given), withheld)
 
 
 def _read(path: Path) -> Iterator[Right]:

@@ -14,18 +14,19 @@ from sqlalchemy import Connection, Engine
 
 import errors
 import registers
-from exchange import Arguments, Disclosed, Grant, Json, Provenance, Request, new_id
+from adapters import Repeat
+from exchange import Arguments, Disclosed, Grant, Json, Lease, Provenance, Request, new_id
 from mappings.care_stays import CARE_STAY, CareStay
 from mappings.mapping import plain
 from mappings.person_code import normalise
 from registers import Fed, Register, Row
 from registers.care_stays import find_care_stay, write_care_stay
 from routing.delivery import Exchanged
-from routing.routes import BeforeSend, Route
+from routing.routes import OWN_SOURCE, BeforeSend, Route
 from storage import reading
 
 SYSTEM = "registers"
-SOURCE = "spolis"
+SOURCE = OWN_SOURCE
 _VERSION = "v1-0"
 
 
@@ -110,8 +111,12 @@ class ReadPlan:
     history: bool
     subject: str | None = None
     needs_open_stay: str | None = None
+    repeat: Repeat = Repeat.DEDUPES
+    from_outbox_only: bool = False
 
-    def deliver(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> RowsAnswer:
+    def deliver(
+        self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None
+    ) -> RowsAnswer:
         """Read it after the attempt is on record."""
         before_send(1, b"")
         with reading(self.engine).begin() as connection:
@@ -153,8 +158,12 @@ class SearchPlan:
     offset: int
     subject: str | None
     needs_open_stay: str | None = None
+    repeat: Repeat = Repeat.DEDUPES
+    from_outbox_only: bool = False
 
-    def deliver(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> RowsAnswer:
+    def deliver(
+        self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None
+    ) -> RowsAnswer:
         """Search it after the attempt is on record."""
         before_send(1, b"")
         with reading(self.engine).begin() as connection:
@@ -184,8 +193,12 @@ class WritePlan:
     stay: CareStay
     subject: str
     needs_open_stay: str | None = None
+    repeat: Repeat = Repeat.DEDUPES
+    from_outbox_only: bool = False
 
-    def deliver(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> StayAnswer:
+    def deliver(
+        self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None
+    ) -> StayAnswer:
         """Find the id that the stay has or will have; it is written in the transaction of the outcome."""
         before_send(1, b"")
         with reading(self.engine).begin() as connection:

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
 import errors
 import mappings.mapping as tables
-from adapters import Adapter, Operation
+from adapters import Adapter, Operation, Repeat
 from adapters.profiles import Profile, outgoing_id
-from exchange import Argument, Disclosed, Grant, Provenance, Request
+from exchange import Argument, Context, Disclosed, Grant, Lease, Provenance, Request, new_id
 from mappings.services import Service
 from registers import Fed, feed
-from routing.access import narrow
-from routing.delivery import Exchanged, call
+from routing.access import narrow, only_granted
+from routing.delivery import MOST_ATTEMPTS, Called, Exchanged, call
 
 BeforeSend = Callable[[int, bytes], None]
+
+# The source of what SPOLIS itself keeps.
+OWN_SOURCE = "spolis"
+
+# In place of a record: a system that was asked said that the earlier attempt had been carried out.
+TOOK_EFFECT = "took effect"
 
 
 class Delivered(Protocol):
@@ -66,8 +72,16 @@ class Plan(Protocol):
     @property
     def needs_open_stay(self) -> str | None: ...
 
-    def deliver(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> Delivered:
-        """Carry it out; `before_send` returns when the attempt is on record."""
+    @property
+    def repeat(self) -> Repeat: ...
+
+    @property
+    def from_outbox_only(self) -> bool: ...
+
+    def deliver(
+        self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None
+    ) -> Delivered:
+        """Carry it out; `before_send` returns when the attempt is on record. With a `lease` it is sent once."""
 
 
 class Route(Protocol):
@@ -108,36 +122,106 @@ class SystemRoute:
     fixed: Mapping[str, Argument]
 
     def plan(self, request: Request, grant: Grant) -> SystemPlan:
-        """Narrow the request to what may be given and map it by the operation's request table."""
-        arguments = narrow(
-            self.operation.selection, {**request.arguments, **self.fixed}, grant, self.adapter.name
-        )
-        canonical = self.operation.request.from_json(arguments, context=request.context)
-        subject = getattr(canonical, self.operation.subject) if self.operation.subject else None
-        return SystemPlan(self, canonical, subject, self.operation.needs_open_stay)
+        """Narrow the request to what may be given and map it by the operation's request table.
+
+        A notice holds only what its recipient may have.
+        """
+        operation, told = self.operation, None
+        arguments = narrow(operation.selection, {**request.arguments, **self.fixed}, grant, self.adapter.name)
+        if operation.notice is not None:
+            arguments, told = only_granted(operation.request, arguments, grant, OWN_SOURCE)
+        canonical = operation.request.from_json(arguments, context=request.context)
+        subject = getattr(canonical, operation.subject) if operation.subject else None
+        return SystemPlan(self, request.context, canonical, subject, told)
 
 
 @dataclass(frozen=True, slots=True)
 class SystemPlan:
-    """A canonical request to an external system."""
+    """A canonical request to an external system; `told` is what a notice gives to its recipient."""
 
     route: SystemRoute
+    context: Context
     request: object
     subject: str | None
-    needs_open_stay: str | None
+    told: Disclosed | None
 
-    def deliver(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> SystemAnswer:
-        """Call the system; every attempt carries the exchange's own MessageID."""
+    @property
+    def needs_open_stay(self) -> str | None:
+        """The rule that allows the operation only while the person stays in an institution."""
+        return self.route.operation.needs_open_stay
+
+    @property
+    def repeat(self) -> Repeat:
+        """What may be done when the outcome is unclear."""
+        return self.route.operation.repeat
+
+    @property
+    def from_outbox_only(self) -> bool:
+        """Whether nobody may call it: a notice keeps its order and its one effect by way of the outbox."""
+        return self.told is not None
+
+    def deliver(
+        self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None
+    ) -> SystemAnswer:
+        """Call the system; every attempt carries the exchange's own MessageID.
+
+        Where an earlier attempt may have taken effect and the system would not know it again, it is asked first, or
+        left to a person.
+        """
+        called = Called(None, None, ())
+        if lease is not None and lease.unclear and self.repeat is not Repeat.DEDUPES:
+            called = self._ask(exchange_id, deadline, before_send)
+        if called.error is None and not called.record:
+            called = self._send(exchange_id, deadline, before_send, called.attempts, once=lease is not None)
+        return self._answered(called)
+
+    def _send(
+        self,
+        exchange_id: uuid.UUID,
+        deadline: float,
+        before_send: BeforeSend,
+        asked: tuple[Exchanged, ...],
+        *,
+        once: bool,
+    ) -> Called:
         called = call(
             self.route.profile(self.route.adapter.name),
             self.route.operation,
             self.request,
             message_id=outgoing_id(exchange_id),
             deadline=deadline,
-            before_send=before_send,
+            before_send=lambda number, content: before_send(len(asked) + number, content),
+            tries=1 if once else MOST_ATTEMPTS,
         )
+        return replace(called, attempts=asked + called.attempts)
+
+    def _ask(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> Called:
+        """Ask whether an earlier attempt took effect: the record is `TOOK_EFFECT` or None.
+
+        The error is OutcomeUnknown where nobody can be asked, or no answer came.
+        """
+        query = self.route.operation.query
+        question = None if query is None else self.route.adapter.operation(query.operation)
+        if self.repeat is Repeat.NEITHER or query is None or question is None:
+            return Called(None, errors.OutcomeUnknown(), ())
+        arguments = query.arguments(outgoing_id(exchange_id))
+        called = call(
+            self.route.profile(self.route.adapter.name),
+            question,
+            question.request.from_json(arguments, context=self.context),
+            message_id=outgoing_id(new_id()),
+            deadline=deadline,
+            before_send=before_send,
+            tries=1,
+        )
+        if called.error is not None:
+            return Called(None, errors.OutcomeUnknown(called.error.code), called.attempts)
+        return Called(TOOK_EFFECT if query.took_effect(called.record) else None, None, called.attempts)
+
+    def _answered(self, called: Called) -> SystemAnswer:
         answer = self.route.operation.answer
-        named = answer.persons(called.record) if called.record is not None else ()
+        record = None if called.record is TOOK_EFFECT else called.record
+        named = answer.persons(record) if record is not None else ()
         return SystemAnswer(
             subjects=tuple(dict.fromkeys(named)),
             attempts=called.attempts,
@@ -146,8 +230,9 @@ class SystemPlan:
             answer_signed=called.verified,
             origin=(self.route.adapter.name, self.route.adapter.version, answer.version),
             answer=answer,
-            record=called.record,
+            record=record,
             asked=self.subject,
+            told=self.told,
         )
 
 
@@ -164,9 +249,12 @@ class SystemAnswer:
     answer: tables.Mapping[Any]
     record: object
     asked: str | None
+    told: Disclosed | None = None
 
     def disclose(self, grant: Grant) -> Disclosed:
         """The record as JSON; values of this source whose rule is not granted are left out and named."""
+        if self.told is not None or self.record is None:
+            return self.told or Disclosed(None, (), ())
         source = self.origin[0]
 
         def permits(rule: str) -> bool:
@@ -178,6 +266,8 @@ class SystemAnswer:
 
     def store(self, connection: Connection, provenance: Provenance) -> Fed:
         """Feed the registers with the whole record: what is withheld from a caller is not lost to SPOLIS."""
+        if self.told is not None or self.record is None:
+            return Fed()
         return feed(connection, self.record, provenance, self.asked)
 
 

@@ -23,7 +23,11 @@ from routing.routes import Delivered, Plan
 
 @dataclass(slots=True)
 class Trail:
-    """The steps leave here what they found; `repeated` is the earlier exchange whose answer is given again."""
+    """The steps leave here what they found; `repeated` is the earlier exchange whose answer is given again.
+
+    `cause` is the exchange that this one follows from, `notices` are the exchanges that follow from this one;
+    `queued` says that it goes on later, from the outbox; `sent` is how many messages left.
+    """
 
     received: Received
     environment: Environment
@@ -34,6 +38,10 @@ class Trail:
     disclosed: Disclosed | None = None
     answer: bytes = b""
     repeated: uuid.UUID | None = None
+    cause: uuid.UUID | None = None
+    notices: tuple[uuid.UUID, ...] = ()
+    queued: bool = False
+    sent: int = 0
     error: errors.GatewayError | None = None
     began: float = field(default_factory=time.monotonic)
 
@@ -46,9 +54,8 @@ def opened_record(trail: Trail) -> Entry:
         "target": arrival.target,
         "request_sha256": trail.received.digest.hex(),
     }
-    return Entry(
-        Kind.OPENED, trail.received.exchange_id, trail.received.instant, facts=_way(trail), personal=personal
-    )
+    facts = _way(trail) | ({} if trail.cause is None else {"cause": str(trail.cause)})
+    return Entry(Kind.OPENED, trail.received.exchange_id, trail.received.instant, facts, personal)
 
 
 def attempt_record(trail: Trail, number: int, content: bytes, instant: datetime) -> Entry:
@@ -68,6 +75,13 @@ def outcome_record(trail: Trail, fed: Fed, content: bytes, instant: datetime) ->
         personal["selection"] = plain(trail.request.arguments)
     facts = _way(trail) | _request(trail) | _outcome(trail, fed)
     return Entry(Kind.OUTCOME, trail.received.exchange_id, instant, facts, personal)
+
+
+def outcome(trail: Trail) -> Outcome:
+    """How the exchange ended, or that it goes on later."""
+    if trail.queued:
+        return Outcome.QUEUED
+    return Outcome.OK if trail.error is None else trail.error.outcome
 
 
 def _way(trail: Trail) -> dict[str, Json]:
@@ -106,11 +120,12 @@ def _persons(trail: Trail) -> dict[str, Json]:
 
 def _outcome(trail: Trail, fed: Fed) -> dict[str, Json]:
     delivered, disclosed, error = trail.delivered, trail.disclosed, trail.error
+    earlier = 0 if trail.received.arrival.lease is None else trail.received.arrival.lease.attempts
     facts: dict[str, Json] = {
-        "outcome": Outcome.OK.value if error is None else error.outcome.value,
+        "outcome": outcome(trail).value,
         "code": None if error is None else error.code,
         "detail": None if error is None else error.detail,
-        "attempts": 0 if delivered is None else len(delivered.attempts),
+        "attempts": earlier + (0 if delivered is None else len(delivered.attempts)),
         "request_signed": delivered is not None and delivered.request_signed,
         "answer_signed": delivered is not None and delivered.answer_signed,
         "written": fed.written,
@@ -118,6 +133,7 @@ def _outcome(trail: Trail, fed: Fed) -> dict[str, Json]:
         "given": [] if disclosed is None else list(disclosed.given),
         "withheld": [] if disclosed is None else list(disclosed.withheld),
         "repeats": None if trail.repeated is None else str(trail.repeated),
+        "notices": [str(notice) for notice in trail.notices],
         "ms": int((time.monotonic() - trail.began) * 1000),
     }
     if delivered is not None:

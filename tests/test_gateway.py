@@ -494,9 +494,9 @@ def test_an_orphan_is_closed_as_unknown(gateway: Gateway, transport: Wire) -> No
     transport.answers = [person()]
     arrive(gateway, Door())
     sweeper = Sweeper(gateway.engine, gateway.log, timedelta(seconds=60))
-    assert sweeper.run_once() == 0
-    assert sweeper.run_once(utc_now() + timedelta(seconds=120)) == 1
-    assert sweeper.run_once(utc_now() + timedelta(seconds=240)) == 0
+    assert sweeper.sweep() == 0
+    assert sweeper.sweep(utc_now() + timedelta(seconds=120)) == 1
+    assert sweeper.sweep(utc_now() + timedelta(seconds=240)) == 0
     closed = [leaf for leaf in leaves(gateway) if leaf["exchange"] == str(received.exchange_id)]
     assert [(leaf["kind"], leaf.get("outcome")) for leaf in closed] == [
         ("opened", None),
@@ -611,5 +611,5 @@ def test_an_orphan_that_ends_while_it_is_swept_keeps_its_own_outcome(gateway: Ga
             return gateway.log.commit(work)
 
     sweeper = Sweeper(gateway.engine, cast("ExchangeLog", Late()), timedelta(seconds=60))
-    assert sweeper.run_once(utc_now() + timedelta(seconds=120)) == 0
+    assert sweeper.sweep(utc_now() + timedelta(seconds=120)) == 0
     assert [leaf["outcome"] for leaf in leaves(gateway) if leaf["kind"] == "outcome"] == ["ok"]

@@ -36,7 +36,7 @@ class Profile(Protocol):
     def send(self, message: Message, deadline: float) -> bytes:
         """Send it and return the exact bytes of the answer, before `deadline` (`time.monotonic()`).
 
-        Raises: SystemUnavailable, SystemTimeout, AnswerRefused.
+        Raises: SystemUnreachable (nothing of it left), SystemUnavailable, SystemTimeout, AnswerRefused.
         """
 
     def read(self, operation: Operation, message: Message, answer: bytes) -> object:

@@ -17,6 +17,9 @@ import zeep
 from cryptography import x509
 from lxml import etree
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 
 import errors
 from adapters import Adapter, Operation
@@ -31,6 +34,8 @@ from wsdl import Contract, contract
 WSA = "http://www.w3.org/2005/08/addressing"
 ANONYMOUS = f"{WSA}/anonymous"
 _MAX_ANSWER = 16 * 1024 * 1024
+# Whoever is there at all takes a connection within this time; a place in the pool is not held for longer.
+_CONNECT_SECONDS = 5.0
 _FAULT_CODE = re.compile(r"[A-Z][A-Z_]{0,40}")
 _NOT_FOUND = "NAV_ATRASTS"
 
@@ -67,6 +72,29 @@ class _Addressing(zeep.Plugin):
         return envelope, http_headers
 
 
+class _TlsConnection(HTTPSConnection):
+    """Tells a failed handshake as what it is, no connection: later such errors look the same, but bytes have left."""
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except (OSError, HTTPError) as error:
+            self.close()
+            raise NewConnectionError(self, type(error).__name__) from error
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _Connections(HTTPAdapter):
+    """A pool of connections to one system."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call] # — requests types only a part of itself
+        self.poolmanager.pool_classes_by_scheme = {"http": HTTPConnectionPool, "https": _TlsPool}
+
+
 class SoapProfile:
     """One external system over plain signed SOAP, with a pool of connections of its own."""
 
@@ -95,7 +123,8 @@ class SoapProfile:
         self._session = requests.Session()
         self._session.trust_env = False
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=32, max_retries=0))
+            kept = _Connections(pool_connections=1, pool_maxsize=system.pool, max_retries=0)
+            self._session.mount(scheme, kept)
 
     def compose(self, operation: Operation, request: object, message_id: str) -> Message:
         """Build the request by the contract, address it with `message_id`, sign it with a fresh Timestamp."""
@@ -114,7 +143,8 @@ class SoapProfile:
         """Post the message; redirects are not followed, the answer is read within the deadline and 16 MB.
 
         What else it may be than SOAP is seen when it is read, so that it is kept as evidence first.
-        Raises: SystemUnavailable, SystemTimeout, AnswerRefused (over the size).
+        Raises: SystemUnreachable when no connection came about, SystemUnavailable, SystemTimeout, AnswerRefused
+        (over the size).
         """
         left = min(deadline - time.monotonic(), self._system.timeout_s)
         if left <= 0:
@@ -125,14 +155,16 @@ class SoapProfile:
                 self._system.url,
                 data=message.content,
                 headers={"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{message.action}"'},
-                timeout=left,
+                timeout=(min(left, _CONNECT_SECONDS), left),
                 stream=True,
                 allow_redirects=False,
             ) as response:
                 return _read_body(response, until)
-        except requests.Timeout as error:
-            raise errors.SystemTimeout from error
         except requests.RequestException as error:
+            if _not_connected(error):
+                raise errors.SystemUnreachable("no connection") from error
+            if isinstance(error, requests.Timeout):
+                raise errors.SystemTimeout from error
             if time.monotonic() >= until:
                 raise errors.SystemTimeout from error
             raise errors.SystemUnavailable from error
@@ -177,6 +209,13 @@ class SoapProfile:
 
 
 open_profile = SoapProfile
+
+
+def _not_connected(error: requests.RequestException) -> bool:
+    """Whether it failed before any byte of the message left: no address, no connection, no TLS."""
+    cause = error.args[0] if error.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
 
 
 def _read_body(response: requests.Response, until: float) -> bytes:

@@ -1,0 +1,129 @@
+"""All the background work of one process: what `serve` has beside its listeners, and what `gateway work` is.
+
+Deliveries, the bell that wakes them, the sequencer, the sweeper of orphans and what is scheduled.
+`python -m endpoints.work.background` is a process of `serve`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+import config
+import gateway
+from audit.sequencer import Sequencer
+from audit.sweeper import Sweeper
+from config import Settings
+from endpoints.processes import die_with, start_diagnostics
+from endpoints.work.bell import Bell
+from endpoints.work.deliveries import Deliveries
+from endpoints.work.jobs import Loop, Scheduled, Work
+from errors import GatewayError
+from routing import outbox
+from security.keys import load_log_key
+
+# An exchange may take `exchange_seconds`; a process that is only slow must not be taken for dead.
+_TIMES = 4
+_LEAST_GRACE = timedelta(minutes=2)
+_SWEEP = timedelta(seconds=30)
+_KEPT_DELIVERED = timedelta(days=90)
+_DRAIN_SECONDS = 30.0
+
+diagnostics = logging.getLogger("gateway.work")
+
+
+class Background:
+    """The background work of this process; started at once, ended by `stop`."""
+
+    def __init__(self, settings: Settings, threads: int | None = None) -> None:
+        """Raises: ConfigurationError when a key is missing."""
+        self._gateway = wired = gateway.wire(settings)
+        self._sequencer = Sequencer(
+            wired.engine,
+            load_log_key(settings.keys / "log.key"),
+            environment=settings.environment,
+            checkpoint_seconds=settings.log.checkpoint_seconds,
+        )
+        self._bell = Bell(settings.database_url)
+        count = threads or settings.outbox.threads
+        deliveries = Deliveries(wired, self._bell, count)
+        loops = [
+            Loop("sequencer", self._sequencer.step, self._sequencer.lag),
+            Loop("deliveries", deliveries.step, deliveries.lag, threads=count),
+        ]
+        if self._bell.rings:
+            loops.append(Loop("bell", self._bell.listen))
+        grace = max(_LEAST_GRACE, timedelta(seconds=_TIMES * settings.limits.exchange_seconds))
+        sweeper = Sweeper(wired.engine, wired.log, grace)
+        self.work = Work(
+            wired.engine,
+            loops,
+            [
+                Scheduled("sweeper", every(_SWEEP), lambda _slot: sweeper.sweep()),
+                Scheduled("tidying", CronTrigger(hour=2, timezone=UTC), self._tidy),
+            ],
+        )
+        gateway.warm(wired)
+        self.work.start()
+
+    def fallen(self) -> str | None:
+        """The name of a thread that has ended by itself."""
+        return self.work.fallen()
+
+    def stop(self, seconds: float = _DRAIN_SECONDS) -> None:
+        """End: deliveries under way are finished; what was still written meanwhile gets its place too."""
+        threading.Thread(target=self._bell.ring, daemon=True).start()
+        self.work.stop(seconds)
+        try:
+            while self._sequencer.run_once():
+                pass
+            self._sequencer.release()
+        except GatewayError as error:
+            diagnostics.warning("records are left for the next start: %s", error)
+        self._gateway.engine.dispose()
+
+    def _tidy(self, slot: datetime) -> None:
+        with self._gateway.engine.begin() as connection:
+            outbox.forget_delivered(connection, slot - _KEPT_DELIVERED)
+
+
+def every(period: timedelta) -> IntervalTrigger:
+    """At multiples of a period since 1970, so that all processes plan the same slots."""
+    return IntervalTrigger(
+        seconds=int(period.total_seconds()), start_date=datetime(1970, 1, 1, tzinfo=UTC), timezone=UTC
+    )
+
+
+def until_told(background: Background) -> int:
+    """Work until SIGTERM or SIGINT: 0 then, 1 when a thread fell."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: ended.set())
+    while not ended.wait(0.5):
+        if fallen := background.fallen():
+            diagnostics.error("the %s has ended by itself", fallen)
+            return 1
+    background.stop()
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The background process of `serve`."""
+    parser = argparse.ArgumentParser(prog="python -m endpoints.work.background")
+    parser.add_argument("--parent", type=int, required=True, help="The process to end with.")
+    options = parser.parse_args(arguments)
+    die_with(options.parent)
+    start_diagnostics()
+    return until_told(Background(config.load()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

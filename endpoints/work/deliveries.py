@@ -1,0 +1,110 @@
+"""Delivers what is in the outbox: a row is leased, and its exchange goes on through the same eight steps.
+
+With a broker the ids of rows come from there; while it is away, and without one, the table is looked at. Either way
+the table decides whether a row is delivered, so that an id too many or too few changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Collection
+
+from endpoints import metered
+from endpoints.work.bell import Bell
+from endpoints.work.outbox_inlet import OutboxInlet
+from errors import NotFound
+from exchange import Arrival, Lease, Peer, Way
+from gateway import Gateway
+from routing import outbox
+from routing.queue import PAYLOAD
+from storage import reading
+
+_PEER = Peer("outbox")
+_LONGEST_REST = 1.0
+_SHORTEST_REST = 0.05
+# Kept of a lease for what follows the call.
+_REST_OF_LEASE = 2.0
+
+
+class Deliveries:
+    """The deliveries of one process, any number of threads of it."""
+
+    def __init__(self, wired: Gateway, bell: Bell, threads: int) -> None:
+        self._gateway = wired
+        self._bell = bell
+        self._inlet = OutboxInlet()
+        longest = max((system.timeout_s for system in wired.settings.systems.values()), default=10.0)
+        self._seconds = longest + outbox.MARGIN_SECONDS
+        # So many deliveries of one system at a time that others always find a thread.
+        self._most = max(1, threads // 2)
+        self._under_way: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def step(self, stop: threading.Event) -> float:
+        """Deliver one row, if any is due."""
+        lease = self.lease()
+        if lease is not None:
+            self.deliver(lease)
+            return 0.0
+        if not stop.is_set():
+            self._bell.wait(self._rest())
+        return 0.0
+
+    def lease(self, only: uuid.UUID | None = None) -> Lease | None:
+        """Lease a row that is due, of a system that is not busy enough already."""
+        busy = self._busy()
+        with reading(self._gateway.engine).begin() as connection:
+            if not outbox.any_due(connection, without=busy, only=only):
+                return None
+        with self._gateway.engine.begin() as connection:
+            return outbox.take(connection, _holder(), seconds=self._seconds, without=busy, only=only)
+
+    def deliver(self, lease: Lease) -> None:
+        """Carry the exchange of a leased row on: everything that comes of it is in its row and in the log."""
+        with reading(self._gateway.engine).begin() as connection:
+            system = outbox.find(connection, lease.exchange_id).system
+            try:
+                body = self._gateway.archive.get(connection, lease.exchange_id, PAYLOAD)
+            except NotFound:
+                body = b""
+        arrival = Arrival(
+            Way.OUTBOX,
+            _PEER,
+            "outbox",
+            body,
+            deadline=time.monotonic() + self._seconds - _REST_OF_LEASE,
+            lease=lease,
+        )
+        with self._lock:
+            self._under_way[system] += 1
+        try:
+            metered.run(self._gateway, arrival, self._inlet)
+        finally:
+            with self._lock:
+                self._under_way[system] -= 1
+            self._bell.ring()
+
+    def lag(self) -> float | None:
+        """For how many seconds the longest due row waits."""
+        with reading(self._gateway.engine).begin() as connection:
+            return outbox.lag(connection)
+
+    def _busy(self) -> Collection[str]:
+        with self._lock:
+            return {system for system, count in self._under_way.items() if count >= self._most}
+
+    def _rest(self) -> float:
+        longest = _LONGEST_REST if self._bell.rings else _LONGEST_REST / 4
+        with reading(self._gateway.engine).begin() as connection:
+            left = outbox.next_due(connection)
+        return longest if left is None or left <= 0 else max(_SHORTEST_REST, min(longest, left))
+
+
+def _holder() -> str:
+    """Unique for each lease: a thread that comes late to its own former lease is a stranger there."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4()}"
