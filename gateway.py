@@ -37,6 +37,8 @@ from exchange import (
 from registers import Fed
 from registers.care_stays import open_stay
 from routing import access, outbox, quota, repeats
+from routing.breakers import Breakers
+from routing.delivery import lines
 from routing.queue import Queue
 from routing.register_routes import register_routes
 from routing.routes import Delivered, Plan, Routes, service_routes, system_routes
@@ -76,6 +78,7 @@ class Gateway:
     access: access.Access
     routes: Routes
     transport: Callable[[str], Profile]
+    breakers: Breakers
     adapters: Mapping[str, adapters.Adapter]
     services: Mapping[str, mappings.services.Service]
 
@@ -295,9 +298,9 @@ def wire(settings: Settings, profile: Callable[[str], Profile] | None = None) ->
     engine = open_engine(settings.database_url)
     found, services = adapters.discover(), mappings.services.discover()
     transport = profile or transports(settings, found)
-    routes = (
-        system_routes(found, transport) | service_routes(services, found, transport) | register_routes(engine)
-    )
+    breakers = Breakers(engine, on_closed=outbox.due_again)
+    line = lines(settings, found, transport, breakers)
+    routes = system_routes(found, line) | service_routes(services, found, line) | register_routes(engine)
     log, archive = open_log(settings, engine), Archive(settings)
     subject_key = load_secret(settings.keys / "subject.key")
     return Gateway(
@@ -310,6 +313,7 @@ def wire(settings: Settings, profile: Callable[[str], Profile] | None = None) ->
         access=access.Access.load(settings.access),
         routes=Routes(routes),
         transport=transport,
+        breakers=breakers,
         adapters=found,
         services=services,
     )

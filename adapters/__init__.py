@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -63,6 +64,20 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """Makes an operation be asked on a schedule, by way of the outbox: `hours` of the day in Europe/Riga.
+
+    `arguments` gets the day of the last one that was answered, or the first day of the time to catch up.
+    """
+
+    hours: str
+    recipient: str
+    purpose: str
+    rule: str
+    arguments: Callable[[date], Arguments]
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One operation of an external system.
 
@@ -79,6 +94,7 @@ class Operation:
     needs_open_stay: str | None = None
     notice: Notice | None = None
     query: Query | None = None
+    sync: Sync | None = None
 
 
 @dataclass(frozen=True, slots=True)

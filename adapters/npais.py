@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters import Adapter, Operation, Repeat
+from adapters import Adapter, Operation, Repeat, Sync
 from mappings.npais import (
     GET_CHILD_PLACEMENT_ANSWER,
     GET_CHILD_PLACEMENT_REQUEST,
@@ -20,6 +20,13 @@ ADAPTER = Adapter(
             answer=GET_DECISIONS_ANSWER,
             repeat=Repeat.DEDUPES,
             subject="person_code",
+            sync=Sync(
+                hours="3",
+                recipient="spolis-core",
+                purpose="child-protection",
+                rule="p10.11",
+                arguments=lambda last: {"since": last.isoformat()},
+            ),
         ),
         Operation(
             "GetChildPlacement",
@@ -34,7 +41,7 @@ ADAPTER = Adapter(
         "golden-cases": "done",
         "lineage": "done",
         "signed-both-ways": "done",
-        "changes-followed": "todo",
+        "changes-followed": "done",
         "viss-profile": "todo",
     },
 )

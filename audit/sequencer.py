@@ -22,7 +22,7 @@ from audit.merkle import Frontier, leaf_hash
 from audit.tables import leases, log_checkpoints, log_records, log_tree, sequencer_queue
 from errors import GatewayError, LogUnavailable
 from exchange import Environment, utc_now
-from storage import reading
+from storage import database_now, reading
 
 _LEASE = "sequencer"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -117,7 +117,7 @@ class Sequencer:
             .values(name=_LEASE, holder="", until=_LONG_AGO)
             .on_conflict_do_nothing(index_elements=["name"])
         )
-        now = utc_now()
+        now = database_now(connection)
         # The row stays locked until the commit; on SQLite the whole database is.
         row = connection.execute(
             select(leases.c.holder, leases.c.until)

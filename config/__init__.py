@@ -108,6 +108,7 @@ class Settings:
     state: Path
     database_url: str
     amqp_url: str
+    amqp_queue: str
     partners: Listen
     internal: Listen
     limits: Limits
@@ -205,6 +206,7 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
         or values["database"]["url"]
         or f"sqlite:///{state / 'gateway.db'}",
         amqp_url=environ.get("GATEWAY_AMQP_URL") or values["amqp"]["url"],
+        amqp_queue=values["amqp"]["queue"],
         partners=_listen(home, values["listen"]["partners"]),
         internal=_listen(home, values["listen"]["internal"]),
         limits=Limits(**values["limits"]),

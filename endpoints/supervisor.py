@@ -61,7 +61,8 @@ class _Children:
     ) -> None:
         # A group of its own: Ctrl-C in a terminal reaches the supervisor only, which then drains.
         self.running[name] = subprocess.Popen(  # noqa: S603 — our own interpreter and modules
-            [sys.executable, "-m", *arguments, "--parent", str(os.getpid())],
+            # -P: what lies in the working directory is none of our modules.
+            [sys.executable, "-P", "-m", *arguments, "--parent", str(os.getpid())],
             env=environ,
             pass_fds=fds,
             stdin=subprocess.DEVNULL,

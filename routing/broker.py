@@ -70,7 +70,7 @@ class Publisher:
         """Leave the broker; the next `publish` connects again."""
         channel, self._channel = self._channel, None
         if channel is not None:
-            _close(channel)
+            _leave(channel.connection)
 
     def __enter__(self) -> Self:
         return self
@@ -82,10 +82,10 @@ class Publisher:
         try:
             if self._channel is None:
                 self._channel = _open(self._url, until, HEARTBEAT_SECONDS)
-                with _bounded(self._channel, until):
+                with _bounded(self._channel.connection, until):
                     _declare(self._channel, self._queue)
                     self._channel.confirm_delivery()
-            with _bounded(self._channel, until):
+            with _bounded(self._channel.connection, until):
                 for row_id in row_ids:
                     self._channel.basic_publish(
                         "",
@@ -120,7 +120,7 @@ class Ticket:
         self._answer("basic_reject", delivery_tag=self._tag, requeue=True)
 
     def _answer(self, method: str, **arguments: object) -> None:
-        with _bounded(self._channel, time.monotonic() + ANSWER_SECONDS):
+        with _bounded(self._channel.connection, time.monotonic() + ANSWER_SECONDS):
             getattr(self._channel, method)(**arguments)
 
 
@@ -148,17 +148,17 @@ class Subscription:
         until = time.monotonic() + self._seconds
         self._channel = _open(self._url, until, self._heartbeat)
         try:
-            with _bounded(self._channel, until):
+            with _bounded(self._channel.connection, until):
                 _declare(self._channel, self._queue)
                 self._channel.basic_qos(prefetch_count=self._prefetch)
                 self._channel.basic_consume(self._queue, self._take)
         except BrokerUnavailable:
-            _close(self._channel)
+            _leave(self._channel.connection)
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        _close(self._channel)
+        _leave(self._channel.connection)
 
     def next(self, seconds: float) -> Ticket | None:
         """Wait for a row id; None when none came.
@@ -182,7 +182,7 @@ class Subscription:
         self._arrived.append((method.delivery_tag, body))
 
     def _listen(self, seconds: float) -> None:
-        with _bounded(self._channel, time.monotonic() + seconds + self._seconds):
+        with _bounded(self._channel.connection, time.monotonic() + seconds + self._seconds):
             self._channel.connection.process_data_events(0 if self._arrived else seconds)
         if not self._channel.is_open or not self._channel.consumer_tags:
             raise BrokerUnavailable("the queue ended the subscription")
@@ -191,14 +191,14 @@ class Subscription:
         row_id = _row_id(body)
         if row_id is not None:
             return Ticket(row_id, self._channel, tag)
-        with _bounded(self._channel, time.monotonic() + self._seconds):
+        with _bounded(self._channel.connection, time.monotonic() + self._seconds):
             self._channel.basic_reject(tag, requeue=False)
         self.poison += 1
         return None
 
     def _ask(self) -> None:
         # A broker that stands still is as quiet as one that has nothing for us.
-        with _bounded(self._channel, time.monotonic() + self._seconds):
+        with _bounded(self._channel.connection, time.monotonic() + self._seconds):
             self._channel.queue_declare(self._queue, passive=True)
 
 
@@ -254,10 +254,12 @@ def _open(url: str, until: float, heartbeat: int) -> BlockingChannel:
     parameters.stack_timeout = left
     parameters.blocked_connection_timeout = None  # every call is bounded here
     parameters.heartbeat = heartbeat
-    with _converted():
-        connection = pika.BlockingConnection(parameters)
     try:
-        with _limited(connection, until):
+        connection = pika.BlockingConnection(parameters)
+    except _FAILURES as error:
+        raise BrokerUnavailable(_kind(error)) from error
+    try:
+        with _bounded(connection, until):
             return connection.channel()
     except BrokerUnavailable:
         _leave(connection)
@@ -269,11 +271,73 @@ def _visit(url: str, seconds: float) -> Iterator[BlockingChannel]:
     until = time.monotonic() + seconds
     channel = _open(url, until, HEARTBEAT_SECONDS)
     try:
-        with _bounded(channel, until):
+        with _bounded(channel.connection, until):
             yield channel
     finally:
-        _close(channel)
+        _leave(channel.connection)
 
 
-def _bounded(channel: BlockingChannel, until: float) -> Any:
-    return _limited(channel.connection, until)
+def _leave(connection: pika.BlockingConnection) -> None:
+    with suppress(BrokerUnavailable), _bounded(connection, time.monotonic() + _CLOSE_SECONDS):
+        connection.close()
+
+
+@contextmanager
+def _bounded(connection: pika.BlockingConnection, until: float) -> Iterator[None]:
+    """Break the connection off at `until`, and say in our own terms that it broke."""
+    if not connection.is_open:
+        raise BrokerUnavailable("the connection is closed")
+    # pika's calls wait for their answer without end: this is how its own heartbeat gives up.
+    dialogue = connection._impl
+    overdue = AMQPHeartbeatTimeout("no answer in time")
+    timer = dialogue.ioloop.call_later(
+        max(until - time.monotonic(), 0.0), lambda: dialogue._terminate_stream(overdue)
+    )
+    try:
+        yield
+    except _FAILURES as error:
+        raise BrokerUnavailable(_kind(error)) from error
+    finally:
+        dialogue.ioloop.remove_timeout(timer)
+
+
+def _kind(error: BaseException) -> str:
+    # A library's text may repeat addresses and names.
+    code = getattr(error, "reply_code", None)
+    return type(error).__name__ if code is None else f"{type(error).__name__} {code}"
+
+
+def _declare(channel: BlockingChannel, queue: str) -> tuple[int, int]:
+    """Make the queues where they are missing; how many wait, how many are dead letters."""
+    dead = _dead(queue)
+    channel.exchange_declare(dead, "fanout", durable=True)
+    letters = channel.queue_declare(
+        dead,
+        durable=True,
+        arguments={"x-queue-type": "quorum", "x-max-length": MOST_DEAD, "x-overflow": "drop-head"},
+    )
+    channel.queue_bind(dead, dead)
+    waiting = channel.queue_declare(
+        queue,
+        durable=True,
+        arguments={
+            "x-queue-type": "quorum",
+            "x-delivery-limit": DELIVERY_LIMIT,
+            "x-max-length": MOST_WAITING,
+            "x-overflow": "reject-publish",
+            "x-dead-letter-exchange": dead,
+            "x-dead-letter-strategy": "at-least-once",
+        },
+    )
+    return waiting.method.message_count, letters.method.message_count
+
+
+def _dead(queue: str) -> str:
+    return f"{queue}.dead"
+
+
+def _row_id(body: bytes) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(body.decode("ascii"))
+    except ValueError:
+        return None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import tenacity
 
@@ -82,12 +83,12 @@ class Pool:
     def _wait(self, deadline: float) -> None:
         with self._lock:
             if self._waiting >= self._size:
-                raise _busy()
+                raise errors.Busy("this system is slow", retry_after=1)
             self._waiting += 1
         try:
             left = max(0.0, min(MOST_WAIT, deadline - time.monotonic()))
             if not self._places.acquire(timeout=left):
-                raise _busy()
+                raise errors.Busy("this system is slow", retry_after=1)
         finally:
             with self._lock:
                 self._waiting -= 1
@@ -95,13 +96,13 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The way to one system: its transport, the places for calls, its breaker.
+    """The way to one system: its transport (opened when asked for), the places for calls, its breaker.
 
     `timeout_s` is the most for one attempt. `most` is how far a repeat may be relied on, whatever an operation says.
     """
 
     system: str
-    profile: Profile
+    profile: Callable[[], Profile]
     pool: Pool
     breakers: Breakers
     timeout_s: float
@@ -117,8 +118,13 @@ class Line:
         # First, so that nobody waits for a place at a system that is known to be away.
         self.breakers.check(self.system)
         with self.pool.place(deadline):
-            leave = self.breakers.admit(self.system, min(self.timeout_s, max(0.0, deadline - time.monotonic())))
-            yield leave
+            left = max(0.0, deadline - time.monotonic())
+            leave = self.breakers.admit(self.system, min(self.timeout_s, left))
+            try:
+                yield leave
+            except BaseException:
+                self.breakers.dropped(leave)
+                raise
 
 
 def lines(
@@ -128,36 +134,18 @@ def lines(
 
     Raises: ConfigurationError for settings of a system that cannot be; later, for a system without settings.
     """
-    made: dict[str, Line] = {}
-    parts = _parts(settings, systems)
-    lock = threading.Lock()
-
-    def line(name: str) -> Line:
-        profile, system = transport(name), settings.system(name)
-        with lock:
-            if name not in made:
-                most, pool = parts[name]
-                made[name] = Line(name, profile, pool, breakers, system.timeout_s, most)
-            return made[name]
-
-    return line
-
-
-def _parts(settings: Settings, systems: Iterable[str]) -> Mapping[str, tuple[Repeat, Pool]]:
-    parts = {}
-    for name in systems:
-        if (system := settings.systems.get(name)) is None:
-            continue
+    known = {name: settings.systems[name] for name in systems if name in settings.systems}
+    most = {name: _most(name, system.repeat) for name, system in known.items()}
+    for name, system in known.items():
         if system.pool < 1:
             raise errors.ConfigurationError(f"[systems.{name}] pool must be 1 or more")
-        try:
-            most = Repeat(system.repeat) if system.repeat else Repeat.DEDUPES
-        except ValueError as error:
-            raise errors.ConfigurationError(
-                f"[systems.{name}] repeat must be dedupes, queryable or neither"
-            ) from error
-        parts[name] = (most, Pool(system.pool))
-    return parts
+    pools = {name: Pool(system.pool) for name, system in known.items()}
+
+    def line(name: str) -> Line:
+        system = settings.system(name)
+        return Line(name, partial(transport, name), pools[name], breakers, system.timeout_s, most[name])
+
+    return line
 
 
 def call(
@@ -175,20 +163,97 @@ def call(
 
     `before_send(attempt, bytes)` must return only when the attempt is durably on record; what it raises ends the call
     before anything leaves. Repeated are retryable errors of operations that declare `dedupes`, and of any operation
-    where nothing was sent; an unclear outcome of an operation that does not dedupe becomes OutcomeUnknown. Without an
-    attempt nothing has left: the system is left alone by its breaker, or has no place free.
+    where nothing was sent; an unclear outcome of one that does not dedupe becomes OutcomeUnknown. Without attempts
+    nothing has left: the system is left alone by its breaker, or has no place free.
+    Raises: ConfigurationError where the transport cannot be opened.
     """
+    profile, repeat = line.profile(), line.repeat(operation)
     attempts: list[Exchanged] = []
+    record: object = None
+    error: errors.GatewayError | None = None
+    fair = False
+
+    def attempt() -> object:
+        nonlocal fair
+        if time.monotonic() >= deadline:
+            raise errors.SystemTimeout
+        message = profile.compose(operation, request, message_id)
+        before_send(len(attempts) + 1, message.content)
+        began = time.monotonic()
+        try:
+            answer = _send(profile, message, deadline, attempts)
+        except errors.SystemTimeout:
+            fair = fair or time.monotonic() - began >= 0.9 * min(line.timeout_s, _FAIR_SECONDS)
+            raise
+        except errors.GatewayError:
+            fair = True
+            raise
+        fair = True
+        return profile.read(operation, message, answer)
+
     try:
         with line.seized(deadline) as leave:
             # A probe asks once: whether the system is back, not whether it could be had by trying.
-            tried = _Try(line, operation, request, message_id, deadline, before_send, attempts)
-            error, record = _ended(leave, tried, 1 if leave.probe is not None else tries, wait)
+            retrying = _retrying(repeat, deadline, 1 if leave.probe is not None else tries, wait)
+            try:
+                record = retrying(attempt)
+            except errors.GatewayError as failed:
+                error = failed
+            _tell(line.breakers, leave, error, attempts if fair else [])
     except (errors.SystemUnreachable, errors.Busy) as refused:
         return Called(None, refused, ())
-    unclear = isinstance(error, (errors.SystemUnavailable, errors.AnswerUnreadable)) and any(
-        attempt.left for attempt in attempts
-    )
-    if unclear and line.repeat(operation) is not Repeat.DEDUPES:
+    unclear = isinstance(error, (errors.SystemUnavailable, errors.AnswerUnreadable))
+    if unclear and repeat is not Repeat.DEDUPES and any(attempt.left for attempt in attempts):
         error = errors.OutcomeUnknown()
     return Called(record, error, tuple(attempts))
+
+
+def _send(profile: Profile, message: Message, deadline: float, attempts: list[Exchanged]) -> bytes:
+    try:
+        answer = profile.send(message, deadline)
+    except errors.GatewayError as error:
+        left = not isinstance(error, errors.SystemUnreachable)
+        attempts.append(Exchanged(message.content, None, left))
+        raise
+    attempts.append(Exchanged(message.content, answer))
+    return answer
+
+
+def _retrying(
+    repeat: Repeat, deadline: float, tries: int, wait: Callable[[float], None]
+) -> tenacity.Retrying:
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda error: _repeatable(error, repeat)),
+        stop=lambda state: state.attempt_number >= tries or time.monotonic() >= deadline,
+        wait=tenacity.wait_random_exponential(multiplier=0.1, max=2.0),
+        sleep=lambda seconds: wait(max(0.0, min(seconds, deadline - time.monotonic()))),
+        reraise=True,
+    )
+
+
+def _repeatable(error: BaseException, repeat: Repeat) -> bool:
+    if isinstance(error, errors.SystemUnreachable):
+        return True
+    return isinstance(error, errors.PartnerError) and error.retryable and repeat is Repeat.DEDUPES
+
+
+def _tell(
+    breakers: Breakers, leave: Pass, error: errors.GatewayError | None, attempts: Sequence[Exchanged]
+) -> None:
+    """What the call has shown of the system; nothing where it had no fair chance to answer."""
+    silent = isinstance(error, (errors.SystemUnavailable, errors.AnswerUnreadable))
+    if attempts and silent:
+        breakers.failed(leave)
+    elif attempts and (attempts[-1].received is not None or isinstance(error, errors.AnswerRefused)):
+        breakers.succeeded(leave)
+    else:
+        breakers.dropped(leave)
+
+
+def _most(name: str, repeat: str) -> Repeat:
+    try:
+        return Repeat(repeat) if repeat else Repeat.DEDUPES
+    except ValueError as error:
+        raise errors.ConfigurationError(
+            f"[systems.{name}] repeat must be dedupes, queryable or neither"
+        ) from error

@@ -293,17 +293,19 @@ def publishable(connection: Connection, limit: int, without: Collection[str] = (
     now = database_now(connection)
     rows = connection.execute(
         select(outbox.c.position, outbox.c.id)
-        .where(
-            _deliverable(now),
-            outbox.c.system.not_in(list(without)),
-            or_(outbox.c.published_at.is_(None), outbox.c.published_at < now - _REPUBLISH),
-        )
+        .where(*_unpublished(now, without))
         .order_by(outbox.c.due, outbox.c.position)
         .limit(limit)
         .with_for_update(skip_locked=True, of=outbox)
     ).all()
     mark(connection, [row.id for row in rows], now)
     return [row.id for row in rows]
+
+
+def any_unpublished(connection: Connection, *, without: Collection[str] = ()) -> bool:
+    """Whether `publishable` would find something."""
+    wanted = _unpublished(database_now(connection), without)
+    return connection.execute(select(outbox.c.position).where(*wanted).limit(1)).first() is not None
 
 
 def mark(connection: Connection, ids: Sequence[uuid.UUID], published_at: datetime | None) -> None:
@@ -315,6 +317,17 @@ def waiting(connection: Connection, most: int) -> int:
     """How many rows wait or are under way, counted up to `most`."""
     rows = select(outbox.c.position).where(outbox.c.state.in_((State.WAITING.value, State.LEASED.value)))
     return connection.execute(select(func.count()).select_from(rows.limit(most).subquery())).scalar_one()
+
+
+def last_asked(connection: Connection, system: str, operation: str) -> tuple[datetime | None, bool]:
+    """When the newest scheduled question that was answered was queued, and whether a newer one is still open."""
+    ours = (outbox.c.system == system, outbox.c.operation == operation, outbox.c.cause.is_(None))
+    answered = connection.execute(
+        select(func.max(outbox.c.queued_at)).where(*ours, outbox.c.state == State.DELIVERED.value)
+    ).scalar()
+    under_way = outbox.c.state.in_((State.WAITING.value, State.LEASED.value))
+    still_open = connection.execute(select(outbox.c.position).where(*ours, under_way).limit(1)).first()
+    return answered, still_open is not None
 
 
 def forget_delivered(connection: Connection, before: datetime) -> int:
@@ -431,6 +444,14 @@ def _deliverable(now: datetime) -> ColumnElement[bool]:
         and_(outbox.c.state == State.LEASED.value, outbox.c.leased_until < now),
     )
     return and_(ready, ~blocked, ~off)
+
+
+def _unpublished(now: datetime, without: Collection[str]) -> list[ColumnElement[bool]]:
+    return [
+        _deliverable(now),
+        outbox.c.system.not_in(list(without)),
+        or_(outbox.c.published_at.is_(None), outbox.c.published_at < now - _REPUBLISH),
+    ]
 
 
 def _fenced(connection: Connection, lease: Lease, *also: ColumnElement[bool], **values: object) -> None:

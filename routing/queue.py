@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import rfc8785
 from sqlalchemy import Connection
@@ -23,6 +23,7 @@ from adapters import Adapter, Operation
 from audit import Archive, ExchangeLog
 from config import Settings
 from exchange import (
+    RIGA,
     Argument,
     Arrival,
     Caller,
@@ -46,6 +47,7 @@ from routing.trail import Trail, opened_record, outcome_record
 PAYLOAD = "request"  # the name under which the archive keeps what is queued
 _PEER = Peer("outbox")
 _COUNT_EVERY = 1.0
+_CATCH_UP = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,40 @@ class Queue:
                         self.put(connection, request, cause, person if isinstance(person, str) else None)
                     )
         return tuple(queued)
+
+    def ask(
+        self, connection: Connection, adapter: Adapter, operation: Operation, now: datetime
+    ) -> uuid.UUID | None:
+        """Queue the scheduled question of an operation, from the day of the last one that was answered.
+
+        None while the one before is still open: it will bring what this one would.
+        """
+        sync = operation.sync
+        if sync is None:
+            raise errors.InvalidRequest(f"{adapter.name}.{operation.name} is not asked on a schedule")
+        last, still_open = outbox.last_asked(connection, adapter.name, operation.name)
+        if still_open:
+            return None
+        # A day more, so that nothing falls between two days or two clocks.
+        day = ((last or now - _CATCH_UP) - timedelta(days=1)).astimezone(RIGA).date()
+        context = Context(
+            purpose=sync.purpose,
+            rule=sync.rule,
+            official=Official("schedule", self._settings.institution, "system"),
+            case="",
+            request_id=new_id(),
+            environment=self._settings.environment,
+        )
+        request = Request(
+            caller=Caller("schedule", sync.recipient),
+            context=context,
+            system=adapter.name,
+            operation=operation.name,
+            arguments=sync.arguments(day),
+            message_id="",
+            content=b"",
+        )
+        return self.put(connection, request, None)
 
     def put(
         self, connection: Connection, request: Request, cause: uuid.UUID | None, person: str | None = None

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Column, ColumnElement, Connection, Engine, LargeBinary, String, Table, delete, select
 
 from errors import Busy, MessageIdReused
-from exchange import Request, utc_now
-from storage import Instant, identifier, metadata, reading, upsert
+from exchange import Request
+from storage import Instant, database_now, identifier, metadata, reading, upsert
 
 # Beyond its deadline an exchange only commits: after this many seconds it must have died.
 MARGIN_SECONDS = 30.0
@@ -107,7 +107,7 @@ def claim(connection: Connection, request: Request, exchange_id: uuid.UUID, dead
     Raises: InHand while another exchange has it, AnsweredMeanwhile when one answered it, MessageIdReused when that
     is a message with other content.
     """
-    now, message_id = utc_now(), request.message_id
+    now, message_id = database_now(connection), request.message_id
     values = {
         "content": request.content,
         "exchange_id": exchange_id,
@@ -147,7 +147,8 @@ def wait(engine: Engine, request: Request, deadline: float) -> None:
     while True:
         with reading(engine).begin() as connection:
             found = connection.execute(held).first()
-        if found is None or found.until < utc_now():
+            now = database_now(connection)
+        if found is None or found.until < now:
             return
         if time.monotonic() + pause > deadline:
             raise Busy("the same message is being carried out", retry_after=1)

@@ -15,12 +15,12 @@ from sqlalchemy import Connection
 import errors
 import mappings.mapping as tables
 from adapters import Adapter, Operation, Repeat
-from adapters.profiles import Profile, outgoing_id
+from adapters.profiles import outgoing_id
 from exchange import Argument, Context, Disclosed, Grant, Lease, Provenance, Request, new_id
 from mappings.services import Service
 from registers import Fed, feed
 from routing.access import narrow, only_granted
-from routing.delivery import MOST_ATTEMPTS, Called, Exchanged, call
+from routing.delivery import MOST_ATTEMPTS, Called, Exchanged, Line, call
 
 BeforeSend = Callable[[int, bytes], None]
 
@@ -118,7 +118,7 @@ class SystemRoute:
 
     adapter: Adapter
     operation: Operation
-    profile: Callable[[str], Profile]
+    line: Callable[[str], Line]
     fixed: Mapping[str, Argument]
 
     def plan(self, request: Request, grant: Grant) -> SystemPlan:
@@ -153,7 +153,7 @@ class SystemPlan:
     @property
     def repeat(self) -> Repeat:
         """What may be done when the outcome is unclear."""
-        return self.route.operation.repeat
+        return self.route.line(self.route.adapter.name).repeat(self.route.operation)
 
     @property
     def from_outbox_only(self) -> bool:
@@ -185,7 +185,7 @@ class SystemPlan:
         once: bool,
     ) -> Called:
         called = call(
-            self.route.profile(self.route.adapter.name),
+            self.route.line(self.route.adapter.name),
             self.route.operation,
             self.request,
             message_id=outgoing_id(exchange_id),
@@ -206,7 +206,7 @@ class SystemPlan:
             return Called(None, errors.OutcomeUnknown(), ())
         arguments = query.arguments(outgoing_id(exchange_id))
         called = call(
-            self.route.profile(self.route.adapter.name),
+            self.route.line(self.route.adapter.name),
             question,
             question.request.from_json(arguments, context=self.context),
             message_id=outgoing_id(new_id()),
@@ -272,18 +272,18 @@ class SystemAnswer:
 
 
 def system_routes(
-    adapters: Mapping[str, Adapter], profile: Callable[[str], Profile]
+    adapters: Mapping[str, Adapter], line: Callable[[str], Line]
 ) -> dict[tuple[str, str], Route]:
     """A route to every operation of every adapter."""
     return {
-        (adapter.name, operation.name): SystemRoute(adapter, operation, profile, {})
+        (adapter.name, operation.name): SystemRoute(adapter, operation, line, {})
         for adapter in adapters.values()
         for operation in adapter.operations
     }
 
 
 def service_routes(
-    services: Mapping[str, Service], adapters: Mapping[str, Adapter], profile: Callable[[str], Profile]
+    services: Mapping[str, Service], adapters: Mapping[str, Adapter], line: Callable[[str], Line]
 ) -> dict[tuple[str, str], Route]:
     """A route from every operation of our own services to the system operation that answers it.
 
@@ -297,6 +297,6 @@ def service_routes(
             if target is None:
                 raise errors.ConfigurationError(f"service {service.name} names the unknown {system}.{name}")
             routes[service.name, operation.name] = SystemRoute(
-                adapters[system], target, profile, operation.arguments
+                adapters[system], target, line, operation.arguments
             )
     return routes

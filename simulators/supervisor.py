@@ -108,7 +108,7 @@ def _listen(name: str, url: str, warn: Callable[[str], None]) -> socket.socket:
 
 
 def _start(task: Task) -> subprocess.Popen[str]:
-    command: Sequence[str] = (sys.executable, "-m", "simulators.server", task.json())
+    command: Sequence[str] = (sys.executable, "-P", "-m", "simulators.server", task.json())
     return subprocess.Popen(  # noqa: S603 — our own interpreter with arguments made here
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=(task.fd,)
     )

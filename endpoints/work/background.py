@@ -11,7 +11,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.triggers.cron import CronTrigger
@@ -19,14 +19,17 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 import config
 import gateway
+from adapters import Adapter, Operation
 from audit.sequencer import Sequencer
 from audit.sweeper import Sweeper
 from config import Settings
 from endpoints.processes import die_with, start_diagnostics
 from endpoints.work.bell import Bell
+from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
 from endpoints.work.jobs import Loop, Scheduled, Work
 from errors import GatewayError
+from exchange import RIGA, utc_now
 from routing import outbox
 from security.keys import load_log_key
 
@@ -55,10 +58,13 @@ class Background:
         self._bell = Bell(settings.database_url)
         count = threads or settings.outbox.threads
         deliveries = Deliveries(wired, self._bell, count)
+        courier = Courier(wired, deliveries) if settings.amqp_url else deliveries
         loops = [
             Loop("sequencer", self._sequencer.step, self._sequencer.lag),
-            Loop("deliveries", deliveries.step, deliveries.lag, threads=count),
+            Loop("deliveries", courier.step, deliveries.lag, threads=count),
         ]
+        if settings.amqp_url:
+            loops.append(Loop("postman", Postman(wired, self._bell).step))
         if self._bell.rings:
             loops.append(Loop("bell", self._bell.listen))
         grace = max(_LEAST_GRACE, timedelta(seconds=_TIMES * settings.limits.exchange_seconds))
@@ -69,6 +75,7 @@ class Background:
             [
                 Scheduled("sweeper", every(_SWEEP), lambda _slot: sweeper.sweep()),
                 Scheduled("tidying", CronTrigger(hour=2, timezone=UTC), self._tidy),
+                *self._syncs(),
             ],
         )
         gateway.warm(wired)
@@ -89,6 +96,21 @@ class Background:
         except GatewayError as error:
             diagnostics.warning("records are left for the next start: %s", error)
         self._gateway.engine.dispose()
+
+    def _syncs(self) -> Iterator[Scheduled]:
+        """What is asked on a schedule: the job only queues the question, which goes its way like any other."""
+        wired = self._gateway
+        for adapter in wired.adapters.values():
+            for operation in adapter.operations:
+                if operation.sync is None:
+                    continue
+
+                def ask(slot: datetime, adapter: Adapter = adapter, operation: Operation = operation) -> None:
+                    wired.archive.begin_month(wired.log, utc_now())
+                    wired.log.commit(lambda connection: wired.queue.ask(connection, adapter, operation, slot))
+
+                trigger = CronTrigger(hour=operation.sync.hours, timezone=RIGA)
+                yield Scheduled(f"sync-{adapter.name}.{operation.name}", trigger, ask)
 
     def _tidy(self, slot: datetime) -> None:
         with self._gateway.engine.begin() as connection:

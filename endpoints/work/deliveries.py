@@ -12,7 +12,6 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Collection
 
 from endpoints import metered
 from endpoints.work.bell import Bell
@@ -57,12 +56,12 @@ class Deliveries:
 
     def lease(self, only: uuid.UUID | None = None) -> Lease | None:
         """Lease a row that is due, of a system that is not busy enough already."""
-        busy = self._busy()
         with reading(self._gateway.engine).begin() as connection:
-            if not outbox.any_due(connection, without=busy, only=only):
+            without = self._full() | self._gateway.breakers.open_systems(connection)
+            if not outbox.any_due(connection, without=without, only=only):
                 return None
         with self._gateway.engine.begin() as connection:
-            return outbox.take(connection, _holder(), seconds=self._seconds, without=busy, only=only)
+            return outbox.take(connection, _holder(), seconds=self._seconds, without=without, only=only)
 
     def deliver(self, lease: Lease) -> None:
         """Carry the exchange of a leased row on: everything that comes of it is in its row and in the log."""
@@ -89,14 +88,26 @@ class Deliveries:
                 self._under_way[system] -= 1
             self._bell.ring()
 
+    def is_full_for(self, exchange_id: uuid.UUID) -> bool:
+        """Whether the system of a row has as many deliveries under way in this process as it may have."""
+        with reading(self._gateway.engine).begin() as connection:
+            try:
+                return outbox.find(connection, exchange_id).system in self._full()
+            except NotFound:
+                return False
+
+    def wait_for_room(self) -> None:
+        """Wait until a delivery has ended, a short while at most."""
+        self._bell.wait(_LONGEST_REST / 4)
+
     def lag(self) -> float | None:
         """For how many seconds the longest due row waits."""
         with reading(self._gateway.engine).begin() as connection:
             return outbox.lag(connection)
 
-    def _busy(self) -> Collection[str]:
+    def _full(self) -> frozenset[str]:
         with self._lock:
-            return {system for system, count in self._under_way.items() if count >= self._most}
+            return frozenset(system for system, count in self._under_way.items() if count >= self._most)
 
     def _rest(self) -> float:
         longest = _LONGEST_REST if self._bell.rings else _LONGEST_REST / 4

@@ -95,7 +95,8 @@ class Work:
             job_defaults={"coalesce": True, "misfire_grace_time": 60},
         )
         for job in scheduled:
-            self._scheduler.add_job(self._slot(job), job.trigger, id=job.name)
+            # The argument stands for the slot, which the executor knows when it comes.
+            self._scheduler.add_job(self._slot(job), job.trigger, args=(None,), id=job.name)
 
     def start(self) -> None:
         """Begin."""

@@ -1,17 +1,25 @@
-"""Delivery: repeated only where safe, told before each sending, never past the deadline."""
+"""Delivery: repeated only where safe, told before each sending, never past the deadline, one system apart from another."""
 
 from __future__ import annotations
 
+import dataclasses
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from typing import cast
 
 import pytest
+from sqlalchemy import Engine, event, select
 
+import config
 import errors
 from adapters import Operation, Repeat
 from adapters.profiles import Message
-from routing.delivery import MOST_ATTEMPTS, Called, call
+from routing.breakers import MOST_FAILURES, Breakers, Pass, State, breakers
+from routing.delivery import MOST_ATTEMPTS, Called, Line, Pool, call, lines
 
 
 class Wire:
@@ -33,9 +41,44 @@ class Wire:
         return answer
 
     def read(self, operation: Operation, message: Message, answer: bytes) -> object:
-        if answer == b"refused":
-            raise errors.AnswerUnsigned
+        match answer:
+            case b"refused":
+                raise errors.AnswerUnsigned
+            case b"page":
+                raise errors.AnswerUnreadable
+            case b"nobody":
+                raise errors.NotFound
+            case b"fault":
+                raise errors.SystemFault
         return answer.decode()
+
+
+class Noted:
+    """Stands in for breakers: admits everybody and notes what it is told."""
+
+    def __init__(self, leave: Pass | None = None) -> None:
+        self.leave = leave or Pass("pmlp")
+        self.told: list[str] = []
+
+    def check(self, system: str) -> None: ...
+
+    def admit(self, system: str, seconds: float) -> Pass:
+        return self.leave
+
+    def succeeded(self, leave: Pass) -> None:
+        self.told.append("succeeded")
+
+    def failed(self, leave: Pass) -> None:
+        self.told.append("failed")
+
+    def dropped(self, leave: Pass) -> None:
+        self.told.append("dropped")
+
+
+def line(
+    wire: Wire, *, size: int = 8, noted: Noted | Breakers | None = None, most: Repeat = Repeat.DEDUPES
+) -> Line:
+    return Line("pmlp", lambda: wire, Pool(size), cast("Breakers", noted or Noted()), 10.0, most)
 
 
 def operation(repeat: Repeat = Repeat.DEDUPES) -> Operation:
@@ -44,15 +87,21 @@ def operation(repeat: Repeat = Repeat.DEDUPES) -> Operation:
 
 
 def delivered(
-    wire: Wire, repeat: Repeat = Repeat.DEDUPES, told: Callable[[int, bytes], None] | None = None
+    way: Wire | Line,
+    repeat: Repeat = Repeat.DEDUPES,
+    told: Callable[[int, bytes], None] | None = None,
+    *,
+    seconds: float = 5.0,
+    tries: int = MOST_ATTEMPTS,
 ) -> Called:
     return call(
-        wire,
+        line(way) if isinstance(way, Wire) else way,
         operation(repeat),
         "request",
         message_id="urn:uuid:1",
-        deadline=time.monotonic() + 5,
+        deadline=time.monotonic() + seconds,
         before_send=told or (lambda _number, _content: None),
+        tries=tries,
         wait=lambda _seconds: None,
     )
 
@@ -71,10 +120,11 @@ def test_a_dead_system_is_tried_again_with_the_same_message_id() -> None:
     assert [attempt.received for attempt in called.attempts] == [None, b"answer"]
 
 
-def test_attempts_end() -> None:
-    called = delivered(Wire(*[errors.SystemTimeout() for _ in range(9)]))
+@pytest.mark.parametrize("tries", [1, 2, MOST_ATTEMPTS])
+def test_attempts_end(tries: int) -> None:
+    called = delivered(Wire(*[errors.SystemTimeout() for _ in range(9)]), tries=tries)
     assert isinstance(called.error, errors.SystemTimeout)
-    assert len(called.attempts) == MOST_ATTEMPTS
+    assert len(called.attempts) == tries
 
 
 @pytest.mark.parametrize("answer", [b"refused", errors.RequestRefused()])
@@ -85,10 +135,31 @@ def test_what_a_repeat_cannot_mend_is_not_repeated(answer: bytes | errors.Gatewa
 
 
 @pytest.mark.parametrize("repeat", [Repeat.QUERYABLE, Repeat.NEITHER])
-def test_an_unclear_outcome_is_never_sent_again_by_itself(repeat: Repeat) -> None:
-    wire = Wire(errors.SystemTimeout(), b"answer")
+@pytest.mark.parametrize("answer", [errors.SystemTimeout(), errors.SystemUnavailable(), b"page"])
+def test_an_unclear_outcome_is_never_sent_again_by_itself(
+    repeat: Repeat, answer: bytes | errors.GatewayError
+) -> None:
+    wire = Wire(answer, b"answer")
     assert isinstance(delivered(wire, repeat).error, errors.OutcomeUnknown)
     assert len(wire.sent) == 1
+
+
+@pytest.mark.parametrize("repeat", list(Repeat))
+def test_what_never_left_is_sent_again_whatever_the_operation(repeat: Repeat) -> None:
+    called = delivered(Wire(errors.SystemUnreachable(), b"answer"), repeat)
+    assert called.record == "answer"
+    assert [attempt.left for attempt in called.attempts] == [False, True]
+
+
+def test_what_never_left_is_not_an_unknown_outcome() -> None:
+    called = delivered(Wire(*[errors.SystemUnreachable() for _ in range(9)]), Repeat.NEITHER)
+    assert type(called.error) is errors.SystemUnreachable
+    assert len(called.attempts) == MOST_ATTEMPTS
+
+
+def test_what_left_after_what_did_not_is_an_unknown_outcome() -> None:
+    called = delivered(Wire(errors.SystemUnreachable(), errors.SystemTimeout()), Repeat.NEITHER)
+    assert isinstance(called.error, errors.OutcomeUnknown)
 
 
 def test_nothing_leaves_before_the_attempt_is_on_record() -> None:
@@ -114,7 +185,7 @@ def test_each_attempt_is_told_with_its_number_and_bytes() -> None:
 def test_no_attempt_begins_after_the_deadline() -> None:
     wire = Wire(errors.SystemUnavailable(), b"answer")
     call(
-        wire,
+        line(wire),
         operation(),
         "request",
         message_id="urn:uuid:1",
@@ -123,3 +194,277 @@ def test_no_attempt_begins_after_the_deadline() -> None:
         wait=lambda _seconds: time.sleep(0.1),
     )
     assert len(wire.sent) == 1
+
+
+def test_no_pause_between_attempts_goes_past_the_deadline() -> None:
+    slept: list[float] = []
+    called = call(
+        line(Wire(*[errors.SystemUnavailable() for _ in range(99)])),
+        operation(),
+        "request",
+        message_id="urn:uuid:1",
+        deadline=time.monotonic() + 0.2,
+        before_send=lambda _number, _content: None,
+        tries=99,
+        wait=lambda seconds: (slept.append(seconds), time.sleep(seconds))[1],  # type: ignore[func-returns-value] # — the list is what counts
+    )
+    assert isinstance(called.error, errors.SystemUnavailable)
+    assert sum(slept) <= 0.2
+
+
+def test_a_call_that_is_over_before_it_began_has_no_unknown_outcome() -> None:
+    called = delivered(Wire(), Repeat.NEITHER, seconds=0.0)
+    assert isinstance(called.error, errors.SystemTimeout)
+    assert called.attempts == ()
+
+
+# What the breaker hears
+
+
+@pytest.mark.parametrize(
+    ("answer", "heard"),
+    [
+        (b"answer", "succeeded"),
+        (b"refused", "succeeded"),
+        (b"nobody", "succeeded"),
+        (b"fault", "succeeded"),
+        (b"page", "failed"),
+        (errors.SystemUnavailable(), "failed"),
+        (errors.SystemUnreachable(), "failed"),
+        (errors.AnswerRefused("over the size limit"), "succeeded"),
+        # Hardly sent and the caller's time was over: the system was given no chance.
+        (errors.SystemTimeout(), "dropped"),
+    ],
+)
+@pytest.mark.parametrize("repeat", [Repeat.DEDUPES, Repeat.NEITHER])
+def test_the_breaker_hears_once_how_a_call_went(
+    answer: bytes | errors.GatewayError, heard: str, repeat: Repeat
+) -> None:
+    noted = Noted()
+    delivered(line(Wire(*[answer] * MOST_ATTEMPTS), noted=noted), repeat)
+    assert noted.told == [heard]
+
+
+def test_a_system_that_was_silent_for_long_enough_has_failed() -> None:
+    noted = Noted()
+    way = dataclasses.replace(line(Wire(errors.SystemTimeout()), noted=noted), timeout_s=0.0)
+    delivered(way, tries=1)
+    assert noted.told == ["failed"]
+
+
+@pytest.mark.parametrize("error", [errors.LogUnavailable(), errors.Busy(), RuntimeError()])
+def test_what_is_our_own_fault_says_nothing_of_the_system(error: Exception) -> None:
+    noted = Noted()
+
+    def refuse(_number: int, _content: bytes) -> None:
+        raise error
+
+    with ExitStack() as stack:
+        if not isinstance(error, errors.GatewayError):
+            stack.enter_context(pytest.raises(RuntimeError))
+        delivered(line(Wire(), noted=noted), told=refuse)
+    assert noted.told == ["dropped"]
+
+
+def test_a_probe_asks_once() -> None:
+    from exchange import utc_now
+
+    wire = Wire(errors.SystemUnavailable(), b"answer")
+    delivered(line(wire, noted=Noted(Pass("pmlp", utc_now()))))
+    assert len(wire.sent) == 1
+
+
+# Kept apart: places and breaker
+
+
+class Silent(Wire):
+    """A transport that answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = threading.Event()
+        self.lock = threading.Lock()
+        self.now = self.most = 0
+
+    def send(self, message: Message, deadline: float) -> bytes:
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            self.let.wait(20)
+        finally:
+            with self.lock:
+                self.now -= 1
+        return b"answer"
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(32) as pool:
+        yield pool
+
+
+def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.005)
+
+
+def test_a_silent_system_holds_so_many_threads_and_no_more(threads: ThreadPoolExecutor) -> None:
+    silent = Silent()
+    way = line(silent, size=3)
+    calls = [threads.submit(delivered, way, seconds=30.0) for _ in range(3)]
+    until(lambda: silent.now == 3)
+    more = [threads.submit(delivered, way, seconds=30.0) for _ in range(12)]
+    try:
+        refused = [call.result(10) for call in more]
+    finally:
+        silent.let.set()
+    for called in refused:
+        assert isinstance(called.error, errors.Busy)
+        assert called.error.retry_after == 1
+        assert called.attempts == ()
+    assert all(call.result(10).record == "answer" for call in calls)
+    assert silent.most == 3
+
+
+def test_of_those_who_find_no_place_as_many_as_there_are_places_wait(threads: ThreadPoolExecutor) -> None:
+    silent = Silent()
+    way = line(silent, size=2)
+    calls = [threads.submit(delivered, way, seconds=30.0) for _ in range(2)]
+    until(lambda: silent.now == 2)
+    waiting = [threads.submit(delivered, way, seconds=30.0) for _ in range(2)]
+    until(lambda: way.pool._waiting == 2)
+    assert isinstance(delivered(way, seconds=30.0).error, errors.Busy)
+    silent.let.set()
+    assert [call.result(10).record for call in calls + waiting] == ["answer"] * 4
+    assert silent.most == 2
+
+
+def test_nobody_waits_for_a_place_past_his_deadline(threads: ThreadPoolExecutor) -> None:
+    silent = Silent()
+    way = line(silent, size=1)
+    threads.submit(delivered, way, seconds=30.0)
+    until(lambda: silent.now == 1)
+    began = time.monotonic()
+    try:
+        assert isinstance(delivered(way, seconds=0.05).error, errors.Busy)
+        assert time.monotonic() - began < 0.9
+    finally:
+        silent.let.set()
+
+
+def test_a_place_is_given_back_whatever_happens() -> None:
+    way = line(Wire(errors.RequestRefused(), b"answer"), size=1)
+    for error in (errors.LogUnavailable(), errors.Busy()):
+
+        def refuse(_number: int, _content: bytes, error: errors.GatewayError = error) -> None:
+            raise error
+
+        assert delivered(way, told=refuse).error is error
+    assert isinstance(delivered(way).error, errors.RequestRefused)
+    assert delivered(way).record == "answer"
+
+
+def test_a_system_that_fails_call_after_call_is_left_alone(engine: Engine) -> None:
+    wire = Wire(*[errors.SystemTimeout() for _ in range(MOST_FAILURES)])
+    way = dataclasses.replace(line(wire, noted=Breakers(engine)), timeout_s=0.0)
+    for _ in range(MOST_FAILURES):
+        assert isinstance(delivered(way, Repeat.NEITHER).error, errors.OutcomeUnknown)
+    for repeat in Repeat:
+        called = delivered(way, repeat)
+        assert isinstance(called.error, errors.SystemUnavailable)
+        assert called.error.retry_after == 2
+        assert called.attempts == ()
+    assert len(wire.sent) == MOST_FAILURES
+    other = dataclasses.replace(line(Wire(b"answer"), noted=way.breakers), system="vzd")
+    assert delivered(other).record == "answer"
+
+
+def test_calls_that_are_answered_write_nothing_and_hardly_read(engine: Engine) -> None:
+    statements: list[str] = []
+    event.listen(
+        engine,
+        "before_cursor_execute",
+        lambda _c, _cursor, statement, *_: statements.append(statement.split()[0]),
+    )
+    way = line(Wire(*[b"answer"] * 50), noted=Breakers(engine))
+    began = time.monotonic()
+    for _ in range(50):
+        assert delivered(way).record == "answer"
+    quarters = (time.monotonic() - began) / 0.25
+    assert set(statements) == {"SELECT"}
+    assert len(statements) <= 1 + quarters
+
+
+def test_a_database_that_is_away_is_the_logs_to_tell(engine: Engine) -> None:
+    known = Breakers(engine)
+    with engine.begin() as connection:
+        breakers.drop(connection)
+    way = line(Wire(b"answer", *[errors.SystemUnavailable()] * 9), noted=known)
+    assert delivered(way).record == "answer"
+    for _ in range(2):
+        called = delivered(way)
+        assert isinstance(called.error, errors.SystemUnavailable)
+        assert len(called.attempts) == MOST_ATTEMPTS
+
+
+# What the settings say
+
+
+def system(**values: object) -> config.System:
+    known = config.System("http://127.0.0.1:1/", "soap", 3.0, Path("none.pem"))
+    return dataclasses.replace(known, **values)  # type: ignore[arg-type] # — each test names what it sets
+
+
+def opened(engine: Engine, **values: object) -> Line:
+    settings = dataclasses.replace(config.load({}), systems={"pmlp": system(**values)})
+    return lines(settings, ["pmlp", "vzd"], lambda _name: Wire(b"answer"), Breakers(engine))("pmlp")
+
+
+@pytest.mark.parametrize("declared", list(Repeat))
+@pytest.mark.parametrize("most", ["", *Repeat])
+def test_settings_make_a_repeat_stricter_and_never_looser(
+    engine: Engine, declared: Repeat, most: str
+) -> None:
+    order = [Repeat.DEDUPES, Repeat.QUERYABLE, Repeat.NEITHER]
+    stricter = max(order.index(declared), order.index(Repeat(most or "dedupes")))
+    assert opened(engine, repeat=most).repeat(operation(declared)) is order[stricter]
+
+
+def test_a_stricter_repeat_is_what_a_call_goes_by() -> None:
+    wire = Wire(errors.SystemTimeout(), b"answer")
+    called = delivered(line(wire, most=Repeat.NEITHER), Repeat.DEDUPES)
+    assert isinstance(called.error, errors.OutcomeUnknown)
+    assert len(wire.sent) == 1
+
+
+@pytest.mark.parametrize("values", [{"repeat": "always"}, {"pool": 0}])
+def test_settings_that_cannot_be_stop_the_start(engine: Engine, values: dict[str, object]) -> None:
+    with pytest.raises(errors.ConfigurationError, match=r"systems\.pmlp"):
+        opened(engine, **values)
+
+
+def test_calls_to_one_system_share_its_places(engine: Engine) -> None:
+    settings = dataclasses.replace(config.load({}), systems={"pmlp": system(pool=2)})
+    line = lines(settings, ["pmlp"], lambda _name: Wire(), Breakers(engine))
+    assert line("pmlp").pool is line("pmlp").pool
+    with pytest.raises(errors.ConfigurationError):
+        line("vzd")
+
+
+def test_a_dropped_probe_leaves_the_next_one_to_another(engine: Engine) -> None:
+    known = Breakers(engine, vary=lambda _low, _high: 0.0)
+    for _ in range(MOST_FAILURES):
+        known.failed(Pass("pmlp"))
+    assert [status.state for status in known.states()] == [State.HALF_OPEN]
+
+    def refuse(_number: int, _content: bytes) -> None:
+        raise errors.LogUnavailable
+
+    assert isinstance(delivered(line(Wire(), noted=known), told=refuse).error, errors.LogUnavailable)
+    with engine.begin() as connection:
+        assert connection.execute(select(breakers.c.probe_until)).scalar() is None
+    assert delivered(line(Wire(b"answer"), noted=known)).record == "answer"
+    assert [status.state for status in known.states()] == [State.CLOSED]
