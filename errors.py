@@ -227,7 +227,7 @@ class SystemUnavailable(PartnerError):
 
 
 class SystemUnreachable(SystemUnavailable):
-    """The external system cannot be reached. Try again later; nothing was sent to it."""
+    """The external system cannot be reached. Try again later; nothing was changed."""
 
 
 class SystemTimeout(SystemUnavailable):

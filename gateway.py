@@ -213,19 +213,17 @@ def deliver(
         gateway.log.commit(work)
         trail.sent = sending
 
-    def before_send(number: int, content: bytes) -> None:
-        while True:
-            try:
-                return on_record(number, content)
-            except repeats.InHand:
-                repeats.wait(gateway.engine, request, trail.received.arrival.deadline)
-
-    trail.delivered = delivered = plan.deliver(
-        exchange_id=trail.received.exchange_id,
-        deadline=trail.received.arrival.deadline,
-        before_send=before_send,
-        lease=lease,
-    )
+    while True:
+        try:
+            trail.delivered = delivered = plan.deliver(
+                exchange_id=trail.received.exchange_id,
+                deadline=trail.received.arrival.deadline,
+                before_send=on_record,
+                lease=lease,
+            )
+            break
+        except repeats.InHand:  # whoever waits for another's answer holds no place at the system meanwhile
+            repeats.wait(gateway.engine, request, trail.received.arrival.deadline)
     if delivered.error is not None:
         raise delivered.error
     return delivered

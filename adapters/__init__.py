@@ -44,7 +44,7 @@ class Notice:
     """Makes an operation tell a recipient of a change in a register, by way of the outbox.
 
     `follows` is the canonical record whose change causes it; `arguments` gives what is to be told of a change, in
-    order, or nothing.
+    order, or nothing; `acknowledged` whether an answer says that it was taken.
     """
 
     follows: type
@@ -52,6 +52,7 @@ class Notice:
     purpose: str
     rule: str
     arguments: Callable[[Change], tuple[Arguments, ...]]
+    acknowledged: Callable[[Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +127,8 @@ def discover() -> dict[str, Adapter]:
         adapter = getattr(importlib.import_module(f"{__name__}.{module.name}"), "ADAPTER", None)
         if not isinstance(adapter, Adapter) or adapter.name != module.name:
             raise ConfigurationError(f"adapters/{module.name}.py declares no ADAPTER named {module.name}")
+        for operation in adapter.operations:
+            if operation.repeat is Repeat.QUERYABLE and operation.query is None:
+                raise ConfigurationError(f"{adapter.name}.{operation.name} is queryable and names no query")
         found[adapter.name] = adapter
     return found

@@ -26,6 +26,7 @@ from config import Settings
 from errors import Busy, LogUnavailable
 from exchange import Environment, new_id
 from security.keys import load_secret
+from storage.patience import is_silence
 
 T = TypeVar("T")
 
@@ -59,8 +60,9 @@ class _Job:
 class ExchangeLog:
     """The one way in which records, and what must be committed with them, reach the database.
 
-    `writers` transactions run at a time (PostgreSQL; SQLite has one writer), `capacity` works wait at most. An object
-    made before a fork works in the child, with connections of its own.
+    `writers` transactions run at a time (PostgreSQL; SQLite has one writer), `capacity` works wait at most, and each at
+    most `patience` seconds until it is begun. An object made before a fork works in the child, with connections of its
+    own.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class ExchangeLog:
         subject_key: bytes,
         writers: int = 1,
         capacity: int = 1000,
+        patience: float = 15.0,
     ) -> None:
         self._engine = engine
         self._environment = environment
@@ -79,6 +82,7 @@ class ExchangeLog:
         self._subject_key = subject_key
         self._writers = writers if engine.dialect.name == "postgresql" else 1
         self._capacity = capacity
+        self._patience = patience
         self._closed = False
         self._begun = False
         self._reset()
@@ -114,8 +118,8 @@ class ExchangeLog:
         """Run quick database work in a shared transaction and return its result once that is committed.
 
         A work that raises is rolled back alone and its exception is raised here. It must not end the transaction.
-        Raises: Busy when too many wait, LogUnavailable when the database fails; then nothing of the work is kept,
-        unless the connection broke at the very commit.
+        Raises: Busy when too many wait, or one too long, LogUnavailable when the database fails; then nothing of the
+        work is kept, unless the connection broke at the very commit.
         """
         result: T = self._through(_Job(work, touches_database=True))
         return result
@@ -151,22 +155,40 @@ class ExchangeLog:
             else:
                 self._waiting.append(job)
         if not job.leads:
-            job.done.wait()
+            self._await(job)
         if job.leads:
             self._lead(job)
         if job.error is not None:
             raise job.error
         return job.value
 
+    def _await(self, job: _Job) -> None:
+        """Wait until a work is done, or its turn has come to lead; it is withdrawn where it is not even begun in time.
+
+        Raises: Busy.
+        """
+        if job.done.wait(self._patience):
+            return
+        with self._lock:
+            if job in self._waiting:
+                self._waiting.remove(job)
+                raise Busy("the log does not keep up", retry_after=5)
+        # It is being committed, which ends in time by itself: the database is not waited for without end.
+        job.done.wait()
+
     def _begin(self) -> None:
         if self._begun:
             return
-        with self._origin_lock:
-            try:
+        if not self._origin_lock.acquire(timeout=self._patience):
+            raise LogUnavailable("the database is silent")
+        try:
+            if not self._begun:
                 origin.ensure(self._engine, self._environment, self._public_key)
-            except SQLAlchemyError as error:
-                raise LogUnavailable(type(error).__name__) from error
             self._begun = True
+        except SQLAlchemyError as error:
+            raise LogUnavailable(type(error).__name__) from error
+        finally:
+            self._origin_lock.release()
 
     def _lead(self, own: _Job) -> None:
         with self._lock:
@@ -192,16 +214,30 @@ class ExchangeLog:
                 if not _is_conflict(error):
                     raise
                 # Works that lock several rows in one transaction can meet a deadlock with another process's group.
-                for job in batch:
-                    self._alone(job)
+                for number, job in enumerate(batch):
+                    if (silence := self._alone(job)) is not None:
+                        self._give_up(batch[number + 1 :], silence)
+                        break
         except SQLAlchemyError as error:
-            for job in batch:
-                job.fail(LogUnavailable(type(error).__name__), error)
+            self._give_up(batch, error)
         except BaseException:
             # The leader's thread is being ended: the others must not wait for ever, nor believe in a commit.
             for job in batch:
                 job.fail(LogUnavailable("the writer was interrupted"))
             raise
+
+    def _give_up(self, batch: Sequence[_Job], error: SQLAlchemyError) -> None:
+        """Fail a batch; and those that wait, where they would each wait as long again for a silent database."""
+        for job in batch:
+            job.fail(LogUnavailable(type(error).__name__), error)
+        if not is_silence(error):
+            return
+        with self._lock:
+            waiting = list(self._waiting)
+            self._waiting.clear()
+        for job in waiting:
+            job.fail(LogUnavailable(type(error).__name__), error)
+            job.done.set()
 
     def _together(self, batch: Sequence[_Job]) -> None:
         with suppress(_Undone), self._engine.begin() as connection:
@@ -211,14 +247,17 @@ class ExchangeLog:
                 _attempt(connection, job, gathered, alone=len(batch) == 1)
             _insert(connection, gathered)
 
-    def _alone(self, job: _Job) -> None:
+    def _alone(self, job: _Job) -> SQLAlchemyError | None:
+        """Run one work by itself, again where another is in its way; gives the error of a silent database."""
         for tries_left in reversed(range(_TRIES)):
             job.error = None
             try:
-                return self._together([job])
+                self._together([job])
+                break
             except SQLAlchemyError as error:
                 if not tries_left or not (isinstance(error, DBAPIError) and _is_conflict(error)):
-                    return job.fail(LogUnavailable(type(error).__name__), error)
+                    job.fail(LogUnavailable(type(error).__name__), error)
+                    return error if is_silence(error) else None
         return None
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from audit import checkpoint, leaf, origin
 from audit.merkle import Frontier, leaf_hash
 from audit.tables import leases, log_checkpoints, log_records, log_tree, sequencer_queue
-from errors import GatewayError, LogUnavailable
+from errors import LogUnavailable
 from exchange import Environment, utc_now
 from storage import database_now, reading
 

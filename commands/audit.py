@@ -263,7 +263,7 @@ def _existing_database(settings: Settings) -> Engine:
         raise ConfigurationError("GATEWAY_DATABASE_URL is not a database URL") from error
     if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).is_file()):
         raise ConfigurationError(f"there is no database at {url.database}; start the gateway once")
-    return open_engine(settings.database_url)
+    return open_engine(settings.database_url, patience=None)
 
 
 def _open(settings: Settings) -> Engine:

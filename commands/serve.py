@@ -23,7 +23,11 @@ from exchange import Json
     help="Processes of each listener.  [default: 1 embedded, else 2]",
 )
 @click.option(
-    "--threads", type=click.IntRange(1, 256), default=16, show_default=True, help="Threads of each."
+    "--threads",
+    type=click.IntRange(1, 256),
+    default=24,
+    show_default=True,
+    help="Threads of each. One system that hangs takes at most twice its pool (16); the rest serve the others.",
 )
 @click.option(
     "--read-seconds",

@@ -48,8 +48,15 @@ _LOOK_S = 0.5
     show_default=True,
     help="The ports of the configured loopback addresses, or free ones.",
 )
+@click.option("--forgetful", is_flag=True, help="A repeated MessageID is taken for a new message.")
 def command(
-    systems: tuple[str, ...], as_json: bool, journal: Path | None, persons: int, seed: int, ports: str
+    systems: tuple[str, ...],
+    as_json: bool,
+    journal: Path | None,
+    persons: int,
+    seed: int,
+    ports: str,
+    forgetful: bool,
 ) -> None:
     """Run stand-ins for external systems until SIGTERM or Ctrl-C.
 
@@ -80,6 +87,7 @@ def command(
         seed=seed,
         journal=_writable(journal) if journal else "",
         keys=str(settings.keys),
+        forgetful=forgetful,
     )
     configured = {name: settings.systems[name].url if name in settings.systems else "" for name in names}
     stop = threading.Event()

@@ -1,6 +1,6 @@
-"""SAIS, pensions and benefits of VSAA: canonical records and mapping tables.
+"""SAIS, pensions and benefits of VSAA, and the notices of care stays that it gets: records and mapping tables.
 
-Source: wsdl/sais/v1-0, rules p12.8.3, p12.8.13, p17.12.
+Source: wsdl/sais/v1-1, rules p12.8.3, p12.8.13, p17.12; p18.7 for the notices.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from exchange import Context
 from mappings import codes
 from mappings.codes import Code
 from mappings.context import context
-from mappings.fields import code, decimal, flag, many, month, nested, person_code
+from mappings.fields import boolean, code, decimal, flag, many, month, nested, person_code, text
 from mappings.fields import date as day
 from mappings.mapping import Mapping
 from wsdl import contract
@@ -45,7 +45,8 @@ class Payments:
     payments: tuple[Payment, ...]
 
 
-NAMESPACE = contract("sais").namespace
+VERSION = "v1-1"
+NAMESPACE = contract("sais", VERSION).namespace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,3 +117,90 @@ GET_PAYMENTS_ANSWER = Mapping(
         many(nested("payments", "Maksajumi/Maksajums", PAYMENT)),
     ),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CareStayNotice:
+    """A person entered (ENTER) or left (LEAVE) a care institution (NotifyCareStay).
+
+    The same person, institution and first day are the same stay: a further ENTER takes the place of what was told
+    before, an end included. Source: p12.8.2, p12.8.12, p12.8.14, p15^1.1.
+    """
+
+    context: Context
+    person_code: str
+    kind: Code
+    entered_on: date
+    funding_source: Code
+    ended_on: date | None
+    end_reason: Code | None
+    institution: str
+    institution_address: str
+    region: str | None
+    institution_kind: Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeStatus:
+    """Whether the notice with a MessageID took effect (Apstradats)."""
+
+    message_id: str
+    took_effect: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetCareStayNoticeRequest:
+    """Which notice, by its MessageID (GetCareStayNotice)."""
+
+    context: Context
+    message_id: str
+
+
+def _whole(notice: CareStayNotice) -> str:
+    leaves = notice.kind.code == "LEAVE"
+    if leaves and notice.ended_on is None:
+        return "LEAVE needs ended_on"
+    if not leaves and (notice.ended_on is not None or notice.end_reason is not None):
+        return "ENTER has no end"
+    if notice.ended_on is not None and notice.ended_on < notice.entered_on:
+        return "ended_on is before entered_on"
+    return ""
+
+
+NOTIFY_CARE_STAY_REQUEST = Mapping(
+    CareStayNotice,
+    NAMESPACE,
+    "NotifyCareStay",
+    (
+        context(NAMESPACE),
+        person_code("person_code", "PersonasKods", rule="p8.3", asked=True),
+        code("kind", "Veids", codes.CARE_STAY_NOTICE, rule="p12.8.2"),
+        day("entered_on", "IestasanasDatums", rule="p12.8.2"),
+        code("funding_source", "FinansejumaAvots", codes.FUNDING_SOURCE, rule="p12.8.12"),
+        day("ended_on", "BeiguDatums", rule="p12.8.14", optional=True),
+        code("end_reason", "BeiguIemesls", codes.END_REASON, rule="p12.8.14", optional=True),
+        text("institution", "Institucija/Nosaukums", rule="p15^1.1"),
+        text("institution_address", "Institucija/Adrese", rule="p15^1.1"),
+        text("region", "Institucija/Regions", rule="p15^1.1", optional=True),
+        code("institution_kind", "Institucija/Veids", codes.INSTITUTION_KIND, rule="p15^1.1"),
+    ),
+    request=True,
+    check=_whole,
+)
+
+_NOTICE_STATUS = (
+    text("message_id", "ZinojumaId", rule="p19.2", always=True),
+    boolean("took_effect", "Apstradats", rule="p19.2", always=True),
+)
+
+NOTIFY_CARE_STAY_ANSWER = Mapping(NoticeStatus, NAMESPACE, "NotifyCareStayResponse", _NOTICE_STATUS)
+
+GET_CARE_STAY_NOTICE_REQUEST = Mapping(
+    GetCareStayNoticeRequest,
+    NAMESPACE,
+    "GetCareStayNotice",
+    (context(NAMESPACE), text("message_id", "ZinojumaId", rule="p19.2")),
+    request=True,
+)
+
+GET_CARE_STAY_NOTICE_ANSWER = Mapping(NoticeStatus, NAMESPACE, "GetCareStayNoticeResponse", _NOTICE_STATUS)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import uuid
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection, Date, Text, exists, or_, select
+from sqlalchemy import Connection, Date, Row, Text, exists, or_, select
 
 from errors import Busy, InvalidRequest
 from exchange import Provenance, new_id
 from mappings.care_stays import CareStay, problem
 from mappings.codes import END_REASON, FUNDING_SOURCE, INSTITUTION_KIND
-from registers.history import Fed, Values, field, recorded, replace, versioned
+from registers.history import Change, Fed, Values, field, recorded, replace, versioned
 from registers.persons import person_by_code, person_of
 from registers.reading import Register
 
@@ -84,13 +85,15 @@ def write_care_stay(
     if wrong:
         raise InvalidRequest(wrong)
     person_id = person_of(connection, stay.person_code, provenance)
-    table = CARE_STAY
+    table, before = CARE_STAY, None
     others = connection.execute(
         select(table).where(table.c.person_id == person_id, recorded(table)).order_by(table.c.entered_on)
     ).all()
     for other in others:
         same = (other.institution, other.entered_on) == (stay.institution, stay.entered_on)
-        if not same and overlap((other.entered_on, other.ended_on), (stay.entered_on, stay.ended_on)):
+        if same:
+            before = _stay(stay.person_code, other)
+        elif overlap((other.entered_on, other.ended_on), (stay.entered_on, stay.ended_on)):
             raise InvalidRequest("the person has another stay on these days; end that one first")
     fed = replace(
         connection,
@@ -104,7 +107,7 @@ def write_care_stay(
     )
     if find_care_stay(connection, stay) != stay_id:
         raise Busy("the same stay is being written", retry_after=1)
-    return fed
+    return fed + Fed(changes=(Change(before, stay),)) if fed.written else fed
 
 
 def feed_care_stay(connection: Connection, stay: CareStay, provenance: Provenance) -> Fed:
@@ -131,6 +134,21 @@ def open_stay(connection: Connection, person_code: str, on_date: date) -> bool:
 def overlap(one: tuple[date, date | None], other: tuple[date, date | None]) -> bool:
     """Whether two stays share more than the day of moving, the last of one and the first of the other."""
     return one[0] < (other[1] or date.max) and other[0] < (one[1] or date.max)
+
+
+def _stay(person_code: str, row: Row[Any]) -> CareStay:
+    """A row as the canonical record, under the code that is used for the person now."""
+    return CareStay(
+        person_code=person_code,
+        institution=row.institution,
+        institution_address=row.institution_address,
+        institution_kind=INSTITUTION_KIND[row.institution_kind],
+        region=row.region,
+        entered_on=row.entered_on,
+        funding_source=FUNDING_SOURCE[row.funding_source],
+        ended_on=row.ended_on,
+        end_reason=END_REASON[row.end_reason] if row.end_reason else None,
+    )
 
 
 def _values(stay: CareStay) -> Values:

@@ -24,6 +24,8 @@ from routing.breakers import Breakers, Pass
 MOST_ATTEMPTS = 3
 # For a place at a busy system somebody waits so long; then it is later that he should try.
 MOST_WAIT = 1.0
+# A system none of whose calls has ended for so long is slow, or hangs.
+_STILL_SECONDS = 0.25
 # A system that was given less time than this before it was cut off has not been found silent.
 _FAIR_SECONDS = 1.0
 
@@ -59,34 +61,50 @@ class Called:
 
 
 class Pool:
-    """Places for calls of this process to one system; as many more may wait for one."""
+    """Places for calls of this process to one system.
 
-    def __init__(self, size: int) -> None:
+    Who finds none waits for one `seconds` at most; and where no call has ended for `still` seconds, only as many wait as
+    there are places, so that a system that hangs does not take every thread.
+    """
+
+    def __init__(self, size: int, seconds: float = MOST_WAIT, still: float = _STILL_SECONDS) -> None:
         self._size = size
+        self._seconds = seconds
+        self._still = still
         self._places = threading.Semaphore(size)
         self._lock = threading.Lock()
         self._waiting = 0
+        self._under_way = 0
+        self._moved = time.monotonic()
 
     @contextmanager
     def place(self, deadline: float) -> Iterator[None]:
-        """Hold a place; wait for it up to a second, and not past `deadline`.
+        """Hold a place; nobody waits for one past his `deadline`.
 
         Raises: Busy.
         """
         if not self._places.acquire(blocking=False):
             self._wait(deadline)
+        with self._lock:
+            if not self._under_way:
+                self._moved = time.monotonic()
+            self._under_way += 1
         try:
             yield
         finally:
+            with self._lock:
+                self._under_way -= 1
+                self._moved = time.monotonic()
             self._places.release()
 
     def _wait(self, deadline: float) -> None:
         with self._lock:
-            if self._waiting >= self._size:
+            stands_still = time.monotonic() - self._moved > self._still
+            if self._waiting >= self._size and stands_still:
                 raise errors.Busy("this system is slow", retry_after=1)
             self._waiting += 1
         try:
-            left = max(0.0, min(MOST_WAIT, deadline - time.monotonic()))
+            left = max(0.0, min(self._seconds, deadline - time.monotonic()))
             if not self._places.acquire(timeout=left):
                 raise errors.Busy("this system is slow", retry_after=1)
         finally:

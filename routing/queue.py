@@ -172,7 +172,7 @@ class Queue:
         trail = Trail(received, request.context.environment, request=request, cause=cause, queued=True)
         self._archive.put(connection, exchange_id, PAYLOAD, body, instant)
         self._log.append(connection, opened_record(trail))
-        self._log.append(connection, outcome_record(trail, Fed(), b"", instant))
+        self._log.append(connection, outcome_record(trail, Fed(), b"", utc_now()))
         outbox.put(
             connection,
             exchange_id,

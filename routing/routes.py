@@ -193,6 +193,9 @@ class SystemPlan:
             before_send=lambda number, content: before_send(len(asked) + number, content),
             tries=1 if once else MOST_ATTEMPTS,
         )
+        notice = self.route.operation.notice
+        if called.error is None and notice is not None and not notice.acknowledged(called.record):
+            called = replace(called, error=errors.RequestRefused("not acknowledged"))
         return replace(called, attempts=asked + called.attempts)
 
     def _ask(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> Called:

@@ -111,3 +111,7 @@ PLACE_KINDS: Mapping[str, str] = {
     "113": "Novads",
 }
 PLACE_STATUSES: Mapping[str, str] = {"EKS": "Eksistē", "DEL": "Likvidēts", "ERR": "Kļūdains"}
+CARE_STAY_NOTICES: Mapping[str, str] = {
+    "ENTER": "Iestāšanās institūcijā",
+    "LEAVE": "Pakalpojuma izbeigšana institūcijā",
+}

@@ -1,6 +1,6 @@
-"""SAIS, pensions and benefits of VSAA: GetPayments.
+"""SAIS, pensions and benefits of VSAA: GetPayments, and what it is told of care stays.
 
-Source: wsdl/sais/v1-0.
+Source: wsdl/sais/v1-1.
 """
 
 from __future__ import annotations
@@ -12,25 +12,31 @@ from decimal import Decimal as Euro
 from exchange import today_in_riga
 from simulators import code_lists
 from simulators.benefits import payments
+from simulators.care_stays import EFFECT, CareStays
 from simulators.control import Mode
+from simulators.journal import NOTHING
 from simulators.population import Population
 from simulators.service import (
+    NOT_FOUND,
     WRONG_REQUEST,
     Call,
     Model,
     application,
     coded,
     many,
+    message_of,
     mode_of,
     no_such_code,
+    note_effect,
     refusal,
     shared_types,
     subject,
 )
 from wsdl import contract
-from wsdl.spyne_compat import ComplexModel, Date, Decimal, ServiceBase, Unicode, rpc
+from wsdl.spyne_compat import Boolean, ComplexModel, Date, Decimal, ServiceBase, Unicode, rpc
 
-NAMESPACE = contract("sais").namespace
+VERSION = "v1-1"
+NAMESPACE = contract("sais", VERSION).namespace
 MOST_MONTHS = 120
 _TYPES = shared_types(NAMESPACE)
 
@@ -52,8 +58,21 @@ class MaksajumiStructure(ComplexModel):
     Maksajums = many(MaksajumsStructure)
 
 
-def sais(population: Population, today: Callable[[], date] = today_in_riga) -> Model:
-    """The application of SAIS over a population; payments are made up to `today`."""
+class InstitucijaStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Nosaukums = Unicode
+    Adrese = Unicode
+    Regions = Unicode
+    Veids = _TYPES.code
+
+
+def sais(
+    population: Population,
+    today: Callable[[], date] = today_in_riga,
+    stays: CareStays | None = None,
+) -> Model:
+    """The application of SAIS over a population; payments are made up to `today`, notices go to `stays`."""
+    told = CareStays() if stays is None else stays
 
     class Sais(ServiceBase):
         @rpc(
@@ -98,6 +117,64 @@ def sais(population: Population, today: Callable[[], date] = today_in_riga) -> M
                     )
                 )
             return person.code, from_month, to_month, MaksajumiStructure(Maksajums=made)
+
+        @rpc(
+            _TYPES.context,
+            Unicode,
+            _TYPES.code,
+            Date,
+            _TYPES.code,
+            Date,
+            _TYPES.code,
+            InstitucijaStructure,
+            _in_arg_names={
+                "_context": "Konteksts",
+                "code": "PersonasKods",
+                "kind": "Veids",
+                "entered_on": "IestasanasDatums",
+                "_funding": "FinansejumaAvots",
+                "ended_on": "BeiguDatums",
+                "_reason": "BeiguIemesls",
+                "institution": "Institucija",
+            },
+            _returns=(Unicode, Boolean),
+            _out_variable_names=("ZinojumaId", "Apstradats"),
+        )
+        def NotifyCareStay(
+            call: Call,
+            _context: Model,
+            code: str,
+            kind: Model,
+            entered_on: date,
+            _funding: Model,
+            ended_on: date | None,
+            _reason: Model,
+            institution: Model,
+        ) -> tuple[str, bool]:
+            leaves = kind.Kods == "LEAVE"
+            if kind.Kods not in code_lists.CARE_STAY_NOTICES or leaves != (ended_on is not None):
+                raise refusal(NAMESPACE, WRONG_REQUEST, "Ziņas veids un izbeigšanas datums nesader")
+            # Whatever the answer will say, the notice is about the person that it names.
+            person = population.by_code(code.replace("-", ""))
+            if person is None:
+                raise refusal(NAMESPACE, NOT_FOUND, "Persona ar šādu kodu nav atrasta")
+            message_id = message_of(call)
+            stay = (person.code, institution.Nosaukums, entered_on.isoformat())
+            effect = told.notify(message_id, stay, leaves=leaves)
+            if effect is None:
+                raise refusal(NAMESPACE, WRONG_REQUEST, "Par iestāšanos nav ziņots")
+            note_effect(call, EFFECT if effect else NOTHING)
+            return message_id, True
+
+        @rpc(
+            _TYPES.context,
+            Unicode,
+            _in_arg_names={"_context": "Konteksts", "message_id": "ZinojumaId"},
+            _returns=(Unicode, Boolean),
+            _out_variable_names=("ZinojumaId", "Apstradats"),
+        )
+        def GetCareStayNotice(call: Call, _context: Model, message_id: str) -> tuple[str, bool]:
+            return message_id, message_id in told.took_effect
 
     return application(Sais, "Sais", NAMESPACE)
 

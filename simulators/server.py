@@ -27,11 +27,13 @@ from exchange import utc_now
 from security import wsse
 from security.certificates import load_authorities
 from security.keys import Identity
+from simulators.care_stays import recalled
 from simulators.control import Control, Mode, Turn, read_setting
 from simulators.journal import NOTHING, Journal, Seen
 from simulators.npais import npais
 from simulators.pmlp import pmlp
 from simulators.population import Population
+from simulators.sais import VERSION as SAIS_VERSION
 from simulators.sais import sais
 from simulators.service import Model
 from simulators.stand_in import NOT_PROCESSED, Answer, StandIn, WsSecurity
@@ -46,14 +48,6 @@ HTML = (
     "<body><h1>Serviss īslaicīgi nav pieejams</h1></body></html>"
 ).encode()
 
-APPLICATIONS: dict[str, Callable[[Population], Model]] = {
-    "npais": npais,
-    "pmlp": pmlp,
-    "sais": sais,
-    "vdeavk": vdeavk,
-    "vzd": lambda _: vzd(),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -65,10 +59,27 @@ class Task:
     seed: int
     journal: str
     keys: str
+    forgetful: bool = False
+
+    @property
+    def known(self) -> Path | None:
+        """The journal of those that ran before."""
+        return Path(self.journal) if self.journal else None
 
     def json(self) -> str:
         """The task as the one argument of the process."""
         return json.dumps(asdict(self))
+
+
+# Each system's application, made of the population and the task, and the version of the contract that it serves.
+APPLICATIONS: dict[str, Callable[[Population, Task], Model]] = {
+    "npais": lambda population, _task: npais(population),
+    "pmlp": lambda population, _task: pmlp(population),
+    "sais": lambda population, task: sais(population, stays=recalled(task.known, forgetful=task.forgetful)),
+    "vdeavk": lambda population, _task: vdeavk(population),
+    "vzd": lambda _population, _task: vzd(),
+}
+VERSIONS = {"sais": SAIS_VERSION}
 
 
 class SimulatorServer(ThreadingHTTPServer):
@@ -236,7 +247,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def path_of(system: str) -> str:
     """The path of a system's service."""
-    return f"/{system}/v1-0"
+    return f"/{system}/{VERSIONS.get(system, 'v1-0')}"
 
 
 def serve(task: Task) -> SimulatorServer:
@@ -245,11 +256,11 @@ def serve(task: Task) -> SimulatorServer:
     authorities = load_authorities(keys / "authority.pem")
     identity = Identity.load(keys / f"{task.system}.pem", keys / f"{task.system}.key")
     stand_in = StandIn(
-        contract(task.system),
-        APPLICATIONS[task.system](Population(task.persons, task.seed)),
+        contract(task.system, VERSIONS.get(task.system, "v1-0")),
+        APPLICATIONS[task.system](Population(task.persons, task.seed), task),
         WsSecurity(wsse.Policy(authorities), identity),
     )
-    journal = Journal(Path(task.journal) if task.journal else None)
+    journal = Journal(task.known)
     return SimulatorServer(socket.socket(fileno=task.fd), stand_in, journal)
 
 

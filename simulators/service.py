@@ -15,7 +15,10 @@ from simulators.control import Mode
 from simulators.population import Person, Population
 from wsdl.spyne_compat import Application, ComplexModel, Fault, ServiceBase, Soap11, Unicode
 
-MODE = "simulator.mode"  # the key in the WSGI environment by which an operation learns the mode
+# The keys in the WSGI environment by which an operation learns the mode and the MessageID, and tells its effect.
+MODE = "simulator.mode"
+MESSAGE_ID = "simulator.message_id"
+EFFECT = "simulator.effect"
 NO_SUCH_CODE = "NAV_SARAKSTA"
 NOT_FOUND = "NAV_ATRASTS"
 NO_RIGHT = "NAV_TIESIBU"
@@ -102,6 +105,16 @@ def mode_of(call: Call) -> Mode:
     """How this call is to be answered."""
     mode: Mode = call.transport.req_env.get(MODE, Mode.OK)
     return mode
+
+
+def message_of(call: Call) -> str:
+    """The signed MessageID of this call, or "" where it has none."""
+    return str(call.transport.req_env.get(MESSAGE_ID) or "")
+
+
+def note_effect(call: Call, effect: str) -> None:
+    """Tell the journal what this call did, where that is not that it read."""
+    call.transport.req_env[EFFECT] = effect
 
 
 def subject(call: Call, population: Population, namespace: str, code: str) -> Person:

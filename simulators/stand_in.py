@@ -10,7 +10,7 @@ import io
 import logging
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -24,7 +24,16 @@ from security.keys import Identity
 from security.xml import Element, canonical, parse, serialise
 from simulators.control import Mode
 from simulators.journal import NOTHING, Seen
-from simulators.service import INTERNAL, MODE, NO_RIGHT, WRONG_REQUEST, Model, error_detail
+from simulators.service import (
+    EFFECT,
+    INTERNAL,
+    MESSAGE_ID,
+    MODE,
+    NO_RIGHT,
+    WRONG_REQUEST,
+    Model,
+    error_detail,
+)
 from wsdl import Contract
 from wsdl.spyne_compat import WsgiApplication
 
@@ -70,7 +79,10 @@ class WsSecurity:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes out, and what was seen and done: `effect` is `read:<operation>` or `none`."""
+    """What goes out, and what was seen and done: `effect` is `read:<operation>`, `write:<operation>` or `none`.
+
+    A message whose effect an earlier one had has none.
+    """
 
     status: int
     content: bytes
@@ -106,9 +118,9 @@ class StandIn:
         except GatewayError as error:
             fault = self._fault("Client", *_reason(error))
             return Answer(500, self._seal(fault, seen, mode), seen, NOTHING, fault=True)
-        status, envelope = self._serve(request, mode)
+        status, envelope, effect = self._serve(request, seen, mode)
         sealed = self._seal(envelope, seen, mode)
-        return Answer(status, sealed, seen, f"read:{request.operation}", fault=status != 200)
+        return Answer(status, sealed, seen, effect, fault=status != 200)
 
     def see(self, content: bytes) -> Seen:
         """What a request says of itself, believed or not."""
@@ -146,10 +158,10 @@ class StandIn:
             raise InvalidRequest("the message is of the other environment")
         return _Request(name.localname, verified.envelope)
 
-    def _serve(self, request: _Request, mode: Mode) -> tuple[int, Element]:
-        """HTTP status and envelope that Spyne makes of a request."""
+    def _serve(self, request: _Request, seen: Seen, mode: Mode) -> tuple[int, Element, str]:
+        """HTTP status and envelope that Spyne makes of a request, and its effect."""
         content = serialise(request.envelope)
-        environ: Mapping[str, Any] = {
+        environ: dict[str, Any] = {
             "REQUEST_METHOD": "POST",
             "SCRIPT_NAME": "",
             "PATH_INFO": "/",
@@ -161,6 +173,7 @@ class StandIn:
             "wsgi.input": io.BytesIO(content),
             "wsgi.url_scheme": "http",
             MODE: mode,
+            MESSAGE_ID: seen.message_id,
         }
         statuses: list[int] = []
 
@@ -168,7 +181,8 @@ class StandIn:
             statuses.append(int(status[:3]))
 
         written = b"".join(self._spyne(environ, start_response))
-        return statuses[-1], parse(written, max_bytes=64 * 1024 * 1024)
+        effect = str(environ.get(EFFECT, f"read:{request.operation}"))
+        return statuses[-1], parse(written, max_bytes=64 * 1024 * 1024), effect
 
     def _fault(self, side: str, code: str, text: str) -> Element:
         envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soap": SOAP})

@@ -30,6 +30,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.types import TypeDecorator
 
 from exchange import utc_now
+from storage import patience as patient
 
 metadata = MetaData(
     naming_convention={
@@ -65,14 +66,20 @@ def identifier() -> Uuid[uuid.UUID]:
     return Uuid(as_uuid=True)
 
 
-def open_engine(url: str) -> Engine:
+# For so long a statement may take, and a database may be silent, before whoever asked it hears that it is away.
+PATIENCE_SECONDS = 8.0
+_POOL_SECONDS = 5.0
+
+
+def open_engine(url: str, patience: float | None = PATIENCE_SECONDS) -> Engine:
     """An engine with the pragmas, isolation and pool that concurrent writers need.
 
-    SQLite: WAL, synchronous FULL, foreign keys, and `BEGIN IMMEDIATE` for every transaction: the driver's own
-    transactions lose concurrent updates silently.
+    PostgreSQL: nobody waits for more than `patience` seconds for a server that is silent, None waits for ever; see
+    storage/patience.py. SQLite: WAL, synchronous FULL, foreign keys, and `BEGIN IMMEDIATE` for every transaction: the
+    driver's own transactions lose concurrent updates silently.
     """
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=10, max_overflow=10, pool_timeout=10, pool_pre_ping=True)
+        return _open_postgresql(url, patience)
     database = make_url(url).database
     if database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +87,7 @@ def open_engine(url: str) -> Engine:
         url,
         pool_size=5,
         max_overflow=5,
-        pool_timeout=10,
+        pool_timeout=_POOL_SECONDS,
         connect_args={"timeout": 10, "isolation_level": None},
     )
 
@@ -98,6 +105,37 @@ def open_engine(url: str) -> Engine:
         table.schema for table in metadata.tables.values()
     ) | {"log": None}
     return engine.execution_options(schema_translate_map=schemas)
+
+
+def _open_postgresql(url: str, patience: float | None) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=10,
+        # Not for want of a connection should a thread of `serve` wait.
+        max_overflow=20,
+        pool_timeout=_POOL_SECONDS,
+        pool_pre_ping=True,
+        connect_args=patient.arguments(make_url(url), patience),
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: object, _record: object, arguments: Any, named: Any) -> Any:
+        return patient.connect(patience, *arguments, **named)
+
+    return engine
+
+
+def unhurried(connection: Connection) -> None:
+    """In a transaction: let its statements take their time, as those that change large tables must.
+
+    The connection does not go back to the pool afterwards.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.detach()
+        driver = connection.connection.dbapi_connection
+        if isinstance(driver, patient.PatientConnection):
+            driver.patience = None
+        connection.exec_driver_sql("SET statement_timeout = 0")
 
 
 def reading(engine: Engine) -> Engine:

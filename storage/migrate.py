@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from errors import ConfigurationError
+from storage import unhurried
 
 _HERE = Path(__file__).parent / "migrations"
 _ROOTS = (_HERE / "versions", _HERE.parent.parent / "registers" / "migrations")
@@ -50,6 +51,7 @@ def upgrade(engine: Engine, roots: Iterable[Path] = _ROOTS) -> None:
     config = _config(roots)
     try:
         with _one_at_a_time, _locked(engine) as connection, connection.begin():
+            unhurried(connection)
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             config.attributes["connection"] = connection

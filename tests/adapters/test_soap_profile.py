@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -211,13 +212,82 @@ def test_a_half_answer_is_an_unreachable_system(keys: Path) -> None:
         handler.end_headers()
         handler.wfile.write(b"half")
 
-    with server(serve) as (url, _), pytest.raises(errors.SystemUnavailable):
+    with server(serve) as (url, _), pytest.raises(errors.SystemUnavailable) as failed:
         send(keys, url)
+    assert type(failed.value) is errors.SystemUnavailable, "the message had left"
 
 
 def test_nobody_listening_is_an_unreachable_system(keys: Path) -> None:
-    with pytest.raises(errors.SystemUnavailable):
+    with pytest.raises(errors.SystemUnreachable):
         send(keys, "http://127.0.0.1:1/")
+
+
+def test_an_address_that_does_not_exist_is_an_unreachable_system(keys: Path) -> None:
+    with pytest.raises(errors.SystemUnreachable):
+        send(keys, "http://nowhere.invalid/")
+
+
+def test_a_host_that_takes_no_connection_is_an_unreachable_system(keys: Path) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        with ExitStack() as stack:
+            for _ in range(3):  # until its queue is full: more are not taken, nor refused
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(full.getsockname())
+            with pytest.raises(errors.SystemUnreachable):
+                send(keys, f"http://127.0.0.1:{full.getsockname()[1]}/", seconds=1.0)
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x15\x03\x03\x00\x02\x02\x28"])
+def test_a_handshake_that_fails_is_an_unreachable_system(keys: Path, said: bytes) -> None:
+    def answer_hello(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(said)
+
+    with listening(answer_hello) as port, pytest.raises(errors.SystemUnreachable):
+        send(keys, f"https://127.0.0.1:{port}/")
+
+
+def test_a_handshake_without_end_is_an_unreachable_system(keys: Path) -> None:
+    over = threading.Event()
+    with listening(lambda _connection: over.wait(10)) as port:
+        try:
+            with pytest.raises(errors.SystemUnreachable):
+                send(keys, f"https://127.0.0.1:{port}/", seconds=0.5)
+        finally:
+            over.set()
+
+
+@pytest.mark.parametrize("last", ["header", "body"])
+def test_a_connection_that_ends_after_the_message_left_is_no_unreachable_system(
+    keys: Path, last: str
+) -> None:
+    def cut(connection: socket.socket) -> None:
+        received = b""
+        while (b"Envelope>" if last == "body" else b"\r\n\r\n") not in received:
+            received += connection.recv(65536)
+
+    with listening(cut) as port, pytest.raises(errors.SystemUnavailable) as failed:
+        send(keys, f"http://127.0.0.1:{port}/")
+    assert type(failed.value) is errors.SystemUnavailable
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], object]) -> Iterator[int]:
+    """A server that takes one connection, deals with it and closes it; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+
+        def once() -> None:
+            connection, _ = bound.accept()
+            with connection:
+                serve(connection)
+
+        thread = threading.Thread(target=once, daemon=True)
+        thread.start()
+        yield bound.getsockname()[1]
+        thread.join(10)
 
 
 @pytest.mark.parametrize(
