@@ -241,9 +241,11 @@ def dead_letters(
 
 def _parameters(url: str) -> pika.URLParameters:
     try:
-        return pika.URLParameters(url)
-    except (ValueError, TypeError, KeyError):
-        raise errors.ConfigurationError("the broker's address is no amqp or amqps URL") from None
+        if url.startswith(("amqp://", "amqps://")):
+            return pika.URLParameters(url)
+    except (ValueError, TypeError, KeyError):  # their text repeats the address
+        pass
+    raise errors.ConfigurationError("the broker's address is no amqp or amqps URL")
 
 
 def _open(url: str, until: float, heartbeat: int) -> BlockingChannel:

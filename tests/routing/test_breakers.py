@@ -233,11 +233,28 @@ def test_a_prober_that_was_taken_for_dead_has_no_say_in_a_failure(engine: Engine
     late = slow.admit(SYSTEM, 1.0)
     later(engine, 1.0 + PROBE_MARGIN)
     leave = quick.admit(SYSTEM, 1.0)
+    with engine.begin() as connection:
+        before = connection.execute(select(breakers)).one()
     slow.failed(late)
     slow.dropped(late)
+    with engine.begin() as connection:
+        assert connection.execute(select(breakers)).one() == before
     assert refused(afresh(engine)) is not None, "the second probe is under way"
     quick.succeeded(leave)
     assert state(quick)[0] is State.CLOSED
+
+
+def test_who_has_not_heard_yet_that_a_probe_failed_is_refused_all_the_same(
+    engine: Engine, other: Engine
+) -> None:
+    opened(engine)
+    later(engine, FIRST_PAUSE)
+    slow, quick = Breakers(engine, monotonic=lambda: 0.0), afresh(other)
+    slow._look()
+    quick.failed(quick.admit(SYSTEM, 1.0))
+    error = refused(slow)
+    assert error is not None
+    assert error.retry_after == 4
 
 
 def test_a_probe_that_came_to_nothing_is_left_to_another(engine: Engine) -> None:

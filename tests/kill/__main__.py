@@ -1,0 +1,205 @@
+"""Runs a kill test: `python -m tests.kill --help`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from sqlalchemy import Engine, func, select
+
+from routing.outbox import State, outbox
+from tests.kill.faults import FAULTS, Fault
+from tests.kill.judge import Row, effects, judge
+from tests.kill.load import Load
+from tests.kill.report import Result, Struck
+from tests.kill.world import World, first, wait_until
+
+SETTLE_SECONDS = 180.0
+_OPEN = (State.WAITING.value, State.LEASED.value)
+
+
+class Recovery:
+    """Notes, for each fault, when everything queued before its end had been delivered."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: list[tuple[Struck, float, datetime]] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def await_(self, struck: Struck) -> None:
+        """The fault ends now."""
+        with self._lock:
+            self._waiting.append((struck, time.monotonic(), datetime.now(UTC)))
+
+    def stop(self) -> int:
+        """Stop looking; how many faults had not been recovered from."""
+        self._stop.set()
+        self._thread.join(10)
+        return len(self._waiting)
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.2):
+            found = first(
+                self._engine,
+                lambda connection: (
+                    connection.execute(
+                        select(func.min(outbox.c.queued_at)).where(outbox.c.state.in_(_OPEN))
+                    ).scalar(),
+                ),
+            )
+            if found is None:
+                continue
+            assert isinstance(found, tuple)
+            oldest = found[0]
+            now = time.monotonic()
+            with self._lock:
+                over = [one for one in self._waiting if oldest is None or one[2] < oldest]
+                self._waiting = [one for one in self._waiting if one not in over]
+            for struck, ended, _instant in over:
+                struck.recovery.append(now - ended)
+
+
+def run(world: World, kills: int, faults: list[Fault], pause: float, progress: bool) -> Result:
+    """Strike until so many kills are done, wait until all is quiet, judge."""
+    engine = world.engine()
+    load, recovery = Load(world), Recovery(engine)
+    struck = {fault.name: Struck(fault.name, fault.kills) for fault in faults}
+    weights = [fault.weight for fault in faults]
+    began = time.monotonic()
+    load.start()
+    time.sleep(1.0)
+    done = total = 0
+    # Every kind once at least, then by chance.
+    queue = list(faults) if kills >= len(faults) else []
+    world.rng.shuffle(queue)
+    while done < kills:
+        fault = queue.pop() if queue else world.rng.choices(faults, weights)[0]
+        fault.strike(world)
+        one = struck[fault.name]
+        one.runs += 1
+        recovery.await_(one)
+        total += 1
+        done += fault.kills
+        if progress:
+            click.echo(f"\r{done}/{kills} kills, {len(load.acknowledged)} acknowledged  ", nl=False, err=True)
+        time.sleep(world.rng.uniform(0.0, 2 * pause))
+    if progress:
+        click.echo("", err=True)
+    world.misbehave("ok", 1)
+    load.stop()
+
+    def quiet() -> bool:
+        open_rows = first(
+            engine,
+            lambda connection: (
+                connection.execute(
+                    select(func.count()).select_from(outbox).where(outbox.c.state.in_(_OPEN))
+                ).scalar_one(),
+            ),
+        )
+        return open_rows == (0,)
+
+    wait_until(quiet, SETTLE_SECONDS)
+    time.sleep(0.5)
+    recovery.stop()
+    with engine.connect() as connection:
+        columns = (outbox.c.id, outbox.c.cause, outbox.c.state, outbox.c.attempts, outbox.c.last_error)
+        rows = [Row(*row) for row in connection.execute(select(*columns).where(outbox.c.cause.is_not(None)))]
+    status = world.command("audit", "verify", "--json").stdout
+    verdict = judge(load.acknowledged, rows, effects(world.journal))
+    engine.dispose()
+    verified = str(json.loads(status)["status"]) if status else "not verified"
+    return Result(done, total, time.monotonic() - began, list(struck.values()), verdict, load, verified)
+
+
+@click.command()
+@click.option("--kills", type=click.IntRange(1), default=100, show_default=True, help="How many kills.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same faults.")
+@click.option(
+    "--database", type=click.Choice(["sqlite", "postgresql"]), default="postgresql", show_default=True
+)
+@click.option("--broker/--no-broker", default=True, show_default=True, help="With a RabbitMQ of its own.")
+@click.option(
+    "--workers", type=click.IntRange(0, 8), default=2, show_default=True, help="`gateway work` processes."
+)
+@click.option(
+    "--faults", "only", default="", help="Only faults whose names hold one of these words, by commas."
+)
+@click.option(
+    "--repeat", type=click.Choice(["", "queryable", "neither"]), default="", help="[systems.sais] repeat."
+)
+@click.option("--forgetful", is_flag=True, help="SAIS does not know a repeated MessageID again.")
+@click.option(
+    "--pause", type=float, default=0.6, show_default=True, help="Seconds between faults, on average."
+)
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the table here too.")
+@click.option("--keep", is_flag=True, help="Show what the processes wrote to standard error.")
+def main(
+    kills: int,
+    seed: int,
+    database: str,
+    broker: bool,
+    workers: int,
+    only: str,
+    repeat: str,
+    forgetful: bool,
+    pause: float,
+    markdown: Path | None,
+    keep: bool,
+) -> None:
+    """Kill everything while clients write, and count what was lost or doubled.
+
+    Servers, simulator and gateway are started for the run, on free ports. Exit code 1 unless nothing was lost,
+    doubled or out of order and, but for `--repeat neither`, nothing is left unresolved.
+
+    \b
+    Examples:
+      python -m tests.kill --kills 100
+      python -m tests.kill --kills 30 --database sqlite --no-broker --workers 0
+      python -m tests.kill --kills 50 --forgetful --repeat queryable
+    """
+    world = World(
+        seed=seed,
+        database=database,
+        broker=broker,
+        workers=workers,
+        forgetful=forgetful,
+        repeat=repeat,
+        embedded=workers == 0,
+    )
+    with world:
+        words = [word.strip() for word in only.split(",") if word.strip()]
+        faults = [
+            fault
+            for fault in FAULTS
+            if fault.needs(world) and (not words or any(word in fault.name for word in words))
+        ]
+        if not any(fault.kills for fault in faults):
+            raise click.UsageError("none of these faults kills anything")
+        result = run(world, kills, faults, pause, sys.stderr.isatty())
+        if keep:
+            click.echo((world.home / "errors.log").read_text(errors="replace"), err=True)
+    click.echo(result.table())
+    if markdown is not None:
+        markdown.write_text(f"{result.table()}\n", encoding="utf-8")
+    for kind, found in asdict(result.verdict).items():
+        if isinstance(found, tuple) and found:
+            click.echo(f"{kind}: " + "; ".join(found[:5]), err=True)
+    for failure in result.load.failed[:5]:
+        click.echo(f"a write failed for good: {failure}", err=True)
+    click.echo(result.line())
+    resolved = repeat == "neither" or not result.verdict.unresolved
+    sys.exit(0 if result.verdict.holds and resolved and result.log_status == "unanchored" else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The clients: SPOLIS core writes stays, one person after the other, and repeats a request until it has an answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+
+import requests
+
+from simulators.population import Population
+from tests.kill.world import World
+
+_PATIENCE = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A write that was answered with 200: its exchange, which the notices name as their cause."""
+
+    exchange_id: uuid.UUID
+    person: str
+    leaves: bool
+    seconds: float
+
+
+@dataclass
+class Load:
+    """Client threads; each person enters and then leaves an institution."""
+
+    world: World
+    threads: int = 3
+    pause: float = 0.15
+    attempted: int = 0
+    refused: Counter[int] = field(default_factory=Counter)
+    unanswered: int = 0
+    failed: list[str] = field(default_factory=list)
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._population = Population(200000, self.world.seed)
+        self._next = 0
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(self.threads)]
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Begin no new person; what was begun is written to its end."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(_PATIENCE + 30)
+
+    def _run(self) -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            while not self._stop.is_set():
+                with self._lock:
+                    person = self._population.person(self._next).code
+                    self._next += 1
+                if self._write(session, person, leaves=False):
+                    self._write(session, person, leaves=True)
+                self._stop.wait(self.pause)
+
+    def _write(self, session: requests.Session, person: str, *, leaves: bool) -> bool:
+        body = _body(person, leaves=leaves)
+        began = time.monotonic()
+        with self._lock:
+            self.attempted += 1
+        while time.monotonic() < began + _PATIENCE:
+            try:
+                answer = session.post(
+                    f"{self.world.internal}/api/v1/registers/care-stays",
+                    json=body,
+                    headers={"Authorization": f"Bearer {self.world.key}"},
+                    timeout=15,
+                )
+            except requests.RequestException:
+                with self._lock:
+                    self.unanswered += 1
+                self._stop.wait(0.1) if not self._stop.is_set() else time.sleep(0.1)
+                continue
+            if answer.status_code == 200:
+                took = time.monotonic() - began
+                with self._lock:
+                    self.acknowledged.append(
+                        Acknowledged(uuid.UUID(answer.json()["exchange_id"]), person, leaves, took)
+                    )
+                return True
+            with self._lock:
+                self.refused[answer.status_code] += 1
+            if answer.status_code < 500 and answer.status_code != 429:
+                self.failed.append(f"{answer.status_code} {answer.text[:300]}")
+                return False
+            time.sleep(min(1.0, float(answer.json().get("retry_after") or 0.2)))
+        self.failed.append("no answer in time")
+        return False
+
+
+def _body(person: str, *, leaves: bool) -> dict[str, object]:
+    arguments: dict[str, object] = {
+        "person_code": person,
+        "institution": "VSAC “Ozoli”",
+        "institution_address": "Ozolu iela 1, Valmiera",
+        "institution_kind": "STATE_CARE_CENTRE",
+        "region": "Vidzeme",
+        "entered_on": "2026-02-03",
+        "funding_source": "STATE",
+    }
+    if leaves:
+        arguments |= {"ended_on": "2026-09-30", "end_reason": "OWN_REQUEST"}
+    return {
+        "context": {
+            "purpose": "care-placement",
+            "rule": "p12.8.13",
+            "official": {"id": "W-1", "institution": "90000022632", "role": "care worker"},
+            "case": "",
+            "request_id": str(uuid.uuid4()),
+            "environment": "test",
+        },
+        "arguments": arguments,
+    }
