@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
@@ -202,9 +203,10 @@ def deliver(
         def work(connection: Connection) -> None:
             if lease is not None:
                 outbox.begin(connection, lease)
+            if request.effect_once:
+                ends = min(arrival.deadline, time.monotonic() + gateway.settings.longest_call)
+                repeats.claim(connection, request, trail.received.exchange_id, ends)
             if number == 1:
-                if request.effect_once:
-                    repeats.claim(connection, request, trail.received.exchange_id, arrival.deadline)
                 subject = subject_index(gateway.subject_key, plan.subject) if plan.subject else None
                 quota.use(connection, request.caller.recipient, subject, decision.quota, today_in_riga())
             gateway.archive.put(connection, trail.received.exchange_id, f"sent-{number}", content, instant)

@@ -127,6 +127,11 @@ class Settings:
         """The directory of private keys and certificates; made by `gateway keys new`, never in a backup."""
         return self.state / "keys"
 
+    @property
+    def longest_call(self) -> float:
+        """Seconds that one call to any system may take."""
+        return max((system.timeout_s for system in self.systems.values()), default=10.0)
+
     def system(self, name: str) -> System:
         """The settings of one external system.
 

@@ -66,6 +66,20 @@ class Publisher:
                 raise
             self._send(row_ids, until)
 
+    def waiting(self) -> int:
+        """How many ids no worker has taken yet.
+
+        Raises: BrokerUnavailable.
+        """
+        until = time.monotonic() + self._seconds
+        try:
+            channel = self._ready(until)
+            with _bounded(channel.connection, until):
+                return int(channel.queue_declare(self._queue, passive=True).method.message_count)
+        except BrokerUnavailable:
+            self.close()
+            raise
+
     def close(self) -> None:
         """Leave the broker; the next `publish` connects again."""
         channel, self._channel = self._channel, None
@@ -80,14 +94,10 @@ class Publisher:
 
     def _send(self, row_ids: Sequence[uuid.UUID], until: float) -> None:
         try:
-            if self._channel is None:
-                self._channel = _open(self._url, until, HEARTBEAT_SECONDS)
-                with _bounded(self._channel.connection, until):
-                    _declare(self._channel, self._queue)
-                    self._channel.confirm_delivery()
-            with _bounded(self._channel.connection, until):
+            channel = self._ready(until)
+            with _bounded(channel.connection, until):
                 for row_id in row_ids:
-                    self._channel.basic_publish(
+                    channel.basic_publish(
                         "",
                         self._queue,
                         str(row_id).encode(),
@@ -97,6 +107,14 @@ class Publisher:
         except BrokerUnavailable:
             self.close()
             raise
+
+    def _ready(self, until: float) -> BlockingChannel:
+        if self._channel is None:
+            self._channel = _open(self._url, until, HEARTBEAT_SECONDS)
+            with _bounded(self._channel.connection, until):
+                _declare(self._channel, self._queue)
+                self._channel.confirm_delivery()
+        return self._channel
 
 
 @dataclass(frozen=True, slots=True)

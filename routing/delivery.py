@@ -63,8 +63,8 @@ class Called:
 class Pool:
     """Places for calls of this process to one system.
 
-    Who finds none waits for one `seconds` at most; and where no call has ended for `still` seconds, only as many wait as
-    there are places, so that a system that hangs does not take every thread.
+    Who finds none waits for one `seconds` at most; and where no call has ended for `still` seconds, only as many wait
+    as there are places, so that a system that hangs does not take every thread.
     """
 
     def __init__(self, size: int, seconds: float = MOST_WAIT, still: float = _STILL_SECONDS) -> None:

@@ -52,11 +52,11 @@ MARGIN_SECONDS = 5.0
 MOST_LAPSES = 8
 # Answers that cannot be trusted are asked for again so often before a person looks at them.
 MOST_BAD_ANSWERS = 10
+REPUBLISH = timedelta(seconds=4)
 CHANNEL = "gateway_outbox"  # the name under which PostgreSQL tells that something is due
 
 # Seconds before the next attempt, by how many there were; the last one from then on.
 _PAUSES = (1, 2, 4, 8, 15, 30, 60, 120, 300, 900, 1800, 3600)
-_REPUBLISH = timedelta(seconds=15)
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 outbox = Table(
@@ -285,7 +285,13 @@ def due_again(connection: Connection, system: str) -> None:
     ring(connection)
 
 
-def publishable(connection: Connection, limit: int, without: Collection[str] = ()) -> list[uuid.UUID]:
+def publishable(
+    connection: Connection,
+    limit: int,
+    *,
+    without: Collection[str] = (),
+    again_after: timedelta = REPUBLISH,
+) -> list[uuid.UUID]:
     """Mark rows that can be delivered now as given to the broker and name them, each again after a while.
 
     So what a broker lost, emptied or wiped, comes to it again.
@@ -293,7 +299,7 @@ def publishable(connection: Connection, limit: int, without: Collection[str] = (
     now = database_now(connection)
     rows = connection.execute(
         select(outbox.c.position, outbox.c.id)
-        .where(*_unpublished(now, without))
+        .where(*_unpublished(now, without, again_after))
         .order_by(outbox.c.due, outbox.c.position)
         .limit(limit)
         .with_for_update(skip_locked=True, of=outbox)
@@ -304,7 +310,7 @@ def publishable(connection: Connection, limit: int, without: Collection[str] = (
 
 def any_unpublished(connection: Connection, *, without: Collection[str] = ()) -> bool:
     """Whether `publishable` would find something."""
-    wanted = _unpublished(database_now(connection), without)
+    wanted = _unpublished(database_now(connection), without, REPUBLISH)
     return connection.execute(select(outbox.c.position).where(*wanted).limit(1)).first() is not None
 
 
@@ -446,11 +452,13 @@ def _deliverable(now: datetime) -> ColumnElement[bool]:
     return and_(ready, ~blocked, ~off)
 
 
-def _unpublished(now: datetime, without: Collection[str]) -> list[ColumnElement[bool]]:
+def _unpublished(
+    now: datetime, without: Collection[str], again_after: timedelta
+) -> list[ColumnElement[bool]]:
     return [
         _deliverable(now),
         outbox.c.system.not_in(list(without)),
-        or_(outbox.c.published_at.is_(None), outbox.c.published_at < now - _REPUBLISH),
+        or_(outbox.c.published_at.is_(None), outbox.c.published_at < now - again_after),
     ]
 
 

@@ -11,14 +11,25 @@ import time
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, LargeBinary, String, Table, delete, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    LargeBinary,
+    String,
+    Table,
+    delete,
+    or_,
+    select,
+)
 
 from errors import Busy, MessageIdReused
 from exchange import Request
 from storage import Instant, database_now, identifier, metadata, reading, upsert
 
-# Beyond its deadline an exchange only commits: after this many seconds it must have died.
-MARGIN_SECONDS = 30.0
+# Beyond one call an exchange only commits: after this many seconds more it must have died.
+MARGIN_SECONDS = 5.0
 
 answered = Table(
     "routing_answered",
@@ -102,7 +113,7 @@ def remember(
 
 
 def claim(connection: Connection, request: Request, exchange_id: uuid.UUID, deadline: float) -> None:
-    """Take a message in hand, in the transaction of its first attempt; `deadline` is the exchange's own.
+    """Take a message in hand, or keep it, in the transaction of an attempt that ends by `deadline`.
 
     Raises: InHand while another exchange has it, AnsweredMeanwhile when one answered it, MessageIdReused when that
     is a message with other content.
@@ -117,7 +128,9 @@ def claim(connection: Connection, request: Request, exchange_id: uuid.UUID, dead
         upsert(connection, claims)
         .values(caller=request.caller.name, message_id=message_id, **values)
         .on_conflict_do_update(
-            index_elements=[claims.c.caller, claims.c.message_id], set_=values, where=claims.c.until < now
+            index_elements=[claims.c.caller, claims.c.message_id],
+            set_=values,
+            where=or_(claims.c.until < now, claims.c.exchange_id == exchange_id),
         )
         .returning(claims.c.exchange_id)
     ).first()

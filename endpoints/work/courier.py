@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 import uuid
+from datetime import timedelta
 
 from endpoints.work.bell import Bell
 from endpoints.work.deliveries import Deliveries
@@ -19,6 +20,7 @@ from routing.broker import BrokerUnavailable, Publisher, Subscription
 from storage import reading
 
 _BATCH = 200
+_AGAIN_WHEN_BUSY = timedelta(minutes=10)
 _TAKE_SECONDS = 1.0
 _RECONNECT_SECONDS = 2.0
 _ROOM_SECONDS = 1.0
@@ -44,15 +46,19 @@ class Postman:
             without = self._gateway.breakers.open_systems(connection)
             due = outbox.any_unpublished(connection, without=without)
         if due:
+            # Ids that the broker still has are not given to it again: it would only grow.
+            busy = self._publisher.waiting() >= _BATCH
+            again_after = _AGAIN_WHEN_BUSY if busy else outbox.REPUBLISH
             with engine.begin() as connection:
-                ids = outbox.publishable(connection, _BATCH, without)
+                ids = outbox.publishable(connection, _BATCH, without=without, again_after=again_after)
             try:
                 self._publisher.publish(ids)
             except BrokerUnavailable:
                 with engine.begin() as connection:
                     outbox.mark(connection, ids, None)
                 raise
-        elif stop.is_set():
+            return 0.0 if ids else _TAKE_SECONDS
+        if stop.is_set():
             self._publisher.close()
         else:
             self._bell.wait(_TAKE_SECONDS)

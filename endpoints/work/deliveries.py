@@ -37,8 +37,7 @@ class Deliveries:
         self._gateway = wired
         self._bell = bell
         self._inlet = OutboxInlet()
-        longest = max((system.timeout_s for system in wired.settings.systems.values()), default=10.0)
-        self._seconds = longest + outbox.MARGIN_SECONDS
+        self._seconds = wired.settings.longest_call + outbox.MARGIN_SECONDS
         # So many deliveries of one system at a time that others always find a thread.
         self._most = max(1, threads // 2)
         self._under_way: Counter[str] = Counter()

@@ -25,10 +25,11 @@ _OPEN = (State.WAITING.value, State.LEASED.value)
 
 
 class Recovery:
-    """Notes, for each fault, when everything queued before its end had been delivered."""
+    """Notes, for each fault, when a request sent after its end was acknowledged and all queued before it delivered."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, load: Load) -> None:
         self._engine = engine
+        self._load = load
         self._waiting: list[tuple[Struck, float, datetime]] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -39,6 +40,11 @@ class Recovery:
         """The fault ends now."""
         with self._lock:
             self._waiting.append((struck, time.monotonic(), datetime.now(UTC)))
+
+    @property
+    def pending(self) -> int:
+        """How many faults are not recovered from."""
+        return len(self._waiting)
 
     def stop(self) -> int:
         """Stop looking; how many faults had not been recovered from."""
@@ -62,16 +68,21 @@ class Recovery:
             oldest = found[0]
             now = time.monotonic()
             with self._lock:
-                over = [one for one in self._waiting if oldest is None or one[2] < oldest]
+                over = [
+                    one
+                    for one in self._waiting
+                    if (oldest is None or one[2] < oldest) and one[1] < self._load.newest
+                ]
                 self._waiting = [one for one in self._waiting if one not in over]
             for struck, ended, _instant in over:
                 struck.recovery.append(now - ended)
 
 
-def run(world: World, kills: int, faults: list[Fault], pause: float, progress: bool) -> Result:
+def run(world: World, kills: int, faults: list[Fault], pause: float, progress: bool, apart: bool) -> Result:
     """Strike until so many kills are done, wait until all is quiet, judge."""
     engine = world.engine()
-    load, recovery = Load(world), Recovery(engine)
+    load = Load(world)
+    recovery = Recovery(engine, load)
     struck = {fault.name: Struck(fault.name, fault.kills) for fault in faults}
     weights = [fault.weight for fault in faults]
     began = time.monotonic()
@@ -89,6 +100,8 @@ def run(world: World, kills: int, faults: list[Fault], pause: float, progress: b
         recovery.await_(one)
         total += 1
         done += fault.kills
+        if apart:
+            wait_until(lambda: not recovery.pending, SETTLE_SECONDS)
         if progress:
             click.echo(f"\r{done}/{kills} kills, {len(load.acknowledged)} acknowledged  ", nl=False, err=True)
         time.sleep(world.rng.uniform(0.0, 2 * pause))
@@ -141,6 +154,7 @@ def run(world: World, kills: int, faults: list[Fault], pause: float, progress: b
 @click.option(
     "--pause", type=float, default=0.6, show_default=True, help="Seconds between faults, on average."
 )
+@click.option("--apart", is_flag=True, help="Wait after each fault until it is recovered from.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the table here too.")
 @click.option("--keep", is_flag=True, help="Show what the processes wrote to standard error.")
 def main(
@@ -153,6 +167,7 @@ def main(
     repeat: str,
     forgetful: bool,
     pause: float,
+    apart: bool,
     markdown: Path | None,
     keep: bool,
 ) -> None:
@@ -185,7 +200,7 @@ def main(
         ]
         if not any(fault.kills for fault in faults):
             raise click.UsageError("none of these faults kills anything")
-        result = run(world, kills, faults, pause, sys.stderr.isatty())
+        result = run(world, kills, faults, pause, sys.stderr.isatty(), apart)
         if keep:
             click.echo((world.home / "errors.log").read_text(errors="replace"), err=True)
     click.echo(result.table())

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pika
@@ -27,10 +28,8 @@ class Fault:
 
 def _kill(pid: int, number: int = signal.SIGKILL) -> None:
     if pid:
-        try:
+        with suppress(ProcessLookupError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def _worker(world: World) -> str:

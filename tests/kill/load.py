@@ -28,7 +28,10 @@ class Acknowledged:
 
 @dataclass
 class Load:
-    """Client threads; each person enters and then leaves an institution."""
+    """Client threads; each person enters and then leaves an institution.
+
+    `newest` is when the newest request that was acknowledged had been sent.
+    """
 
     world: World
     threads: int = 3
@@ -38,6 +41,7 @@ class Load:
     unanswered: int = 0
     failed: list[str] = field(default_factory=list)
     acknowledged: list[Acknowledged] = field(default_factory=list)
+    newest: float = 0.0
 
     def __post_init__(self) -> None:
         self._stop = threading.Event()
@@ -73,7 +77,7 @@ class Load:
         began = time.monotonic()
         with self._lock:
             self.attempted += 1
-        while time.monotonic() < began + _PATIENCE:
+        while (sent := time.monotonic()) < began + _PATIENCE:
             try:
                 answer = session.post(
                     f"{self.world.internal}/api/v1/registers/care-stays",
@@ -89,6 +93,7 @@ class Load:
             if answer.status_code == 200:
                 took = time.monotonic() - began
                 with self._lock:
+                    self.newest = max(self.newest, sent)
                     self.acknowledged.append(
                         Acknowledged(uuid.UUID(answer.json()["exchange_id"]), person, leaves, took)
                     )

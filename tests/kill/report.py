@@ -12,7 +12,7 @@ from tests.kill.load import Load
 
 @dataclass
 class Struck:
-    """One kind of fault over a run: how often, and how long each time until all that was queued before was delivered."""
+    """One kind of fault: how often, and the seconds until all that was queued before its end was delivered."""
 
     name: str
     kills: bool
