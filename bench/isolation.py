@@ -69,8 +69,8 @@ class Leg:
     answers: Sequence[Answered]
 
     def others(self) -> list[float]:
-        """Milliseconds of every request to the systems that are well."""
-        return [answer.ms for answer in self.answers if answer.system != VICTIM]
+        """Milliseconds of every request that the systems that are well have served; a refusal is no quick answer."""
+        return [answer.ms for answer in self.answers if answer.system != VICTIM and not answer.code]
 
     def figures(self) -> dict[str, Json]:
         """The leg as it is written down."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 import pika
 import pytest
+from pika.exceptions import AMQPError
 
 import errors
 from routing import broker
@@ -29,7 +30,9 @@ BOUND = 30.0
 @pytest.fixture
 def url() -> str:
     """The shared broker."""
-    if not broker.state(SHARED, 5, queue=f"test.{uuid.uuid4()}")["ok"]:
+    try:
+        pika.BlockingConnection(pika.URLParameters(SHARED)).close()
+    except (AMQPError, OSError):
         unavailable("no RabbitMQ server is reachable")
     return SHARED
 
@@ -86,6 +89,7 @@ def refused(action: Callable[[], object]) -> str:
 def test_what_is_confirmed_waits_and_is_taken_once(url: str, queue: str) -> None:
     with Publisher(url, queue=queue) as publisher:
         publisher.publish(ROWS)
+        assert publisher.waiting() == 3
     assert broker.state(url, 10, queue=queue) == {"ok": True, "waiting": 3, "dead": 0}
     with Subscription(url, queue=queue) as subscription:
         taken = []
@@ -133,7 +137,7 @@ def test_what_is_requeued_too_often_is_a_dead_letter(url: str, queue: str) -> No
         publisher.publish(ROWS[:1])
     times = 0
     with Subscription(url, queue=queue) as subscription:
-        while ticket := subscription.next(1):
+        while times < 20 and (ticket := subscription.next(1)):
             ticket.requeue()
             times += 1
     assert times == broker.DELIVERY_LIMIT + 1
@@ -213,7 +217,7 @@ def test_a_ticket_outlives_the_heartbeats_that_its_work_leaves_out(url: str, que
 def test_a_subscription_whose_queue_is_gone_says_so(url: str, queue: str) -> None:
     with Subscription(url, queue=queue) as subscription:
         remove(url, queue)
-        refused(lambda: subscription.next(10))
+        refused(lambda: subscription.next(2 * BOUND))
 
 
 @pytest.mark.parametrize("verb", ["stop", "kill"])
