@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, Engine, delete, func, select, text, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from audit.checkpoint import parse
 from audit.sequencer import Sequencer
@@ -178,28 +178,3 @@ def test_a_row_queued_twice_is_sequenced_once(engine: Engine) -> None:
     with engine.begin() as connection:
         assert connection.execute(select(func.count()).select_from(sequencer_queue)).scalar_one() == 0
     assert verified(engine).status == "unanchored"
-
-
-def test_the_loop_outlives_a_failing_database(engine: Engine) -> None:
-    log = open_log(engine)
-    log.write(opened())
-    looping = Sequencer(engine, KEY, environment=Environment.TEST, checkpoint_seconds=0.02)
-    stop = threading.Event()
-    thread = threading.Thread(target=looping.run, args=(stop,))
-    thread.start()
-    try:
-        wait_until(lambda: size(engine) == 2)
-        with engine.begin() as connection:
-            connection.execute(text("ALTER TABLE leases RENAME TO away"))
-        log.write(opened())
-        thread.join(0.1)
-        assert thread.is_alive()
-        with engine.begin() as connection:
-            connection.execute(text("ALTER TABLE away RENAME TO leases"))
-        wait_until(lambda: size(engine) == 3)
-    finally:
-        stop.set()
-        thread.join(10)
-    assert not thread.is_alive()
-    log.write(opened())
-    assert sequencer(engine).run_once() == 1, "the lease was given back"
