@@ -87,9 +87,7 @@ class Sequencer:
         """For how many seconds the oldest record without a place waits; None when none does."""
         with reading(self._engine).begin() as connection:
             waiting = log_records.join(sequencer_queue, sequencer_queue.c.record_id == log_records.c.id)
-            oldest = connection.execute(
-                select(func.min(log_records.c.instant)).select_from(waiting)
-            ).scalar()
+            oldest = connection.execute(select(func.min(log_records.c.instant)).select_from(waiting)).scalar()
         if oldest is None:
             return None
         return max(0.0, (utc_now() - datetime.fromisoformat(oldest)).total_seconds())
