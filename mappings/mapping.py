@@ -20,7 +20,7 @@ from lxml import etree
 from errors import ConfigurationError, InvalidRequest, SchemaViolation, UnexpectedElement, UnknownCode
 from exchange import Argument, Arguments, Context, Json, Lineage, today_in_riga
 from mappings import plan
-from mappings.codes import CodeList
+from mappings.codes import Code, CodeList
 from mappings.coverage import Part, declared, differences
 from mappings.fields import Field, Flag
 from mappings.kinds import Coded, PersonCode, Scalar
@@ -55,7 +55,7 @@ class Mapping(Generic[R]):
         self.element = element
         self.fields = tuple(fields)
         self.request = request
-        self._check = check
+        self.check = check
         self._elements = tuple(field for field in self.fields if isinstance(field, Field))
         self._flags = tuple((field, self._codes(field)) for field in self.fields if isinstance(field, Flag))
         self._tag = f"{{{namespace}}}{element}"
@@ -122,18 +122,21 @@ class Mapping(Generic[R]):
         Raises: InvalidRequest naming the argument, InvalidPersonCode.
         """
         record = self._take(values, context, today or today_in_riga(), "")
-        wrong = self._check(record) if self._check is not None else ""
+        wrong = self.check(record) if self.check is not None else ""
         if wrong:
             raise InvalidRequest(wrong)
         return record
 
     def arguments(self, record: R) -> Arguments:
-        """The arguments that a request's record was made of: everything but its context and what is None."""
+        """The arguments that a request's record was made of: everything but its context and what is None.
+
+        A value of a code list is its code.
+        """
         found: dict[str, Argument] = {}
         for field in self._elements:
             value = getattr(record, field.name)
             if isinstance(field.kind, Scalar | Coded) and value is not None:
-                found[field.name] = value
+                found[field.name] = value.code if isinstance(value, Code) else value
         return found
 
     def persons(self, record: R) -> Iterator[str]:

@@ -52,7 +52,12 @@ def records(table: Mapping[Any], contract: wsdl.Contract) -> st.SearchStrategy[A
     """Records whose messages the contract takes: facets come from the schema, the rest from the table."""
     published = declared(contract.xsd, table.element)
     assert published is not None
-    return _records(table, published, contract.xsd)
+    return _records(table, published, contract.xsd).filter(lambda record: _whole(table, record))
+
+
+def _whole(table: Mapping[Any], record: Any) -> bool:
+    """Whether what looks at the whole record finds nothing wrong with it."""
+    return table.check is None or not table.check(record)
 
 
 def _records(table: Mapping[Any], published: Part, xsd: Path) -> st.SearchStrategy[Any]:

@@ -86,9 +86,11 @@ def test_a_table_and_its_contract_agree(name: str) -> None:
     assert table.problems(contract) == []
 
 
-def test_every_operation_of_every_contract_has_its_two_tables() -> None:
+def test_every_operation_of_the_newest_contracts_has_its_two_tables() -> None:
     mapped = {(contract.namespace, table.element) for table, contract in MESSAGES.values()}
-    for contract in contracts():
+    newest = {contract.system: contract for contract in sorted(contracts(), key=lambda one: one.version)}
+    assert newest["sais"].version == "v1-1"
+    for contract in newest.values():
         for operation in contract.operations:
             assert {(contract.namespace, operation), (contract.namespace, f"{operation}Response")} <= mapped
 

@@ -17,6 +17,7 @@ from mappings.care_stays import CARE_STAY, CareStay
 from mappings.codes import Code
 from registers import Fed
 from registers.care_stays import feed_care_stay, find_care_stay, open_stay, overlap, write_care_stay
+from registers.history import Change
 from tests.registers.invented import code, day, person_code, provenance
 
 
@@ -50,10 +51,15 @@ def test_a_repeat_changes_nothing_and_an_end_is_a_new_version(engine: Engine) ->
     with engine.begin() as connection:
         fed = feed_care_stay(connection, stay(of), provenance(source="spolis"))
         first = find_care_stay(connection, stay(of))
-        assert fed == Fed(1, 0)
+        assert fed == Fed(1, 0, (Change(None, stay(of)),))
         assert first is not None
         assert feed_care_stay(connection, stay(of), provenance(1, "spolis")) == Fed(0, 1)
-        assert feed_care_stay(connection, ended, provenance(2, "spolis")) == Fed(1, 0)
+        now = feed_care_stay(connection, ended, provenance(2, "spolis"))
+        (change,) = now.changes
+        assert now == Fed(1, 0, (change,))
+        assert isinstance(change.before, CareStay)
+        assert (change.before.entered_on, change.before.ended_on) == (stay(of).entered_on, None)
+        assert change.after == ended
         assert find_care_stay(connection, ended) == first
         new, old = registers.read(connection, "care-stays", first, history=True)
         assert (old.valid_to, new.valid_to) == (None, day("2026-03-01"))

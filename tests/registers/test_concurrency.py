@@ -15,6 +15,7 @@ from exchange import new_id
 from mappings.vzd import AddressMatches
 from registers import Fed
 from registers.care_stays import CARE_STAY, find_care_stay, write_care_stay
+from registers.history import Change
 from registers.persons import IDENTITY, PERSON, PERSON_CODE, person_by_code
 from tests.registers.invented import minimal, person_code, provenance
 from tests.registers.test_care_stays import stay
@@ -111,7 +112,7 @@ def test_the_same_stay_written_at_once_is_one_stay(engine: Engine) -> None:
         except Busy:
             return work(number)
 
-    assert sum(at_once(work), Fed()) == Fed(1, THREADS - 1)
+    assert sum(at_once(work), Fed()) == Fed(1, THREADS - 1, (Change(None, stay(of)),))
     with engine.begin() as connection:
         person = person_by_code(connection, of)
         count = select(func.count()).where(CARE_STAY.c.person_id == person)

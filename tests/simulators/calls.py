@@ -14,6 +14,7 @@ from exchange import utc_now
 from security import wsse
 from security.keys import Identity
 from security.xml import Element, parse, serialise
+from simulators.server import path_of
 from wsdl import Contract, contract
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -45,7 +46,7 @@ class Client:
     @property
     def contract(self) -> Contract:
         """The contract of the simulator."""
-        return contract(self.system)
+        return contract(*path_of(self.system).strip("/").split("/"))
 
     def envelope(
         self, operation: str, arguments: Values, *, message_id: str | None = None, environment: str = "test"
