@@ -94,6 +94,7 @@ def run(world: World, kills: int, faults: list[Fault], pause: float, progress: b
     world.rng.shuffle(queue)
     while done < kills:
         fault = queue.pop() if queue else world.rng.choices(faults, weights)[0]
+        load.during = fault.name
         fault.strike(world)
         one = struck[fault.name]
         one.runs += 1
@@ -208,7 +209,7 @@ def main(
         markdown.write_text(f"{result.table()}\n", encoding="utf-8")
     for kind, found in asdict(result.verdict).items():
         if isinstance(found, tuple) and found:
-            click.echo(f"{kind}: " + "; ".join(found[:5]), err=True)
+            click.echo(f"{kind}: " + "; ".join(one["what"] for one in found[:5]), err=True)
     for failure in result.load.failed[:5]:
         click.echo(f"a write failed for good: {failure}", err=True)
     click.echo(result.line())

@@ -26,14 +26,22 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong, and the write that it goes back to; None where there is none."""
+
+    what: str
+    cause: uuid.UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What was found. `recovered` are deliveries that needed more than one attempt."""
 
     acknowledged: int
-    lost: tuple[str, ...]
-    duplicated: tuple[str, ...]
-    unresolved: tuple[str, ...]
-    disordered: tuple[str, ...]
+    lost: tuple[Finding, ...]
+    duplicated: tuple[Finding, ...]
+    unresolved: tuple[Finding, ...]
+    disordered: tuple[Finding, ...]
     effects: int
     recovered: int
 
@@ -65,27 +73,35 @@ def judge(acknowledged: Sequence[Acknowledged], rows: Iterable[Row], took_effect
     position = {message: number for number, message in reversed(list(enumerate(took_effect)))}
     # A row that is not delivered yet, or left to a person, is no loss: it is there, and it is counted apart.
     unresolved = [
-        f"{row.id} {row.state} {row.last_error}" for row in known.values() if row.state != "delivered"
+        Finding(f"{row.id} {row.state} {row.last_error}", row.cause)
+        for row in known.values()
+        if row.state != "delivered"
     ]
-    lost, doubled, disordered = [], [], []
+    lost: list[Finding] = []
+    doubled: list[Finding] = []
+    disordered: list[Finding] = []
     entered: dict[str, int] = {}
     for write in sorted(acknowledged, key=lambda write: write.leaves):
-        queued = by_cause.get(write.exchange_id, [])
+        cause = write.exchange_id
+        queued = by_cause.get(cause, [])
         if not queued:
-            lost.append(f"{write.exchange_id}: acknowledged, and nothing queued")
+            lost.append(Finding(f"{cause}: acknowledged, and nothing queued", cause))
             continue
         if len(queued) > 1:
-            doubled.append(f"{write.exchange_id}: queued {len(queued)} times")
+            doubled.append(Finding(f"{cause}: queued {len(queued)} times", cause))
         message = _message(queued[0])
         if not times[message] and queued[0].state == "delivered":
-            lost.append(f"{message}: delivered by the outbox, and no effect")
+            lost.append(Finding(f"{message}: delivered by the outbox, and no effect", cause))
         if message in position:
             if not write.leaves:
                 entered[write.person] = position[message]
             elif position[message] < entered.get(write.person, position[message] + 1):
-                disordered.append(f"{message}: left before it was told to have entered")
-    doubled += [f"{message}: took effect {count} times" for message, count in times.items() if count > 1]
-    lost += [f"{message}: took effect, and was never queued" for message in times if message not in known]
+                disordered.append(Finding(f"{message}: left before it was told to have entered", cause))
+    for message, count in times.items():
+        if message not in known:
+            lost.append(Finding(f"{message}: took effect, and was never queued", None))
+        elif count > 1:
+            doubled.append(Finding(f"{message}: took effect {count} times", known[message].cause))
     recovered = sum(row.state == "delivered" and row.attempts > 1 for row in known.values())
     return Verdict(
         len(acknowledged),

@@ -18,26 +18,32 @@ _PATIENCE = 240.0
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A write that was answered with 200: its exchange, which the notices name as their cause."""
+    """A write that was answered with 200: its exchange, which the notices name as their cause.
+
+    `during` is the newest fault that had been struck by then.
+    """
 
     exchange_id: uuid.UUID
     person: str
     leaves: bool
     seconds: float
+    during: str = ""
 
 
 @dataclass
 class Load:
     """Client threads; each person enters and then leaves an institution.
 
-    `newest` is when the newest request that was acknowledged had been sent.
+    `newest` is when the newest request that was acknowledged had been sent; `during` names the fault being struck.
     """
 
     world: World
     threads: int = 3
     pause: float = 0.15
     attempted: int = 0
+    during: str = ""
     refused: Counter[int] = field(default_factory=Counter)
+    refused_during: Counter[str] = field(default_factory=Counter)
     unanswered: int = 0
     failed: list[str] = field(default_factory=list)
     acknowledged: list[Acknowledged] = field(default_factory=list)
@@ -88,6 +94,7 @@ class Load:
             except requests.RequestException:
                 with self._lock:
                     self.unanswered += 1
+                    self.refused_during[self.during] += 1
                 self._stop.wait(0.1) if not self._stop.is_set() else time.sleep(0.1)
                 continue
             if answer.status_code == 200:
@@ -95,11 +102,14 @@ class Load:
                 with self._lock:
                     self.newest = max(self.newest, sent)
                     self.acknowledged.append(
-                        Acknowledged(uuid.UUID(answer.json()["exchange_id"]), person, leaves, took)
+                        Acknowledged(
+                            uuid.UUID(answer.json()["exchange_id"]), person, leaves, took, self.during
+                        )
                     )
                 return True
             with self._lock:
                 self.refused[answer.status_code] += 1
+                self.refused_during[self.during] += 1
             if answer.status_code < 500 and answer.status_code != 429:
                 self.failed.append(f"{answer.status_code} {answer.text[:300]}")
                 return False

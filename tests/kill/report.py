@@ -1,12 +1,17 @@
-"""The figures of a run: a table for people and for docs/reliability.md, and the one line that scripts read."""
+"""The figures of a run: a table for people and for docs/reliability.md, and the one line that scripts read.
+
+A write is counted under the fault that was the newest one when it was acknowledged or refused.
+"""
 
 from __future__ import annotations
 
 import statistics
+import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.kill.judge import Verdict
+from tests.kill.judge import Finding, Verdict
 from tests.kill.load import Load
 
 
@@ -48,16 +53,20 @@ class Result:
 
     def table(self) -> str:
         """Markdown: one row a fault, then the sums."""
+        during = {write.exchange_id: write.during for write in self.load.acknowledged}
+        lost, doubled = _counted(self.verdict.lost, during), _counted(self.verdict.duplicated, during)
         lines = [
-            "| fault | runs | recovery p50 s | p99 s | slowest s |",
-            "|---|---:|---:|---:|---:|",
+            "| fault | runs | acknowledged | lost | doubled | refused | p50 ms | p99 ms | recovery p50 s | slowest s |",
+            "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         ]
         for one in self.struck:
             if one.runs:
-                found = sorted(one.recovery) or [0.0]
+                took = sorted(write.seconds for write in self.load.acknowledged if write.during == one.name)
+                back = sorted(one.recovery) or [0.0]
                 lines.append(
-                    f"| {one.name} | {one.runs} | {statistics.median(found):.1f} | {_p99(found):.1f} "
-                    f"| {found[-1]:.1f} |"
+                    f"| {one.name} | {one.runs} | {len(took)} | {lost[one.name]} | {doubled[one.name]} "
+                    f"| {self.load.refused_during[one.name]} | {statistics.median(took or [0.0]) * 1000:.0f} "
+                    f"| {_p99(took or [0.0]) * 1000:.0f} | {statistics.median(back):.1f} | {back[-1]:.1f} |"
                 )
         took = sorted(write.seconds for write in self.load.acknowledged) or [0.0]
         refused = ", ".join(f"{count} × {status}" for status, count in sorted(self.load.refused.items()))
@@ -74,6 +83,10 @@ class Result:
             f"Exchange log: {self.log_status}.",
         ]
         return "\n".join(lines)
+
+
+def _counted(findings: Sequence[Finding], during: dict[uuid.UUID, str]) -> Counter[str]:
+    return Counter(during.get(finding.cause, "") if finding.cause else "" for finding in findings)
 
 
 def _p99(found: Sequence[float]) -> float:
