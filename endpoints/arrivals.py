@@ -19,14 +19,21 @@ Environ = Mapping[str, Any]
 
 diagnostics = logging.getLogger("gateway.endpoints")
 
+# Where `endpoints.proxied` puts the certificate (DER) that a proxy has verified; no header gets such a name.
+PEER_CERTIFICATE = "gateway.peer_certificate"
+
 _PIECE = 65_536
 _MOST_PEERS = 10_000
 
 
 def peer(environ: Environ) -> Peer:
-    """The other end of the connection, with its certificate where the listener asked for one."""
+    """The other end of the connection, with its certificate where the listener or the proxy before it asked for one."""
     connection = environ.get("gunicorn.socket")
-    certificate = connection.getpeercert(True) if isinstance(connection, ssl.SSLSocket) else None
+    certificate = (
+        connection.getpeercert(True)
+        if isinstance(connection, ssl.SSLSocket)
+        else environ.get(PEER_CERTIFICATE)
+    )
     return Peer(str(environ.get("REMOTE_ADDR", "")), certificate)
 
 

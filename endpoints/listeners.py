@@ -23,7 +23,7 @@ from gunicorn.app.base import BaseApplication
 import config
 import gateway
 from config import Listen, Settings
-from endpoints import api, health, refusals, soap
+from endpoints import api, health, proxied, refusals, soap, unix_socket
 from endpoints.problems import problem
 from endpoints.processes import die_with, start_diagnostics
 from endpoints.worker import READ_SECONDS, TimelyWorker
@@ -45,6 +45,8 @@ def bind(name: str, listen: Listen) -> socket.socket:
 
     Raises: ConfigurationError when the address is taken or none, or when it is open to others without TLS.
     """
+    if listen.socket is not None:
+        return unix_socket.bind(name, listen.socket, _BACKLOG)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -64,6 +66,8 @@ def bind(name: str, listen: Listen) -> socket.socket:
 
 def url(listen: Listen, bound: socket.socket) -> str:
     """The address of a listener as callers write it."""
+    if listen.socket is not None:
+        return unix_socket.url(listen.socket)
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     return f"{'https' if listen.certificate else 'http'}://{shown}:{port}"
@@ -74,6 +78,10 @@ def tls_context(name: str, listen: Listen) -> ssl.SSLContext | None:
 
     Raises: ConfigurationError naming the file that cannot be read or does not fit.
     """
+    if listen.socket is not None and (listen.certificate or listen.key or listen.client_ca):
+        raise ConfigurationError(
+            f"[listen.{name}] socket: the proxy in front ends TLS; leave certificate, key and client_ca to it"
+        )
     if listen.certificate is None:
         if listen.key is not None or listen.client_ca is not None:
             raise ConfigurationError(f"[listen.{name}] key or client_ca without certificate")
@@ -111,6 +119,22 @@ def site(name: str, wired: gateway.Gateway, *, with_soap: bool) -> WSGIApplicati
     checks = health.application(wired)
     applications |= dict.fromkeys(health.PATHS, checks)
     return _by_prefix(applications | ({"/soap": partners} if with_soap else {}))
+
+
+def behind_proxy(application: WSGIApplication, *, certificate_required: bool) -> WSGIApplication:
+    """What is served on a Unix socket: the application, told of the client by the proxy.
+
+    Without a verified certificate where one is required, everything is refused, as it is by TLS.
+    """
+
+    def served(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            said = proxied.told(environ, certificate_required=certificate_required)
+        except GatewayError as error:
+            return _refused(error, start_response)
+        return application(environ | said, start_response)
+
+    return served
 
 
 def _by_prefix(applications: Mapping[str, WSGIApplication]) -> WSGIApplication:
@@ -159,10 +183,13 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
             "limit_request_line": 2048,
             "limit_request_fields": 50,
             "limit_request_field_size": 16_384,
-            # Nobody's forwarded headers are believed.
+            # gunicorn believes nobody's forwarded headers; on a Unix socket it would without the last two.
             "forwarded_allow_ips": "",
+            "secure_scheme_headers": {},
+            "forwarder_headers": "",
             "certfile": str(listen.certificate) if listen.certificate else None,
             "control_socket_disable": True,
+            "when_ready": _sockets_are_not_ours,
             "accesslog": None,
             "errorlog": "-",
             "loglevel": "warning",
@@ -178,7 +205,10 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
             wired = gateway.wire(self.settings)
             gateway.warm(wired)
             refusals.keep_summing(wired.log, self.settings.environment)
-            return site(self.name, wired, with_soap=self.options.soap)
+            served = site(self.name, wired, with_soap=self.options.soap)
+            if getattr(self.settings, self.name).socket is None:
+                return served
+            return behind_proxy(served, certificate_required=self.name == "partners")
         except GatewayError as error:
             print(f"gateway: the {self.name} listener: {error}", file=sys.stderr, flush=True)
             sys.exit(_DOES_NOT_LOAD)
@@ -187,6 +217,11 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
         # One that replaces a fallen worker has nobody left to tell.
         with suppress(OSError):
             os.write(self.options.ready_fd, b".")
+
+
+def _sockets_are_not_ours(arbiter: Any) -> None:
+    """A master that ends must not remove the file of a Unix socket: the supervisor goes on with it, or removes it."""
+    arbiter.systemd = True
 
 
 def _worker_begins(_arbiter: object, worker: Any) -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import gateway
 from config import Settings
-from endpoints import health, listeners
+from endpoints import health, listeners, unix_socket
 from endpoints.work.background import Background
 from errors import ConfigurationError
 from exchange import Json
@@ -204,9 +204,13 @@ def _watch(children: _Children, background: Background | None, stop: threading.E
 
 @contextmanager
 def _bound(name: str, settings: Settings) -> Iterator[socket.socket]:
+    path = getattr(settings, name).socket
     bound = listeners.bind(name, getattr(settings, name))
+    inode = path.stat().st_ino if path is not None else 0
     with bound:
         yield bound
+    if path is not None:
+        unix_socket.remove(path, inode)
 
 
 @contextmanager
