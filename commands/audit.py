@@ -7,13 +7,11 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy import Engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Engine
 
 import config
 import registers
@@ -22,13 +20,12 @@ from audit import verify as verification
 from audit.leaf import normalised
 from audit.origin import load_public_key
 from commands import print_json
-from commands.opening import admin_entry, give_place, open_database
+from commands.opening import admin_entry, existing_database, give_place, open_database
 from commands.rendering import print_rows
 from config import Settings
-from errors import ConfigurationError
 from exchange import RIGA, Json
 from security.keys import load_secret
-from storage import open_engine, reading
+from storage import reading
 
 
 class _Bound(click.ParamType[datetime]):
@@ -81,7 +78,7 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     public_key = load_public_key(settings.keys / "log.pub")
     secret = settings.keys / "subject.key"
     subject_key = load_secret(secret) if secret.exists() else None
-    engine = _existing_database(settings)
+    engine = existing_database(settings)
     with Progress(
         TextColumn("verifying"),
         BarColumn(),
@@ -252,22 +249,8 @@ def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
             click.echo(kept)
 
 
-def _existing_database(settings: Settings) -> Engine:
-    """The database that is there; to look at a log must not make one.
-
-    Raises: ConfigurationError.
-    """
-    try:
-        url = make_url(settings.database_url)
-    except ArgumentError as error:
-        raise ConfigurationError("GATEWAY_DATABASE_URL is not a database URL") from error
-    if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).is_file()):
-        raise ConfigurationError(f"there is no database at {url.database}; start the gateway once")
-    return open_engine(settings.database_url, patience=None)
-
-
 def _open(settings: Settings) -> Engine:
-    _existing_database(settings).dispose()
+    existing_database(settings).dispose()
     return open_database(settings)
 
 

@@ -8,7 +8,7 @@ import click
 from cryptography import x509
 
 import config
-from commands import print_json
+from commands import keys_custody, print_json
 from commands.opening import administer, open_database
 from commands.rendering import print_rows
 from errors import ConfigurationError, InvalidRequest
@@ -99,6 +99,11 @@ def show(as_json: bool) -> None:
         print_json([dict[str, Json](row) for row in found])
     else:
         print_rows(("name", "subject", "valid to", "sha256"), [tuple(row.values()) for row in found])
+
+
+command.add_command(keys_custody.escrow_)
+command.add_command(keys_custody.unescrow)
+command.add_command(keys_custody.check)
 
 
 def _files(directory: Path) -> set[str]:

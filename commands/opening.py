@@ -7,10 +7,12 @@ import pwd
 import re
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 import click
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, make_url, select
+from sqlalchemy.exc import ArgumentError
 
 from audit import Entry, Kind, open_log
 from audit.sequencer import Sequencer
@@ -59,6 +61,21 @@ def open_database(settings: Settings) -> Engine:
     engine = open_engine(settings.database_url)
     migrate.upgrade(engine)
     return engine
+
+
+def existing_database(settings: Settings, patience: float | None = None) -> Engine:
+    """The database that is there; to look at a log must not make one.
+
+    A server may be silent for `patience` seconds, None for ever; see `open_engine`.
+    Raises: ConfigurationError.
+    """
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError as error:
+        raise ConfigurationError("GATEWAY_DATABASE_URL is not a database URL") from error
+    if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).is_file()):
+        raise ConfigurationError(f"there is no database at {url.database}; start the gateway once")
+    return open_engine(settings.database_url, patience=patience)
 
 
 def administer(

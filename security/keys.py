@@ -12,7 +12,7 @@ import ipaddress
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -136,6 +136,49 @@ def issue(directory: Path, name: str, *, key_type: str = "rsa", days: int = LEAF
         _write(directory / f"{name}.key", _private_pem(key))
         _write(directory / f"{name}.pem", _pem(certificate))
     return Identity(certificate, key)
+
+
+def read_files(directory: Path) -> dict[str, bytes]:
+    """Every key and certificate file of the directory, by name: what a bundle for custodians holds.
+
+    Raises: ConfigurationError when one that cannot be made again is missing.
+    """
+    files = {
+        path.name: path.read_bytes()
+        for pattern in ("*.key", "*.pem", "log.pub")
+        for path in sorted(directory.glob(pattern))
+        if not path.name.startswith(".")
+    }
+    for name in ("master.key", "subject.key", "log.key", "log.pub", "gateway.key", "gateway.pem"):
+        if name not in files:
+            raise ConfigurationError(
+                f"{directory / name} is missing: gateway keys new, or gateway keys unescrow"
+            )
+    return files
+
+
+def put_files(directory: Path, files: Mapping[str, bytes]) -> list[str]:
+    """Put key files in place, 0600 in a directory 0700, and name those that were not there.
+
+    Raises: ConfigurationError when one is there with other content: nothing is changed then.
+    """
+    with _locked(directory):
+        there = {name for name in files if (directory / name).exists()}
+        for name in sorted(there):
+            if (directory / name).read_bytes() != files[name]:
+                raise ConfigurationError(
+                    f"{directory / name} is there and is another one; move it away if the bundle's is wanted"
+                )
+        missing = sorted(files.keys() - there)
+        for name in missing:
+            _write(directory / name, files[name])
+    return missing
+
+
+def replace_file(directory: Path, name: str, data: bytes) -> None:
+    """Put one file of the directory in place whole, 0600, whatever was there before."""
+    with _locked(directory):
+        _write(directory / name, data)
 
 
 def _checked(name: str) -> str:
