@@ -1,7 +1,8 @@
 """`gateway demo`: the whole job once, in front of your eyes, with proof.
 
 Simulators and gateway run as processes of their own; persons go through all five systems as SPOLIS core would ask;
-a partner calls; one call is refused, one is saved by a retry; then the exchange log is verified and read back.
+a partner calls; one call is refused, one is saved by a retry; SAIS is told of the care stays; then the exchange log is
+verified and read back.
 """
 
 from __future__ import annotations
@@ -108,6 +109,8 @@ def _perform(demo: Demonstration, elsewhere: bool, *, keep: bool) -> dict[str, J
         demo.run_refused(core)
         demo.run_recovered(core, urls["pmlp"])
         demo.run_partner(partners)
+        with demo.console.status("telling SAIS of the care stays"):
+            demo.run_deliveries()
         if not keep:
             demo.expect(serve.stop(), f"the gateway did not end by itself; see {folder}/serve.log")
             simulate.stop()

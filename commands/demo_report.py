@@ -48,6 +48,7 @@ def read_lines(connection: Connection, exchange_ids: Iterable[uuid.UUID]) -> dic
             select(log_records.c.leaf, log_tree.c.idx)
             .outerjoin(log_tree, log_tree.c.record_id == log_records.c.id)
             .where(log_records.c.kind == "outcome", log_records.c.exchange_id.in_(ids[first : first + _SOME]))
+            .order_by(log_records.c.id)  # of an exchange that was queued first, the last outcome counts
         )
         for row in rows:
             fields = leaf.parse(row.leaf)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from commands.opening import administer, sequence
 from config import Settings
 from errors import GatewayError
 from exchange import Json, utc_now
+from routing import outbox
+from routing.outbox import Row, State
 from routing.parties import add_caller, add_partner, disable_caller, disable_partner
 from security import keys
 from simulators.population import Population
@@ -31,6 +34,7 @@ from storage import reading
 _THREADS = 4
 _SETTLE_SECONDS = 60.0
 _RECIPIENT = "riga-social-service"
+_UNDER_WAY = (State.WAITING, State.LEASED)
 _SYSTEMS = ("pmlp", "vdeavk", "sais", "npais", "vzd")
 
 
@@ -146,6 +150,26 @@ class Demonstration:
             self.exchange_ids.append(get_person(call, self.codes()[0]))
         except (GatewayError, requests.RequestException) as error:
             self.expect(False, f"the partner's call failed: {_told(error)}")
+
+    def run_deliveries(self) -> None:
+        """SAIS is told of the care stays, by the outbox: wait until all of that is delivered."""
+        until = time.monotonic() + _SETTLE_SECONDS
+        rows = self._notices()
+        while any(row.state in _UNDER_WAY for row in rows) and time.monotonic() < until:
+            time.sleep(0.2)
+            rows = self._notices()
+        self.expect(bool(rows), "no notice of a care stay was queued")
+        for row in rows:
+            self.expect(
+                row.state is State.DELIVERED,
+                f"{row.system}.{row.operation} {row.id} is {row.state.value} ({row.last_error})",
+            )
+        self.exchange_ids += [row.id for row in rows]
+
+    def _notices(self) -> list[Row]:
+        causes = set(self.exchange_ids)
+        with reading(self.engine).begin() as connection:
+            return [row for row in outbox.listed(connection, limit=None) if row.cause in causes]
 
     def leave(self) -> None:
         """Disable the caller and the partner of this run, and throw their keys away: nobody is left who has them."""

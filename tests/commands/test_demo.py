@@ -88,6 +88,16 @@ def test_every_person_goes_through_all_five_systems(shown: tuple[Home, str, dict
     assert (partner["outcome"], partner["direction"]) == ("ok", "in")
 
 
+def test_sais_is_told_of_every_care_stay(shown: tuple[Home, str, dict[str, Any]]) -> None:
+    told = [one for one in shown[2]["exchanges"] if one["operation"] == "NotifyCareStay"]
+    assert len(told) == PERSONS
+    for one in told:
+        assert (one["system"], one["direction"], one["outcome"]) == ("sais", "out", "ok")
+        assert one["request_signed"]
+        assert one["answer_signed"]
+        assert one["attempts"] == 1
+
+
 def test_one_is_refused_and_one_is_saved_by_a_retry(shown: tuple[Home, str, dict[str, Any]]) -> None:
     facts = shown[2]
     assert (facts["denied"], facts["retried"]) == (1, 1)
