@@ -8,20 +8,17 @@ operations, ways, outcomes and codes, all from closed lists: no personal data, a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
-from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 import errors
 import gateway
-from exchange import Arrival, Outcome, Reply, Request
+from exchange import Arrival, Reply, Request
 from routing.routes import Routes
-from routing.trail import Trail
+from routing.trail import Trail, outcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -45,6 +42,12 @@ _ATTEMPTS = Counter(
     ("system", "operation"),
     registry=_OWN,
 )
+_RETRIES = Counter(
+    "gateway_retries",
+    "Those of them that repeat an earlier one of the same exchange.",
+    ("system", "operation"),
+    registry=_OWN,
+)
 _REFUSED = Counter(
     "gateway_refused_requests",
     "Requests refused before an exchange began, by error code.",
@@ -59,11 +62,14 @@ def run(wired: gateway.Gateway, arrival: Arrival, inlet: gateway.Inlet) -> Reply
     def count(trail: Trail) -> None:
         way, error = arrival.way.value, trail.error
         system, operation = _names(wired.routes, trail.request)
-        outcome = Outcome.OK if error is None else error.outcome
-        _EXCHANGES.labels(way, system, operation, outcome.value, "" if error is None else error.code).inc()
+        code = "" if error is None else error.code
+        _EXCHANGES.labels(way, system, operation, outcome(trail).value, code).inc()
         _SECONDS.labels(way, system, operation).observe(time.monotonic() - trail.began)
-        if trail.delivered is not None and trail.delivered.attempts:
-            _ATTEMPTS.labels(system, operation).inc(len(trail.delivered.attempts))
+        sent = 0 if trail.delivered is None else len(trail.delivered.attempts)
+        if sent:
+            earlier = 0 if arrival.lease is None else arrival.lease.attempts
+            _ATTEMPTS.labels(system, operation).inc(sent)
+            _RETRIES.labels(system, operation).inc(sent if earlier else sent - 1)
 
     return gateway.run(wired, arrival, inlet, count)
 
@@ -73,34 +79,31 @@ def refused(code: str) -> None:
     _REFUSED.labels(code).inc()
 
 
-def exposition(pending: int | None, oldest_seconds: float | None) -> bytes:
-    """Every figure in the text form of Prometheus, of all processes, with the lag of the exchange log."""
+def exposition(now: Collector) -> bytes:
+    """Every figure in the text form of Prometheus: what all processes counted, and what is so `now`."""
+    registry = _counted()
+    registry.register(now)
+    return generate_latest(registry)
+
+
+def unwritten() -> float:
+    """How many exchanges the processes of this run refused because the exchange log could not be written."""
+    code = errors.LogUnavailable.code
+    return sum(
+        sample.value
+        for family in _counted().collect()
+        for sample in family.samples
+        if sample.name == "gateway_exchanges_total" and sample.labels["code"] == code
+    )
+
+
+def _counted() -> CollectorRegistry:
     registry = CollectorRegistry()
     try:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # — prometheus_client types it in part
     except ValueError:  # no directory was named: this process is the only one
         registry.register(_OWN)
-    registry.register(_Lag(pending, oldest_seconds))
-    return generate_latest(registry)
-
-
-@dataclass(frozen=True, slots=True)
-class _Lag:
-    """The records of the log that the sequencer has not reached, as of now."""
-
-    pending: int | None
-    oldest_seconds: float | None
-
-    def collect(self) -> Iterable[Metric]:
-        """The two figures, absent while the database cannot be asked."""
-        if self.pending is not None:
-            yield GaugeMetricFamily(
-                "gateway_log_pending", "Records that are not in the tree of the log yet.", value=self.pending
-            )
-        if self.oldest_seconds is not None:
-            yield GaugeMetricFamily(
-                "gateway_log_pending_seconds", "Age of the oldest of them.", value=self.oldest_seconds
-            )
+    return registry
 
 
 def _names(routes: Routes, request: Request | None) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import gateway
 from config import Settings
-from endpoints import health, listeners, unix_socket
+from endpoints import listeners, readiness, unix_socket
 from endpoints.work.background import Background
 from errors import ConfigurationError
 from exchange import Json
@@ -148,9 +148,9 @@ def _rehearse(settings: Settings) -> None:
     for name in listeners.NAMES:
         listeners.tls_context(name, getattr(settings, name))
     wired = gateway.wire(settings)
-    for path in health.missing_keys(settings):
+    for path in readiness.missing_keys(settings):
         raise ConfigurationError(f"{path} is missing: gateway keys new")
-    health.load_contracts(wired)
+    readiness.load_contracts(wired)
     wired.engine.dispose()
 
 

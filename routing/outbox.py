@@ -388,6 +388,16 @@ def counts(connection: Connection) -> dict[State, int]:
     return {state: by_state.get(state, 0) for state in State}
 
 
+def undelivered(connection: Connection) -> dict[tuple[State, str, str], int]:
+    """How many rows there are by state, system and operation; of those delivered nothing, they may be millions."""
+    rows = connection.execute(
+        select(outbox.c.state, outbox.c.system, outbox.c.operation, func.count())
+        .where(outbox.c.state.in_([state.value for state in State if state is not State.DELIVERED]))
+        .group_by(outbox.c.state, outbox.c.system, outbox.c.operation)
+    )
+    return {(State(state), system, operation): count for state, system, operation, count in rows}
+
+
 def find(connection: Connection, exchange_id: uuid.UUID) -> Row:
     """One row.
 

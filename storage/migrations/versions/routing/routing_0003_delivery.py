@@ -88,13 +88,31 @@ def upgrade() -> None:
     )
     op.create_table(
         "routing_incidents",
-        sa.Column("name", sa.String(200), primary_key=True),
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("kind", sa.String(50), nullable=False),
+        sa.Column("subject", sa.String(200), nullable=False),
+        sa.Column("detail", sa.String(200), nullable=False),
+        sa.Column("stage", sa.Integer, nullable=False),
         sa.Column("opened_at", Instant(), nullable=False),
         sa.Column("seen_at", Instant(), nullable=False),
         sa.Column("seen", sa.Integer, nullable=False),
-        sa.Column("told_at", Instant()),
-        sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("closed_at", Instant()),
+        sa.Column("webhook_told", sa.Integer, nullable=False),
+        sa.Column("mail_told", sa.Integer, nullable=False),
+        sa.Column("tries", sa.Integer, nullable=False),
+        sa.Column("try_at", Instant(), nullable=False),
+        sa.Column("holder", sa.String(200)),
         schema="routing",
+    )
+    # Of one kind and subject one incident is open at a time.
+    op.create_index(
+        "uq_routing_incidents_open",
+        "routing_incidents",
+        ["kind", "subject"],
+        unique=True,
+        schema="routing",
+        postgresql_where=sa.text("closed_at IS NULL"),
+        sqlite_where=sa.text("closed_at IS NULL"),
     )
 
 
