@@ -1,6 +1,6 @@
 """All the background work of one process: what `serve` has beside its listeners, and what `gateway work` is.
 
-Deliveries, the bell that wakes them, the sequencer, the sweeper of orphans and what is scheduled.
+Deliveries, the bell that wakes them, the sequencer, the watch, the sweeper of orphans and what is scheduled.
 `python -m endpoints.work.background` is a process of `serve`.
 """
 
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.triggers.cron import CronTrigger
@@ -28,6 +30,8 @@ from endpoints.work.bell import Bell
 from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
 from endpoints.work.jobs import Loop, Scheduled, Work
+from endpoints.work.looks import looks
+from endpoints.work.watch import Watch
 from errors import GatewayError
 from exchange import RIGA, utc_now
 from routing import outbox
@@ -47,7 +51,7 @@ class Background:
     """The background work of this process; started at once, ended by `stop`."""
 
     def __init__(self, settings: Settings, threads: int | None = None) -> None:
-        """Raises: ConfigurationError when a key is missing."""
+        """Raises: ConfigurationError when a key is missing, or alerts are set up by half."""
         self._gateway = wired = gateway.wire(settings)
         self._sequencer = Sequencer(
             wired.engine,
@@ -59,9 +63,17 @@ class Background:
         count = threads or settings.outbox.threads
         deliveries = Deliveries(wired, self._bell, count)
         courier = Courier(wired, deliveries) if settings.amqp_url else deliveries
+        watch = Watch(
+            wired.engine,
+            looks(wired),
+            settings.alerts,
+            environment=settings.environment,
+            holder=str(uuid.uuid4()),
+        )
         loops = [
             Loop("sequencer", self._sequencer.step, self._sequencer.lag),
             Loop("deliveries", courier.step, deliveries.lag, threads=count),
+            Loop("watch", watch.step),
         ]
         if settings.amqp_url:
             loops.append(Loop("postman", Postman(wired, self._bell).step))
@@ -124,12 +136,21 @@ def every(period: timedelta) -> IntervalTrigger:
     )
 
 
-def until_told(background: Background) -> int:
-    """Work until SIGTERM or SIGINT: 0 then, 1 when a thread fell."""
-    ended = threading.Event()
+def until_told(
+    background: Background, again: Callable[[Background], Background] = lambda running: running
+) -> int:
+    """Work until SIGTERM or SIGINT: 0 then, 1 when a thread fell.
+
+    On SIGHUP `again` gives what works from then on; without it nothing is read again.
+    """
+    ended, hung_up = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: ended.set())
+    signal.signal(signal.SIGHUP, lambda _number, _frame: hung_up.set())
     while not ended.wait(0.5):
+        if hung_up.is_set():
+            hung_up.clear()
+            background = again(background)
         if fallen := background.fallen():
             diagnostics.error("the %s has ended by itself", fallen)
             return 1
@@ -140,11 +161,19 @@ def until_told(background: Background) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The background process of `serve`."""
     parser = argparse.ArgumentParser(prog="python -m endpoints.work.background")
+    parser.add_argument("--ready-fd", type=int, required=True, help="Where it says that it works.")
     parser.add_argument("--parent", type=int, required=True, help="The process to end with.")
     options = parser.parse_args(arguments)
     die_with(options.parent)
     start_diagnostics()
-    return until_told(Background(config.load()))
+    try:
+        background = Background(config.load())
+    except GatewayError as error:
+        print(f"gateway: the background work: {error}", file=sys.stderr, flush=True)
+        return 1
+    os.write(options.ready_fd, b".")
+    os.close(options.ready_fd)
+    return until_told(background)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,177 @@
+"""What the watch looks at: each look gives what it found to be wrong.
+
+Subjects and details are names from closed lists, registered names, hosts and numbers, nothing of a person.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import Connection, Engine
+
+from audit.tables import leases
+from endpoints import expiry, metered
+from endpoints.expiry import Expiry
+from endpoints.readiness import MOST_BEHIND_SECONDS, MOST_OFFSET_SECONDS, by_job, is_alive, lag
+from exchange import utc_now
+from gateway import Gateway
+from routing import broker, jobs, outbox
+from routing.breakers import State
+from routing.incidents import Finding
+from routing.jobs import JobState
+from storage import clock as clocks
+from storage import reading, upsert
+
+# Days before its end at which a certificate is told of, each graver than the one before.
+DAYS = (30, 7, 1)
+# Of a disk, what must be free; of the limit of the outbox, what may be taken.
+LEAST_FREE = (0.10, 0.02)
+MOST_TAKEN = 0.8
+_LEFT_TO_A_PERSON = (outbox.State.DEAD, outbox.State.UNKNOWN, outbox.State.PARKED)
+_BROKER_SECONDS = 4.0
+_BROKER_EVERY = 15.0
+_FILES_EVERY = 60.0
+
+Findings = list[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look, and the finding that it stands for itself when it fails or hangs; None where another look tells."""
+
+    run: Callable[[], Findings]
+    broken: Finding | None = None
+
+
+def looks(gateway: Gateway, clock: Callable[[], datetime] = utc_now) -> dict[str, Look]:
+    """Every look of a gateway, by name."""
+    host = socket.gethostname()
+    found = {
+        "log": Look(_Log(gateway.engine), Finding("log", "")),
+        "tables": Look(partial(_tables, gateway, clock)),
+        "certificates": Look(
+            _Seldom(lambda: _ending(expiry.files(gateway.settings), clock()), _FILES_EVERY),
+            Finding("certificate", "files"),
+        ),
+        "partners": Look(_Seldom(lambda: _ending(expiry.partners(gateway.engine), clock()), _FILES_EVERY)),
+        "disk": Look(partial(_disk, gateway, host), Finding("disk", host)),
+    }
+    if gateway.settings.amqp_url:
+        found["broker"] = Look(_Seldom(partial(_broker, gateway), _BROKER_EVERY), Finding("broker", ""))
+    return found
+
+
+class _Log:
+    """Whether the log can be written: by a write of our own, and by what became of the exchanges meanwhile."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._refused = metered.unwritten()
+
+    def __call__(self) -> Findings:
+        before, self._refused = self._refused, metered.unwritten()
+        with self._engine.begin() as connection:
+            row = upsert(connection, leases).values(name="watch", holder="", until=utc_now())
+            connection.execute(
+                row.on_conflict_do_update(index_elements=["name"], set_={"until": row.excluded.until})
+            )
+        refused = int(self._refused - before)
+        return [Finding("log", "", f"refused={refused}")] if refused else []
+
+
+class _Seldom:
+    """A look that costs something: what it found stands for some seconds."""
+
+    def __init__(self, run: Callable[[], Findings], seconds: float) -> None:
+        self._run = run
+        self._seconds = seconds
+        self._at = -math.inf
+        self._found: Findings = []
+
+    def __call__(self) -> Findings:
+        if time.monotonic() - self._at >= self._seconds:
+            self._found = self._run()
+            self._at = time.monotonic()
+        return self._found
+
+
+def _tables(gateway: Gateway, clock: Callable[[], datetime]) -> Findings:
+    found: Findings = []
+    _pending, oldest = lag(gateway)
+    if (oldest or 0.0) > MOST_BEHIND_SECONDS:
+        found.append(Finding("sequencer", "", f"seconds={oldest:.0f}"))
+    with reading(gateway.engine).begin() as connection:
+        found += _outbox(connection, gateway.settings.outbox.backlog)
+        found += _jobs(connection)
+        seconds = clocks.offset(connection, clock)
+    if abs(seconds) > MOST_OFFSET_SECONDS:
+        found.append(Finding("clock", socket.gethostname(), f"seconds={seconds:.1f}"))
+    for status in gateway.breakers.states():
+        if status.state is not State.CLOSED:
+            found.append(Finding("breaker", status.system, f"failures={status.failures}"))
+    return found
+
+
+def _outbox(connection: Connection, backlog: int) -> Iterator[Finding]:
+    waiting = 0
+    for (state, system, operation), count in outbox.undelivered(connection).items():
+        if state in _LEFT_TO_A_PERSON:
+            # Told again each time there are ten times as many.
+            grade = int(math.log10(count))
+            yield Finding(f"outbox_{state.value}", f"{system}.{operation}", f"count={count}", grade)
+        else:
+            waiting += count
+    if waiting >= MOST_TAKEN * backlog:
+        yield Finding("backlog", "", f"count={waiting} limit={backlog}", grade=int(waiting >= backlog))
+
+
+def _jobs(connection: Connection) -> Iterator[Finding]:
+    for name, statuses in by_job(jobs.status(connection)).items():
+        failing = [status for status in statuses if status.state is JobState.FAILING]
+        if failing:
+            yield Finding("job_failing", name, f"error={failing[0].error} processes={len(failing)}")
+        elif not is_alive(statuses):
+            yield Finding("job_silent", name)
+
+
+def _ending(expiries: Iterable[Expiry], now: datetime) -> Findings:
+    """Of each certificate that ends soon; of several under one name the one that ends first."""
+    ends: dict[str, datetime] = {}
+    for one in expiries:
+        name = f"{one.kind} {one.name}"
+        ends[name] = min(one.ends, ends.get(name, one.ends))
+    return [
+        Finding("certificate", name, f"days={(end - now) / timedelta(days=1):.1f}", _grade(end - now))
+        for name, end in ends.items()
+        if end - now <= timedelta(days=DAYS[0])
+    ]
+
+
+def _grade(left: timedelta) -> int:
+    return sum(left <= timedelta(days=days) for days in DAYS) - 1
+
+
+def _disk(gateway: Gateway, host: str) -> Findings:
+    usage = shutil.disk_usage(gateway.settings.state)
+    return nearly_full(host, usage.free, usage.total)
+
+
+def nearly_full(host: str, free: int, total: int) -> Findings:
+    """What is wrong with a disk of so many bytes; one of no size at all is full."""
+    part = free / total if total else 0.0
+    if part >= LEAST_FREE[0]:
+        return []
+    return [Finding("disk", host, f"free_percent={100 * part:.1f}", grade=int(part < LEAST_FREE[1]))]
+
+
+def _broker(gateway: Gateway) -> Findings:
+    settings = gateway.settings
+    state = broker.state(settings.amqp_url, _BROKER_SECONDS, queue=settings.amqp_queue)
+    return [] if state["ok"] else [Finding("broker", "")]
