@@ -9,184 +9,37 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 from typing import cast
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection
 
-import config
 import errors
 import gateway as eight_steps
-from adapters import Operation
-from adapters.profiles import Message
 from audit import Entry, ExchangeLog, Kind
 from audit.sweeper import Sweeper
-from audit.tables import log_records
-from exchange import (
-    Arguments,
-    Arrival,
-    Caller,
-    Context,
-    Disclosed,
-    Environment,
-    Json,
-    Official,
-    Peer,
-    Received,
-    Reply,
-    Request,
-    Way,
-    utc_now,
-)
-from gateway import Gateway, run, wire
-from mappings.codes import Code
-from mappings.npais import Decision, Decisions, Placements
-from mappings.pmlp import Person
+from exchange import Arrival, Environment, Json, Peer, Received, Request, Way, utc_now
+from gateway import Gateway
+from mappings.npais import Decisions, Placements
 from mappings.sais import Payments
 from routing.trail import Trail
-from security.keys import new_keys
-from storage import migrate
-
-CODE = "321234-56789"
-
-
-class Wire:
-    """A transport that answers with records or errors, and tells what was sent."""
-
-    def __init__(self) -> None:
-        self.answers: list[object] = []
-        self.sent: list[Message] = []
-        self.seconds = 0.0
-
-    def compose(self, operation: Operation, request: object, message_id: str) -> Message:
-        return Message(message_id, operation.name, repr(request).encode())
-
-    def send(self, message: Message, deadline: float) -> bytes:
-        self.sent.append(message)
-        time.sleep(self.seconds)
-        answer = self.answers.pop(0)
-        if isinstance(answer, errors.SystemUnavailable):
-            raise answer
-        self.record = answer
-        return b"the exact bytes of the answer"
-
-    def read(self, operation: Operation, message: Message, answer: bytes) -> object:
-        if isinstance(self.record, errors.GatewayError):
-            raise self.record
-        return self.record
-
-
-@dataclasses.dataclass
-class Door:
-    """A way in that believes what the test says."""
-
-    system: str = "pmlp"
-    operation: str = "GetPerson"
-    arguments: Arguments = dataclasses.field(default_factory=lambda: {"person_code": CODE})
-    purpose: str = "social-service"
-    rule: str = "p8.1"
-    recipient: str = "spolis-core"
-    environment: Environment = Environment.TEST
-    message_id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
-    effect_once: bool = False
-    content: bytes = b"0" * 32
-
-    def read(self, received: Received) -> Request:
-        if received.arrival.body == b"unsigned":
-            raise errors.Unsigned
-        official = Official("PK:390000-00001", "90000022632", "social worker")
-        context = Context(self.purpose, self.rule, official, "L-1", uuid.uuid4(), self.environment)
-        return Request(
-            Caller("core", self.recipient),
-            context,
-            self.system,
-            self.operation,
-            self.arguments,
-            self.message_id,
-            self.content,
-            self.effect_once,
-        )
-
-    def compose(self, request: Request, exchange_id: uuid.UUID, disclosed: Disclosed) -> bytes:
-        return json.dumps([str(exchange_id), disclosed.record, disclosed.withheld]).encode()
-
-    def seal(self, received: Received, request: Request, answer: bytes) -> Reply:
-        return Reply(200, {}, answer)
-
-    def refuse(self, received: Received, error: errors.GatewayError) -> Reply:
-        return Reply(error.status, {}, f"{error.exchange_id} {error}".encode())
-
-
-def decision(of: str) -> Decision:
-    on = date(2026, 1, 5)
-    kind = Code("END_CARE", "Izbeigt ārpusģimenes aprūpi", "End out-of-family care")
-    return Decision(
-        person_code=of,
-        number=of[-5:],
-        decided_on=on,
-        court="Talsu novada bāriņtiesa",
-        kind=kind,
-        effective_from=on,
-        effective_to=None,
-    )
-
-
-def person(**values: object) -> Person:
-    known: dict[str, object] = {
-        "given_names": ("Ilze",),
-        "family_name": "Paraudziņa",
-        "person_code": CODE,
-        "birth_date": date(1980, 2, 3),
-        "data_sets": ("IDENTITY",),
-    }
-    return Person(**(known | values))  # type: ignore[arg-type] # values are the test's
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("state")
-    new_keys(folder / "keys", ["pmlp"])
-    return folder
-
-
-@pytest.fixture
-def transport() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def gateway(keys: Path, tmp_path: Path, transport: Wire) -> Iterator[Gateway]:
-    settings = dataclasses.replace(
-        config.load({}), state=keys, database_url=f"sqlite:///{tmp_path / 'gateway.db'}"
-    )
-    wired = wire(settings, profile=lambda _system: transport)
-    migrate.upgrade(wired.engine)
-    yield wired
-    wired.log.close()
-    wired.engine.dispose()
-
-
-def arrive(gateway: Gateway, door: Door, body: bytes = b"request", seconds: float = 5) -> Reply:
-    arrival = Arrival(Way.API, Peer("127.0.0.1"), "/api", body, deadline=time.monotonic() + seconds)
-    return run(gateway, arrival, door)
-
-
-def leaves(gateway: Gateway) -> list[dict[str, Json]]:
-    with gateway.engine.connect() as connection:
-        found = connection.execute(select(log_records.c.leaf).order_by(log_records.c.instant)).scalars()
-        return [leaf for leaf in map(json.loads, found) if leaf["kind"] != "origin"]
-
-
-def kinds(gateway: Gateway) -> list[Json]:
-    return [leaf["kind"] for leaf in leaves(gateway)]
-
-
-def count(gateway: Gateway, table: str) -> int:
-    with gateway.engine.connect() as connection:
-        return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608 — the test's own names
+from tests.steps.wired import (
+    CODE,
+    STAY,
+    Door,
+    Wire,
+    arrive,
+    by_hand,
+    count,
+    decision,
+    kinds,
+    leaves,
+    person,
+    stay,
+    wired,
+)
 
 
 def test_an_answer_is_given_fed_and_on_record(gateway: Gateway, transport: Wire) -> None:
@@ -300,8 +153,7 @@ def test_a_refused_answer_feeds_nothing_and_is_kept(gateway: Gateway, transport:
 def test_nothing_leaves_when_the_log_cannot_be_written(gateway: Gateway, transport: Wire) -> None:
     transport.answers = [person()]
     arrive(gateway, Door())
-    with gateway.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE log_records RENAME TO away"))
+    by_hand(gateway, "ALTER TABLE log_records RENAME TO away")
     transport.answers = [person()]
     reply = arrive(gateway, Door())
     assert reply.status == 503
@@ -311,8 +163,7 @@ def test_nothing_leaves_when_the_log_cannot_be_written(gateway: Gateway, transpo
 
 def test_a_database_that_fails_in_between_is_told_as_such(gateway: Gateway) -> None:
     arrive(gateway, stay())
-    with gateway.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE routing_answered RENAME TO away"))
+    by_hand(gateway, "ALTER TABLE routing_answered RENAME TO away")
     reply = arrive(gateway, stay(institution="Cits centrs"))
     assert (reply.status, b"log_unavailable" in reply.body) == (503, True)
     assert leaves(gateway)[-1]["outcome"] == "failed"
@@ -323,21 +174,6 @@ def test_a_fault_of_ours_is_recorded_without_its_words(gateway: Gateway, transpo
     reply = arrive(gateway, Door())
     assert (reply.status, b"internal_error" in reply.body) == (500, True)
     assert leaves(gateway)[-1]["code"] == "internal_error"
-
-
-STAY: Arguments = {
-    "person_code": CODE,
-    "institution": "Sprūžu aprūpes centrs",
-    "institution_address": "Ozolu iela 18, Valmiermuiža, Valmieras pag., Valmieras nov., LV-4219",
-    "institution_kind": "STATE_CARE_CENTRE",
-    "entered_on": "2026-01-02",
-    "funding_source": "STATE",
-}
-
-
-def stay(**values: object) -> Door:
-    arguments = cast("Arguments", {**STAY, **values})
-    return Door("registers", "WriteCareStays", arguments, "care-payment", "p12.8.13", effect_once=True)
 
 
 def test_payments_are_asked_once_a_stay_is_open(gateway: Gateway, transport: Wire) -> None:
@@ -418,16 +254,20 @@ def test_a_refused_message_does_not_stay_in_memory(gateway: Gateway) -> None:
 
 
 def test_fifty_at_once_ask_a_system_once(gateway: Gateway, transport: Wire) -> None:
+    pmlp = dataclasses.replace(gateway.settings.systems["pmlp"], pool=50)
+    systems = {**gateway.settings.systems, "pmlp": pmlp}
     door, replies = Door(effect_once=True), []
     transport.answers = [person()]
     transport.seconds = 0.3
-    threads = [
-        threading.Thread(target=lambda: replies.append(arrive(gateway, door, seconds=30))) for _ in range(50)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with wired(dataclasses.replace(gateway.settings, systems=systems), transport) as roomy:
+        threads = [
+            threading.Thread(target=lambda: replies.append(arrive(roomy, door, seconds=30)))
+            for _ in range(50)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert len({reply.body for reply in replies}) == 1
     assert {reply.status for reply in replies} == {200}
     assert len(transport.sent) == 1
@@ -506,14 +346,12 @@ def test_an_orphan_is_closed_as_unknown(gateway: Gateway, transport: Wire) -> No
 
 def every_subject(gateway: Gateway) -> list[Json]:
     """The subjects of each outcome that has one, oldest first."""
-    with gateway.engine.connect() as connection:
-        found = connection.execute(
-            text(
-                "SELECT v.value FROM log_values v JOIN log_records r ON r.id = v.record_id "
-                "WHERE v.name = 'subject' AND r.kind = 'outcome' ORDER BY r.instant"
-            )
-        )
-        return [json.loads(value) for value in found.scalars()]
+    found = by_hand(
+        gateway,
+        "SELECT v.value FROM log_values v JOIN log_records r ON r.id = v.record_id "
+        "WHERE v.name = 'subject' AND r.kind = 'outcome' ORDER BY r.instant",
+    )
+    return [json.loads(value) for (value,) in found]
 
 
 def subjects(gateway: Gateway) -> Json:
