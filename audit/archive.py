@@ -14,12 +14,15 @@ from sqlalchemy import Connection, insert, select
 from audit.log import ExchangeLog
 from audit.tables import archive_keys, archive_payloads
 from config import Settings
-from errors import GatewayFailure, NotFound
+from errors import ConfigurationError, GatewayFailure, NotFound
 from security import payloads
 from security.keys import load_secret
 from storage import upsert
 
 RETENTION = "exchange"
+
+# Between the retention class of a key that nothing opened, and the day on which it was set aside.
+LOST = " lost "
 
 _INSERT = insert(archive_payloads)
 
@@ -87,7 +90,7 @@ class Archive:
         ).first()
         if row is None:
             raise NotFound("payload")
-        key = self._open(row.wrapped, row.month, row.retention)
+        key = self._open(row.wrapped, row.month, row.retention.partition(LOST)[0])
         data = payloads.open_(row.sealed, key, associated=_place(exchange_id, name))
         if hashlib.sha256(data).digest() != row.digest:
             raise GatewayFailure("a stored payload does not match its digest")
@@ -132,6 +135,22 @@ class Archive:
             key = payloads.unwrap(wrapped, self._master_key, associated=associated)
             self._opened[wrapped, associated] = key
         return key
+
+
+def unopened(connection: Connection, master_key: bytes) -> list[tuple[uuid.UUID, str]]:
+    """Id and month of every data key that this master key does not open; those set aside as lost are left out."""
+    rows = connection.execute(
+        select(archive_keys.c.id, archive_keys.c.month, archive_keys.c.retention, archive_keys.c.wrapped)
+        .where(~archive_keys.c.retention.contains(LOST))
+        .order_by(archive_keys.c.month)
+    ).all()
+    found = []
+    for row in rows:
+        try:
+            payloads.unwrap(row.wrapped, master_key, associated=_class(row.month, row.retention))
+        except ConfigurationError:
+            found.append((row.id, row.month))
+    return found
 
 
 def _place(exchange_id: uuid.UUID, name: str) -> bytes:

@@ -1,4 +1,9 @@
-"""The first leaf of a log: which log it is, of which environment, and the public key of its checkpoints."""
+"""The first leaf of a log: which log it is, of which environment, and the public key of its checkpoints.
+
+A log that was restored from a backup has signed checkpoints over leaves that it no longer holds. To go on under the
+same name would sign other roots for the same sizes, which is a fork. It goes on under a new name instead: the next
+leaf is an origin again, which states size and root so far (`continues`) and what was lost after them (`lost`).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sqlalchemy import Connection, Engine, insert, select, text
 
 from audit import leaf as leaves
+from audit import restorations
 from audit.checkpoint import origin_line
 from audit.tables import log_records, sequencer_queue
 from errors import ConfigurationError
@@ -24,11 +30,12 @@ _LOCK = 0x6F726967696E
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the first leaf says."""
+    """What the first leaf says; one that goes on from another names that one's line, size and root (base64)."""
 
     log_id: str
     environment: Environment
     public_key: str
+    continues: tuple[str, int, str] | None = None
 
     @property
     def line(self) -> str:
@@ -47,20 +54,53 @@ def read(leaf: dict[str, Json]) -> Origin:
     Raises: ValueError when it is no origin.
     """
     match leaf:
-        case {"kind": "origin", "log": str(log_id), "environment": str(environment), "public_key": str(key)}:
-            return Origin(log_id, Environment(environment), key)
+        case {
+            "kind": "origin",
+            "exchange": str(exchange),
+            "log": str(log_id),
+            "environment": str(environment),
+            "public_key": str(key),
+        } if exchange == log_id:
+            return Origin(log_id, Environment(environment), key, _continues(leaf.get("continues")))
     raise ValueError("the first leaf is not an origin")
+
+
+def _continues(value: Json) -> tuple[str, int, str] | None:
+    match value:
+        case None:
+            return None
+        case {"log": str(line), "size": int(size), "root": str(root)} if type(size) is int:
+            return line, size, root
+    raise ValueError("an origin goes on from something that is no tree")
+
+
+def again(
+    before: Origin, environment: Environment, key: Ed25519PublicKey, tree: tuple[int, bytes], lost: Json
+) -> leaves.Record:
+    """The record with which a log goes on under a new name after `tree` (size and root)."""
+    log_id = new_id()
+    facts: dict[str, Json] = {
+        "log": str(log_id),
+        "environment": environment.value,
+        "public_key": key_text(key),
+        "continues": {"log": before.line, "size": tree[0], "root": base64.b64encode(tree[1]).decode()},
+        "lost": lost,
+    }
+    return leaves.seal(leaves.Entry(leaves.Kind.ORIGIN, log_id, utc_now(), facts), uuid.uuid4(), b"")
 
 
 def ensure(engine: Engine, environment: Environment, key: Ed25519PublicKey) -> None:
     """Begin the log if nobody has; of processes that start together, one does.
 
-    Raises: ConfigurationError when the log in the database is of the other environment or of another key.
+    Raises: ConfigurationError when the log in the database is of the other environment or of another key, or was
+    loaded from a backup and is not recovered.
     """
     statement = select(log_records.c.leaf).where(log_records.c.kind == leaves.Kind.ORIGIN.value)
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        if restorations.open_one(connection) is not None:
+            raise ConfigurationError("the database was loaded from a backup: run `gateway recover` first")
         found = connection.execute(statement).scalar()
         if found is None:
             _begin(connection, environment, key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,11 +17,11 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from audit import checkpoint, leaf, origin
+from audit import checkpoint, leaf, origin, restorations
 from audit.merkle import Frontier, leaf_hash
 from audit.tables import leases, log_checkpoints, log_records, log_tree, sequencer_queue
-from errors import LogUnavailable
-from exchange import Environment, utc_now
+from errors import ConfigurationError, LogUnavailable
+from exchange import Environment, Json, utc_now
 from storage import database_now, reading
 
 _LEASE = "sequencer"
@@ -103,6 +103,37 @@ class Sequencer:
                 connection.execute(statement.values(until=_LONG_AGO))
         except SQLAlchemyError as error:
             raise LogUnavailable(type(error).__name__) from error
+
+    def begin_again(self, lost: Json, also: Callable[[Connection], None]) -> origin.Origin:
+        """Go on under a new origin, after a restore: the next leaf names the tree so far and what was `lost` after it.
+
+        What `also` does stands in the same transaction, and with it that the recovery has taken place.
+        Raises: LogUnavailable when the database fails, the tree contradicts its last checkpoint, or another process
+        holds the lease; ConfigurationError for a tree without leaves.
+        """
+        try:
+            with self._engine.begin() as connection:
+                if not self._take_lease(connection):
+                    raise LogUnavailable("another process sequences: stop it first")
+                frontier = self._grown(connection, Frontier())
+                before = self._checked(connection, frontier)
+                if before is None:
+                    raise ConfigurationError(
+                        "no leaf of the log is in this database: begin with an empty one"
+                    )
+                also(connection)
+                tree = frontier.size, frontier.root()
+                record = origin.again(before, self._environment, self._key.public_key(), tree, lost)
+                connection.execute(
+                    insert(log_records).values(id=record.id, leaf=record.leaf, **record.columns)
+                )
+                ours = _origin(record.leaf)
+                self._append(connection, frontier, [(record.id, record.leaf)], ours)
+                restorations.settle(connection)
+            self._frontier = frontier
+        except SQLAlchemyError as error:
+            raise LogUnavailable(type(error).__name__) from error
+        return ours
 
     def _is_due(self) -> bool:
         with reading(self._engine).begin() as connection:
@@ -198,16 +229,20 @@ class Sequencer:
         ).scalar()
         if newest is None and frontier.size == 0:
             return None
-        first = connection.execute(
-            select(log_records.c.leaf)
-            .join(log_tree, log_tree.c.record_id == log_records.c.id)
-            .where(log_tree.c.idx == 0)
-        ).scalar()
-        ours = _origin(first or "")
         try:
             signed = checkpoint.parse(newest or "")
         except ValueError as error:
             raise LogUnavailable("the tree has no readable checkpoint; run `gateway audit verify`") from error
+        # The origin that the last checkpoint names: a log that was restored has several.
+        named = connection.execute(
+            select(log_records.c.leaf)
+            .join(log_tree, log_tree.c.record_id == log_records.c.id)
+            .where(
+                log_records.c.exchange_id == signed.origin.rpartition("/")[2],
+                log_records.c.kind == leaf.Kind.ORIGIN.value,
+            )
+        ).scalar()
+        ours = _origin(named or "")
         true = checkpoint.Checkpoint(ours.line, frontier.size, frontier.root(), signed.signatures)
         if signed != true or not signed.signed_by(self._key.public_key()):
             raise LogUnavailable("the tree contradicts its last checkpoint; run `gateway audit verify`")

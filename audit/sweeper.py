@@ -36,13 +36,16 @@ class Sweeper:
         Raises: LogUnavailable, and the errors of the database.
         """
         until = instant_text((now or utc_now()) - self._grace)
-        with reading(self._engine).begin() as connection:
-            orphans = list(connection.execute(_open_between(self._since, until)).scalars())
         closed = 0
-        for one in orphans:
+        for one in self.orphans(until):
             closed += self._log.commit(partial(self._close, exchange_id=one))
         self._since = until
         return closed
+
+    def orphans(self, until: str) -> list[str]:
+        """The exchanges that were opened before an instant (its text) and have no outcome."""
+        with reading(self._engine).begin() as connection:
+            return list(connection.execute(_open_between(self._since, until)).scalars())
 
     def _close(self, connection: Connection, exchange_id: str) -> int:
         if connection.execute(select(_outcome_of(exchange_id))).scalar_one():

@@ -92,6 +92,17 @@ leases = Table(
     Column("until", Instant, nullable=False),
 )
 
+# A database that was loaded from a backup says so, until `gateway recover` has begun the log again.
+restorations = Table(
+    "restorations",
+    metadata,
+    Column("id", identifier(), primary_key=True),
+    Column("made_at", Instant, nullable=False),
+    Column("size", _NUMBER, nullable=False),
+    Column("restored_at", Instant, nullable=False),
+    Column("recovered_at", Instant),
+)
+
 archive_keys = Table(
     "archive_keys",
     metadata,

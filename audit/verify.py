@@ -122,6 +122,7 @@ class _Walk:
         self._erasures: list[Erasure] | None = None
         self._values = 0
         self._pending = 0
+        self._restored: list[int] = []
 
     def report(self) -> Report:
         """Walk, and say what was found."""
@@ -148,8 +149,12 @@ class _Walk:
             pending=self._pending,
             first_bad=None,
             last_good_checkpoint=None if self._last_good is None else self._last_good.size,
-            reason="no witness has cosigned a checkpoint",
+            reason="no witness has cosigned a checkpoint" + self._gaps(),
         )
+
+    def _gaps(self) -> str:
+        """Where the log was restored from a backup: the leaf at each of these indexes tells what was lost before."""
+        return f"; restored at {', '.join(map(str, self._restored))}" if self._restored else ""
 
     def _bad(self, total: int, index: int, reason: str) -> Report:
         good = self._last_good
@@ -236,8 +241,8 @@ class _Walk:
 
     def _meaning(self, index: int, members: dict[str, Json]) -> None:
         kind, exchange_id = members.get("kind"), str(members.get("exchange"))
-        if (index == 0) != (kind == leaf.Kind.ORIGIN):
-            raise _Bad(index, "the log does not begin with its one origin record")
+        if index == 0 and kind != leaf.Kind.ORIGIN:
+            raise _Bad(index, "the log does not begin with its origin record")
         if kind == leaf.Kind.ORIGIN:
             self._begin(index, members)
         elif kind == leaf.Kind.OPENED:
@@ -259,7 +264,12 @@ class _Walk:
             raise _Bad(index, "the first leaf is not an origin") from error
         if ours.public_key != origin.key_text(self._public_key):
             raise _Bad(index, "the log is of another key than log.pub")
+        # A log that was restored goes on under a new origin, right after a checkpoint and with that one's root.
+        so_far = self._origin, index, base64.b64encode(self._frontier.root()).decode()
+        if ours.continues != (so_far if index else None) or self._next is not None:
+            raise _Bad(index, "the log begins again without a record of where it was restored")
         self._origin = ours.line
+        self._restored += [index] if index else []
 
     def _covered(self, index: int, place: Place) -> None:
         if self._next is None:

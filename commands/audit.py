@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -17,12 +18,14 @@ import config
 import registers
 from audit import Archive, open_log, search
 from audit import verify as verification
+from audit.continuity import extent
 from audit.leaf import normalised
 from audit.origin import load_public_key
 from commands import print_json
 from commands.opening import admin_entry, existing_database, give_place, open_database
 from commands.rendering import print_rows
 from config import Settings
+from errors import NotFound
 from exchange import RIGA, Json
 from security.keys import load_secret
 from storage import reading
@@ -222,6 +225,28 @@ def subject(purpose: str, limit: int, as_json: bool) -> None:
     )
     key = load_secret(settings.keys / "subject.key")
     _print_found(search.subject(engine, key, map(str, codes), limit), as_json)
+
+
+@audit_group.command()
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Replace this file, whole.")
+def checkpoint(out: Path | None) -> None:
+    """Print the newest signed checkpoint, to be kept elsewhere: it tells after a loss how much is missing.
+
+    Have it copied off this machine every minute or so; `gateway recover --checkpoint` compares with it.
+
+    \b
+    Example:  gateway audit checkpoint --out /mnt/elsewhere/gateway.checkpoint
+    """
+    with reading(existing_database(config.load())).begin() as connection:
+        note = extent(connection).note
+    if note is None:
+        raise NotFound("a checkpoint: the log has none yet")
+    if out is None:
+        click.echo(note, nl=False)
+        return
+    partial = out.with_name(f".{out.name}.partial")
+    partial.write_text(note, encoding="utf-8")
+    partial.replace(out)
 
 
 @audit_group.command()

@@ -11,19 +11,20 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from sqlalchemy import Engine, inspect, select
+from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 import config
+from audit.archive import unopened
 from audit.origin import key_text, load_public_key
-from audit.tables import archive_keys, log_records
+from audit.tables import log_records
 from commands import print_json
 from commands.opening import administer, existing_database, open_database
 from commands.rendering import print_rows
 from config import Settings
 from errors import ConfigurationError, GatewayFailure, InvalidRequest
 from exchange import Json, utc_now
-from security import escrow, payloads
+from security import escrow
 from security.keys import load_log_key, load_secret, put_files, read_files, replace_file
 from storage import reading
 
@@ -280,18 +281,9 @@ def _problems_of_escrow(outside: escrow.Bundle | None, files: dict[str, bytes]) 
 
 def _problems_of_archive(settings: Settings, engine: Engine) -> list[str]:
     """Months of the archive that this master key does not open."""
-    master = load_secret(settings.keys / "master.key")
-    problems = []
     with reading(engine).begin() as connection:
-        rows = connection.execute(
-            select(archive_keys.c.month, archive_keys.c.retention, archive_keys.c.wrapped)
-        ).all()
-    for row in rows:
-        try:
-            payloads.unwrap(row.wrapped, master, associated=f"{row.month}/{row.retention}".encode())
-        except ConfigurationError:
-            problems.append(f"master.key does not open the archive of {row.month}")
-    return problems
+        months = unopened(connection, load_secret(settings.keys / "master.key"))
+    return [f"master.key does not open the archive of {month}" for _, month in months]
 
 
 def _told(outside: escrow.Bundle) -> dict[str, Json]:

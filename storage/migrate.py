@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command, op
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -62,6 +65,34 @@ def upgrade(engine: Engine, roots: Iterable[Path] = _ROOTS) -> None:
         raise ConfigurationError(
             "the database has migrations that this gateway does not know; run the newer one"
         ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Which revisions the database has, which it lacks, and which of its own this gateway does not know."""
+
+    has: tuple[str, ...]
+    lacks: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def standing(connection: Connection, roots: Iterable[Path] = _ROOTS) -> Standing:
+    """How far the database's migrations are; nothing is changed."""
+    scripts = ScriptDirectory.from_config(_config(roots))
+    known = {script.revision: script for script in scripts.walk_revisions()}
+    context = MigrationContext.configure(connection)
+    heads = context.get_current_heads()
+    applied = {
+        script.revision
+        for head in heads
+        if head in known
+        for script in scripts.iterate_revisions(head, "base")
+    }
+    return Standing(
+        has=tuple(sorted(heads)),
+        lacks=tuple(sorted(known.keys() - applied)),
+        unknown=tuple(sorted(head for head in heads if head not in known)),
+    )
 
 
 def create_schema(name: str) -> None:

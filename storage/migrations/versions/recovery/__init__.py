@@ -1,0 +1,1 @@
+"""What a database that was loaded from a backup says of itself."""
