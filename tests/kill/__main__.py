@@ -146,6 +146,13 @@ def run(world: World, kills: int, faults: list[Fault], pause: float, progress: b
     "--workers", type=click.IntRange(0, 8), default=2, show_default=True, help="`gateway work` processes."
 )
 @click.option(
+    "--hosts",
+    type=click.IntRange(0, 4),
+    default=0,
+    show_default=True,
+    help="More workers, each in a network namespace of its own that can be cut off (root).",
+)
+@click.option(
     "--faults", "only", default="", help="Only faults whose names hold one of these words, by commas."
 )
 @click.option(
@@ -164,6 +171,7 @@ def main(
     database: str,
     broker: bool,
     workers: int,
+    hosts: int,
     only: str,
     repeat: str,
     forgetful: bool,
@@ -182,6 +190,7 @@ def main(
       python -m tests.kill --kills 100
       python -m tests.kill --kills 30 --database sqlite --no-broker --workers 0
       python -m tests.kill --kills 50 --forgetful --repeat queryable
+      python -m tests.kill --kills 10 --workers 0 --hosts 2 --faults "cut off"
     """
     world = World(
         seed=seed,
@@ -190,7 +199,8 @@ def main(
         workers=workers,
         forgetful=forgetful,
         repeat=repeat,
-        embedded=workers == 0,
+        embedded=workers + hosts == 0,
+        hosts=hosts,
     )
     with world:
         words = [word.strip() for word in only.split(",") if word.strip()]

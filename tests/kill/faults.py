@@ -77,6 +77,14 @@ def pause_work(world: World) -> None:
     _kill(pid, signal.SIGCONT)
 
 
+def cut_off(world: World) -> None:
+    """A host is cut off, its connections open, for less or more than a lease; what it sends later comes too late."""
+    host = world.rng.choice(list(world.reached.values()))
+    host.cut()
+    time.sleep(world.rng.uniform(3.0, SYSTEM_SECONDS + 12.0))
+    host.mend()
+
+
 def new_generation(world: World) -> None:
     """A second generation works beside the first for a while, then drains."""
     extra = world.add_generation(world.environ)
@@ -214,6 +222,7 @@ FAULTS = (
     Fault("RabbitMQ paused", pause_rabbit, 1, True, _with_broker),
     Fault("RabbitMQ wiped", wipe_rabbit, 1, True, _with_broker),
     Fault("poison messages", poison, 3, False, _with_broker),
+    Fault("a host cut off", cut_off, 3, True, lambda world: bool(world.reached)),
     Fault("two generations side by side", new_generation, 1, False, _has_workers),
     Fault(
         "a clock ten minutes off",

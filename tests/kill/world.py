@@ -17,6 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
+from urllib.parse import urlsplit
 
 import requests
 from sqlalchemy import Connection, Engine, create_engine
@@ -24,6 +25,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from storage import open_engine
 from tests.endpoints.serving import below
 from tests.instances import PrivatePostgres, PrivateRabbit, free_port
+from tests.kill.hosts import Host
 
 GATEWAY = (sys.executable, "-P", "-c", "import gateway; gateway.main()")
 SYSTEM_SECONDS = 2.0
@@ -39,12 +41,13 @@ class Kept:
     arguments: tuple[str, ...]
     environ: dict[str, str]
     errors: IO[bytes]
+    prefix: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
 
     def start(self) -> None:
         self.process = subprocess.Popen(  # noqa: S603 — our own interpreter and program
-            [*GATEWAY, *self.arguments],
+            [*self.prefix, *GATEWAY, *self.arguments],
             env=self.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -73,8 +76,10 @@ class World:
     forgetful: bool
     repeat: str
     embedded: bool
+    hosts: int = 0
     rng: random.Random = field(init=False)
     kept: dict[str, Kept] = field(default_factory=dict)
+    reached: dict[str, Host] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         self.rng = random.Random(self.seed)  # noqa: S311 — a repeatable order of faults
@@ -98,6 +103,8 @@ class World:
         )
         for number in range(self.workers):
             self._keep(f"work-{number}", "work", "--json", "--threads", "2")
+        for number in range(self.hosts):
+            self._keep_there(number)
         self._keeper = threading.Thread(target=self._keep_running, daemon=True)
         self._keeper.start()
         self.wait_ready(60)
@@ -199,6 +206,23 @@ class World:
         self.kept[name] = Kept(name, arguments, self.environ, self.errors)
         self.kept[name].start()
 
+    def _keep_there(self, number: int) -> None:
+        """A worker on a host of its own, which reaches everything over one cable."""
+        host = self._end.enter_context(Host(number))
+        self.reached[f"work-there-{number}"] = host
+        config = self.home / f"config-{number}"
+        shutil.copytree(self.config_file.parent, config)
+        text = self.config_file.read_text()
+        (config / "gateway.toml").write_text(text.replace(self.sais, _seen_from(host, self.sais)))
+        environ = self.environ | {"GATEWAY_CONFIG": str(config)}
+        for name in ("GATEWAY_DATABASE_URL", "GATEWAY_AMQP_URL"):
+            if name in environ:
+                environ[name] = _seen_from(host, environ[name])
+        name = f"work-there-{number}"
+        arguments = ("work", "--json", "--threads", "2")
+        self.kept[name] = Kept(name, arguments, environ, self.errors, host.prefix)
+        self.kept[name].start()
+
     def _keep_running(self) -> None:
         while not self._stopping.wait(RESTART_SECONDS):
             for one in list(self.kept.values()):
@@ -243,6 +267,14 @@ def first(engine: Engine, ask: Callable[[Connection], object]) -> object:
             return ask(connection)
     except Exception:  # whatever a killed server does to a connection
         return None
+
+
+def _seen_from(host: Host, url: str) -> str:
+    """An address of this machine as the host reaches it."""
+    port = urlsplit(url).port
+    assert port is not None
+    host.relay(port)
+    return url.replace("127.0.0.1", host.address)
 
 
 def _send(pid: int, number: int) -> None:
