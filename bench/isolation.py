@@ -18,6 +18,7 @@ import random
 import signal
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -35,6 +36,7 @@ import requests
 from commands.demo_core import Core
 from commands.demo_processes import Process
 from exchange import Json
+from simulators.server import path_of
 
 RESULTS = Path(__file__).parent / "results" / "isolation.json"
 TARGET = 1.20
@@ -123,7 +125,7 @@ class Bench:
 
     def mode(self, mode: str) -> None:
         """How the victim answers from now on."""
-        address = f"http://127.0.0.1:{self._ports[VICTIM]}/{VICTIM}/v1-0/_control"
+        address = f"http://127.0.0.1:{self._ports[VICTIM]}{path_of(VICTIM)}/_control"
         requests.post(address, json={"mode": mode}, timeout=10).raise_for_status()
 
     def ask(self, system: str, number: int) -> str:
@@ -196,7 +198,7 @@ class Bench:
         }
         for name, port in self._ports.items():
             tables[f"systems.{name}"] = {
-                "url": f"http://127.0.0.1:{port}/{name}/v1-0",
+                "url": f"http://127.0.0.1:{port}{path_of(name)}",
                 "timeout_s": timeout_s,
             }
         lines: list[str] = []
@@ -207,8 +209,6 @@ class Bench:
 
 
 def _said(environ: Mapping[str, str], *arguments: str) -> dict[str, Json]:
-    import subprocess
-
     done = subprocess.run(  # noqa: S603 — our own interpreter and program
         [sys.executable, "-P", "-c", "import gateway; gateway.main()", *arguments],
         env=dict(environ),
@@ -327,10 +327,12 @@ def run(url: str, rounds: int, seconds: float, rate: float, timeout: float) -> N
         answer.code for leg in legs for answer in leg.answers if answer.system != VICTIM and answer.code
     )
     figures["refused_others"] = dict(failed)
-    figures["legs"] = [leg.figures() for leg in legs]
+    for name in ("healthy", "hang", "killed"):
+        found = [quantile(leg.others(), 0.99) for leg in legs if leg.name == name]
+        figures[f"{name}_p99_ms"] = round(statistics.median(found), 1)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    click.echo(json.dumps({name: value for name, value in figures.items() if name != "legs"}))
+    click.echo(json.dumps(figures))
     sys.exit(0 if good and not failed else 1)
 
 
