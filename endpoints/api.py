@@ -164,6 +164,7 @@ def application(gateway: Gateway) -> WSGIApplication:
             headers={
                 "authorization": request.headers.get("Authorization", ""),
                 "query": request.query_string.decode("latin-1"),
+                "traceparent": request.headers.get("traceparent", ""),
             },
             deadline=time.monotonic() + settings.limits.exchange_seconds,
         )

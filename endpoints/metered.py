@@ -19,6 +19,7 @@ import gateway
 from exchange import Arrival, Reply, Request
 from routing.routes import Routes
 from routing.trail import Trail, outcome
+from telemetry import exchange_lines
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -57,7 +58,7 @@ _REFUSED = Counter(
 
 
 def run(wired: gateway.Gateway, arrival: Arrival, inlet: gateway.Inlet) -> Reply:
-    """`gateway.run`, counted."""
+    """`gateway.run`, counted and traced."""
 
     def count(trail: Trail) -> None:
         way, error = arrival.way.value, trail.error
@@ -70,8 +71,20 @@ def run(wired: gateway.Gateway, arrival: Arrival, inlet: gateway.Inlet) -> Reply
             earlier = 0 if arrival.lease is None else arrival.lease.attempts
             _ATTEMPTS.labels(system, operation).inc(sent)
             _RETRIES.labels(system, operation).inc(sent if earlier else sent - 1)
+        describe(
+            {
+                "exchange_id": str(trail.received.exchange_id),
+                "system": system,
+                "operation": operation,
+                "outcome": outcome(trail).value,
+                "attempts": sent,
+                "error": code,
+            }
+        )
 
-    return gateway.run(wired, arrival, inlet, count)
+    traceparent = arrival.headers.get("traceparent", "")
+    with exchange_lines(), wired.tracing.exchange(arrival.way.value, traceparent) as describe:
+        return gateway.run(wired, arrival, inlet, count)
 
 
 def refused(code: str) -> None:

@@ -1,9 +1,8 @@
-"""What every process of `serve` has in common: it ends with its parent, and writes diagnostics to standard error."""
+"""What every process of `serve` has in common: it ends with its parent."""
 
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import signal
 import sys
@@ -23,10 +22,3 @@ def die_with(parent: int) -> None:
     # The parent may have ended before the request was made.
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-def start_diagnostics() -> None:
-    """Lines of warnings and errors on standard error; they may be lost, what must not be is in the exchange log."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
