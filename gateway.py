@@ -46,6 +46,7 @@ from routing.routes import Delivered, Plan, Routes, service_routes, system_route
 from routing.trail import Trail, attempt_record, opened_record, outcome_record
 from security.keys import load_secret
 from storage import open_engine, reading
+from telemetry import Tracing, about, traced
 
 diagnostics = logging.getLogger("gateway")
 
@@ -80,6 +81,7 @@ class Gateway:
     routes: Routes
     transport: Callable[[str], Profile]
     breakers: Breakers
+    tracing: Tracing
     adapters: Mapping[str, adapters.Adapter]
     services: Mapping[str, mappings.services.Service]
 
@@ -116,6 +118,7 @@ def run(
         seen(trail)
 
 
+@traced
 def receive(arrival: Arrival) -> Received:
     """Step 1: the arrival gets its id, instant and digest; the way in has checked peer and size already.
 
@@ -123,9 +126,11 @@ def receive(arrival: Arrival) -> Received:
     """
     instant = utc_now()
     exchange_id = arrival.lease.exchange_id if arrival.lease is not None else new_id(instant)
+    about(exchange_id)
     return Received(arrival, exchange_id, instant, hashlib.sha256(arrival.body).digest())
 
 
+@traced
 def open_record(gateway: Gateway, trail: Trail) -> None:
     """Step 2: the record `opened` and the sealed bytes are durable before anything is parsed.
 
@@ -146,6 +151,7 @@ def open_record(gateway: Gateway, trail: Trail) -> None:
     gateway.log.commit(work)
 
 
+@traced
 def authenticate(gateway: Gateway, trail: Trail, inlet: Inlet) -> Request:
     """Step 3: hardened parse, signature or key, caller and context; a message of the other environment is refused."""
     trail.request = request = inlet.read(trail.received)
@@ -154,6 +160,7 @@ def authenticate(gateway: Gateway, trail: Trail, inlet: Inlet) -> Request:
     return request
 
 
+@traced
 def authorise(gateway: Gateway, trail: Trail, request: Request) -> access.Decision:
     """Step 4: caller × operation × purpose × (rule × source), again for a message that was answered before."""
     trail.decision = decision = gateway.access.decide(request.caller.recipient, request.name, request.context)
@@ -172,6 +179,7 @@ def repeat(gateway: Gateway, trail: Trail, earlier: uuid.UUID) -> None:
     trail.repeated, trail.delivered, trail.disclosed = earlier, None, None
 
 
+@traced
 def route(gateway: Gateway, trail: Trail, request: Request, decision: access.Decision) -> Plan:
     """Step 5: where it goes, in canonical form, asking for no more than may be given and lawful for this person."""
     way = gateway.routes.find(request.system, request.operation)
@@ -185,6 +193,7 @@ def route(gateway: Gateway, trail: Trail, request: Request, decision: access.Dec
     return plan
 
 
+@traced
 def deliver(
     gateway: Gateway, trail: Trail, request: Request, decision: access.Decision, plan: Plan
 ) -> Delivered:
@@ -231,6 +240,7 @@ def deliver(
     return delivered
 
 
+@traced
 def answer(
     trail: Trail, request: Request, decision: access.Decision, delivered: Delivered, inlet: Inlet
 ) -> None:
@@ -239,6 +249,7 @@ def answer(
     trail.answer = inlet.compose(request, trail.received.exchange_id, trail.disclosed)
 
 
+@traced
 def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
     """Step 8: registers, what is queued because of them, outcome, exact bytes, the answered message id and the row of
     the outbox in one transaction; then the bytes leave.
@@ -314,6 +325,7 @@ def wire(settings: Settings, profile: Callable[[str], Profile] | None = None) ->
         routes=Routes(routes),
         transport=transport,
         breakers=breakers,
+        tracing=Tracing(settings.telemetry.otlp_url, settings.environment),
         adapters=found,
         services=services,
     )

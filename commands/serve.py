@@ -7,10 +7,10 @@ import click
 import config
 from commands import print_json
 from commands.opening import ensure_keys
-from endpoints.processes import start_diagnostics
 from endpoints.supervisor import Options, serve
 from endpoints.worker import READ_SECONDS
 from exchange import Json
+from telemetry import start_diagnostics
 
 
 @click.command()
@@ -66,7 +66,7 @@ def command(
     ensure_keys(settings)
     if made := sorted(path.name for path in set(settings.keys.glob("*")) - before if path.name[0] != "."):
         click.echo(f"gateway: keys were missing and are made in {settings.keys}: {', '.join(made)}", err=True)
-    start_diagnostics()
+    start_diagnostics(settings.telemetry)
 
     def announce(ready: dict[str, Json]) -> None:
         if as_json:

@@ -10,12 +10,12 @@ import config
 from commands import print_json
 from commands.opening import ensure_keys, open_database
 from commands.rendering import print_rows
-from endpoints.processes import start_diagnostics
 from endpoints.work.background import Background, until_told
 from exchange import Json, instant_text, utc_now
 from routing import jobs, outbox
 from routing.jobs import JobStatus
 from storage import reading
+from telemetry import start_diagnostics
 
 
 @click.command()
@@ -45,7 +45,7 @@ def command(ctx: click.Context, show: bool, threads: int | None, as_json: bool) 
         _status(settings, as_json)
         return
     ensure_keys(settings)
-    start_diagnostics()
+    start_diagnostics(settings.telemetry)
     open_database(settings).dispose()
     background = Background(settings, threads)
     if as_json:

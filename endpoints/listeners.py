@@ -24,11 +24,13 @@ import config
 import gateway
 from config import Listen, Settings
 from endpoints import api, health, proxied, refusals, soap, unix_socket
+from endpoints.gunicorn_lines import Lines
 from endpoints.problems import problem
-from endpoints.processes import die_with, start_diagnostics
+from endpoints.processes import die_with
 from endpoints.worker import READ_SECONDS, TimelyWorker
 from errors import ConfigurationError, GatewayError, MalformedMessage, UnknownOperation
 from exchange import new_id
+from telemetry import start_diagnostics
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -193,6 +195,7 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
             "accesslog": None,
             "errorlog": "-",
             "loglevel": "warning",
+            "logger_class": Lines,
             "proc_name": f"gateway {self.name}",
             "post_fork": _worker_begins,
             "post_worker_init": self._worker_is_ready,
@@ -244,8 +247,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--soap", action="store_true", help="Serve /soap on the internal listener too.")
     options = parser.parse_args(arguments)
     die_with(options.parent)
-    start_diagnostics()
-    Master(options.name, config.load(), options).run()
+    settings = config.load()
+    start_diagnostics(settings.telemetry)
+    Master(options.name, settings, options).run()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from adapters import Operation, Repeat
 from adapters.profiles import Message, Profile
 from config import Settings
 from routing.breakers import Breakers, Pass
+from telemetry import span
 
 MOST_ATTEMPTS = 3
 # For a place at a busy system somebody waits so long; then it is later that he should try.
@@ -209,12 +210,16 @@ def call(
         fair = True
         return profile.read(operation, message, answer)
 
+    def in_span() -> object:
+        with span("attempt", system=line.system, operation=operation.name, attempt=len(attempts) + 1):
+            return attempt()
+
     try:
         with line.seized(deadline) as leave:
             # A probe asks once: whether the system is back, not whether it could be had by trying.
             retrying = _retrying(repeat, deadline, 1 if leave.probe is not None else tries, wait)
             try:
-                record = retrying(attempt)
+                record = retrying(in_span)
             except errors.GatewayError as failed:
                 error = failed
             _tell(line.breakers, leave, error, attempts if fair else [])

@@ -25,7 +25,7 @@ from adapters import Adapter, Operation
 from audit.sequencer import Sequencer
 from audit.sweeper import Sweeper
 from config import Settings
-from endpoints.processes import die_with, start_diagnostics
+from endpoints.processes import die_with
 from endpoints.work.bell import Bell
 from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
@@ -36,6 +36,7 @@ from errors import GatewayError
 from exchange import RIGA, utc_now
 from routing import outbox
 from security.keys import load_log_key
+from telemetry import start_diagnostics
 
 # An exchange may take `exchange_seconds`; a process that is only slow must not be taken for dead.
 _TIMES = 4
@@ -107,6 +108,7 @@ class Background:
             self._sequencer.release()
         except GatewayError as error:
             diagnostics.warning("records are left for the next start: %s", error)
+        self._gateway.tracing.close()
         self._gateway.engine.dispose()
 
     def _syncs(self) -> Iterator[Scheduled]:
@@ -165,9 +167,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--parent", type=int, required=True, help="The process to end with.")
     options = parser.parse_args(arguments)
     die_with(options.parent)
-    start_diagnostics()
     try:
-        background = Background(config.load())
+        settings = config.load()
+        start_diagnostics(settings.telemetry)
+        background = Background(settings)
     except GatewayError as error:
         print(f"gateway: the background work: {error}", file=sys.stderr, flush=True)
         return 1
