@@ -7,9 +7,10 @@ operations, ways, outcomes and codes, all from closed lists: no personal data, a
 
 from __future__ import annotations
 
+import os
 import time
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, values
 from prometheus_client.exposition import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -90,6 +91,16 @@ def run(wired: gateway.Gateway, arrival: Arrival, inlet: gateway.Inlet) -> Reply
 def refused(code: str) -> None:
     """Count a request that was refused before an exchange began."""
     _REFUSED.labels(code).inc()
+
+
+def share(directory: str) -> None:
+    """Count in the files of a directory from now on, with the processes that are started with it.
+
+    For the process that makes the directory, which must not have counted anything yet.
+    """
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+    # prometheus_client chooses when it is imported; each counter asks for this when it counts for the first time.
+    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call] # — typed in part
 
 
 def exposition(now: Collector) -> bytes:
