@@ -24,7 +24,7 @@ from pathlib import Path
 
 import gateway
 from config import Settings
-from endpoints import listeners, readiness, unix_socket
+from endpoints import listeners, metered, readiness, unix_socket
 from endpoints.work.background import Background
 from errors import ConfigurationError
 from exchange import Json
@@ -114,6 +114,8 @@ def serve(settings: Settings, options: Options, announce: Callable[[dict[str, Js
             | os.environ
             | {"PROMETHEUS_MULTIPROC_DIR": stack.enter_context(metrics_directory(settings.state))}
         )
+        # What this process does itself, embedded, is counted with the rest.
+        metered.share(environ["PROMETHEUS_MULTIPROC_DIR"])
         sockets = {name: stack.enter_context(_bound(name, settings)) for name in listeners.NAMES}
         urls: dict[str, Json] = {
             name: listeners.url(getattr(settings, name), bound) for name, bound in sockets.items()
