@@ -332,6 +332,7 @@ def _json(found: Found, done: Done | None, obstacles: list[str], code: int) -> d
         if outside is None
         else {"known": outside.known, "holds": outside.holds, "missing": outside.missing},
         "restored": found.restored,
+        "newest": found.extent.newest,
         "backup_made_at": None if found.restoration is None else instant_text(found.restoration.made_at),
         "gap": None if found.gap is None else found.gap.json(),
         "origin": None if done is None or done.origin is None else done.origin.line,
