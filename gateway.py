@@ -300,10 +300,15 @@ def refuse(trail: Trail, inlet: Inlet, error: Exception) -> Reply:
     return inlet.refuse(trail.received, ours)
 
 
-def wire(settings: Settings, profile: Callable[[str], Profile] | None = None) -> Gateway:
+def wire(
+    settings: Settings,
+    profile: Callable[[str], Profile] | None = None,
+    rights: access.Access | None = None,
+) -> Gateway:
     """Open everything by the settings; nothing is shared with another process.
 
-    `profile` gives a system's transport; without it each system gets the one that its settings name.
+    `profile` gives a system's transport; without it each system gets the one that its settings name. `rights` are
+    those that were read already; without them the files are read now.
     Raises: ConfigurationError.
     """
     engine = open_engine(settings.database_url)
@@ -321,7 +326,7 @@ def wire(settings: Settings, profile: Callable[[str], Profile] | None = None) ->
         archive=archive,
         subject_key=subject_key,
         queue=Queue(settings, found, archive, log, subject_key),
-        access=access.Access.load(settings.access),
+        access=rights or access.Access.load(settings.access),
         routes=Routes(routes),
         transport=transport,
         breakers=breakers,

@@ -15,8 +15,9 @@ from rich.console import Console
 
 import config
 import gateway
+from audit.account import operating_user
 from commands import print_json
-from commands.opening import Name, ensure_keys, open_database, operating_user, sequence
+from commands.opening import Name, ensure_keys, open_database, sequence
 from endpoints.envelope import read_envelope
 from errors import GatewayError, InvalidRequest
 from exchange import (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +13,7 @@ from sqlalchemy import Connection, Engine, make_url, select
 from sqlalchemy.exc import ArgumentError
 
 from audit import Entry, Kind, open_log
+from audit.account import operating_user
 from audit.sequencer import Sequencer
 from audit.tables import sequencer_queue
 from config import Settings
@@ -136,11 +135,3 @@ def sequence(settings: Settings, engine: Engine, seconds: float) -> bool:
             time.sleep(0.05)
     finally:
         sequencer.release()
-
-
-def operating_user() -> str:
-    """The name of the account that runs this process, as the operating system knows it."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # an account without a name, as in some containers
-        return f"uid-{os.getuid()}"

@@ -7,7 +7,8 @@ import click
 import config
 from commands import print_json
 from commands.opening import ensure_keys
-from endpoints.supervisor import Options, serve
+from endpoints.generation import Options
+from endpoints.supervisor import serve
 from endpoints.worker import READ_SECONDS
 from exchange import Json
 from telemetry import start_diagnostics
@@ -56,7 +57,8 @@ def command(
     """Serve partners (/soap) and SPOLIS core (/api/v1, /healthz, /readyz, /metrics) until SIGTERM or Ctrl-C.
 
     Missing keys are made in the test environment, the database is brought up to date. Running requests finish before
-    the exit. Exit codes: 0 stopped, 78 the configuration is wrong, 1 a part has ended by itself.
+    the exit. At SIGHUP the settings are read again: all of them take effect, or none.
+    Exit codes: 0 stopped, 78 the configuration is wrong, 1 a part has ended by itself.
 
     \b
     Example:  gateway serve --embedded

@@ -10,6 +10,7 @@ import config
 from commands import print_json
 from commands.opening import ensure_keys, open_database
 from commands.rendering import print_rows
+from endpoints.reloading import Standing
 from endpoints.work.background import Background, until_told
 from exchange import Json, instant_text, utc_now
 from routing import jobs, outbox
@@ -34,7 +35,8 @@ def command(ctx: click.Context, show: bool, threads: int | None, as_json: bool) 
     """Deliver what is queued, and do all other background work, until SIGTERM or Ctrl-C.
 
     Any number of these on any number of hosts share the work with those of `gateway serve`. What is under way at
-    SIGTERM is finished. Exit codes: 0 stopped, 78 the configuration is wrong, 1 a part has ended by itself.
+    SIGTERM is finished; at SIGHUP the settings are read again.
+    Exit codes: 0 stopped, 78 the configuration is wrong, 1 a part has ended by itself.
 
     \b
     Examples: gateway work --threads 8
@@ -48,11 +50,20 @@ def command(ctx: click.Context, show: bool, threads: int | None, as_json: bool) 
     start_diagnostics(settings.telemetry)
     open_database(settings).dispose()
     background = Background(settings, threads)
+    standing = Standing(settings, "work", listening=False)
     if as_json:
         print_json({"ready": True, "process": background.work.process})
     else:
         click.echo(f"working as {background.work.process}", err=True)
-    ctx.exit(until_told(background))
+
+    def again(running: Background) -> Background:
+        begun = standing.again(lambda changed: Background(changed, threads), undo=Background.stop)
+        if begun is None:
+            return running
+        running.stop()
+        return begun
+
+    ctx.exit(until_told(background, again))
 
 
 def _status(settings: config.Settings, as_json: bool) -> None:

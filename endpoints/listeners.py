@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
+import signal
 import socket
 import ssl
 import sys
@@ -30,6 +31,7 @@ from endpoints.processes import die_with
 from endpoints.worker import READ_SECONDS, TimelyWorker
 from errors import ConfigurationError, GatewayError, MalformedMessage, UnknownOperation
 from exchange import new_id
+from routing.access import Access
 from telemetry import start_diagnostics
 
 if TYPE_CHECKING:
@@ -169,6 +171,8 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
         self.options = options
         self.read_seconds: float = options.read_seconds
         self.tls = tls_context(name, getattr(settings, name))
+        # Read here, once: a worker that replaces a fallen one has the same rights, whatever the files say by then.
+        self.rights = Access.load(settings.access)
         super().__init__()
 
     def load_config(self) -> None:
@@ -205,7 +209,7 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
     def load(self) -> WSGIApplication:
         """Wire the gateway, in the worker: nothing of it is shared with another process."""
         try:
-            wired = gateway.wire(self.settings)
+            wired = gateway.wire(self.settings, rights=self.rights)
             gateway.warm(wired)
             refusals.keep_summing(wired.log, self.settings.environment)
             served = site(self.name, wired, with_soap=self.options.soap)
@@ -217,6 +221,8 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
             sys.exit(_DOES_NOT_LOAD)
 
     def _worker_is_ready(self, _worker: object) -> None:
+        # Reading the settings again is the supervisor's; told to the whole group it must not end a worker.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         # One that replaces a fallen worker has nobody left to tell.
         with suppress(OSError):
             os.write(self.options.ready_fd, b".")

@@ -1,98 +1,42 @@
-"""`gateway serve`: binds the sockets, starts a master for each listener, and ends all of it together.
+"""`gateway serve`: binds the sockets, starts a generation of listeners on them, and ends all of it together.
 
 Nothing outlives the supervisor, not even its SIGKILL; and nothing of it goes on when a part has fallen, so that
-whoever runs it (systemd, a container) sees the fall.
+whoever runs it (systemd, a container) sees the fall. On SIGHUP the settings are read again: a new generation takes
+over the same sockets, and the old one drains.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import select
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import gateway
 from config import Settings
-from endpoints import listeners, metered, readiness, unix_socket
-from endpoints.work.background import Background
-from errors import ConfigurationError
+from endpoints import listeners, metered, unix_socket
+from endpoints.generation import Generation, Options, Place
+from endpoints.reloading import Standing, rehearse
 from exchange import Json
 from storage import migrate, open_engine
 
-diagnostics = logging.getLogger("gateway.serve")
-
-_START_SECONDS = 60.0
-# Beyond the time that running requests get, before what is left is killed.
-_MARGIN_SECONDS = 5.0
 _METRICS = "spolis-metrics-"
 _MEMORY = Path("/dev/shm")  # noqa: S108 — a directory of a name that nobody else can have is made in it
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How to serve. Embedded: few processes, background work in threads of the supervisor, /soap inside too."""
+class _Told:
+    """What this process was told by signals: to end, to end at once, to read the settings again."""
 
-    embedded: bool
-    workers: int
-    threads: int
-    read_seconds: float
-    grace_seconds: int
-
-
-@dataclass(slots=True)
-class _Children:
-    """The processes that were started, by name."""
-
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-
-    def start(
-        self, name: str, arguments: Sequence[str], environ: dict[str, str], fds: Sequence[int] = ()
-    ) -> None:
-        # A group of its own: Ctrl-C in a terminal reaches the supervisor only, which then drains.
-        self.running[name] = subprocess.Popen(  # noqa: S603 — our own interpreter and modules
-            # -P: what lies in the working directory is none of our modules.
-            [sys.executable, "-P", "-m", *arguments, "--parent", str(os.getpid())],
-            env=environ,
-            pass_fds=fds,
-            stdin=subprocess.DEVNULL,
-            stdout=sys.stderr.fileno(),
-            process_group=0,
-        )
-
-    def fallen(self) -> str | None:
-        """The first that has ended, and how."""
-        for name, child in self.running.items():
-            if (code := child.poll()) is not None:
-                return f"{name} has ended by itself ({_ending(code)})"
-        return None
-
-    def stop(self, seconds: float, hurry: threading.Event) -> bool:
-        """Ask all to end, wait, and kill what has not; whether all ended when asked."""
-        for child in self.running.values():
-            with suppress(ProcessLookupError):
-                child.send_signal(signal.SIGTERM)
-        until = time.monotonic() + seconds
-        in_time = True
-        for name, child in self.running.items():
-            while child.poll() is None and time.monotonic() < until and not hurry.is_set():
-                hurry.wait(0.05)
-            if child.poll() is None:
-                in_time = False
-                diagnostics.error("%s did not end in time and is killed", name)
-                child.kill()
-                child.wait()
-        return in_time
+    stop: threading.Event = field(default_factory=threading.Event)
+    hurry: threading.Event = field(default_factory=threading.Event)
+    again: threading.Event = field(default_factory=threading.Event)
 
 
 def serve(settings: Settings, options: Options, announce: Callable[[dict[str, Json]], None]) -> int:
@@ -101,13 +45,13 @@ def serve(settings: Settings, options: Options, announce: Callable[[dict[str, Js
     `announce` is called once both listeners serve.
     Raises: ConfigurationError for whatever keeps the gateway from starting.
     """
-    engine = open_engine(settings.database_url)
-    migrate.upgrade(engine)
-    engine.dispose()
-    _rehearse(settings)
-    stop, hurry = threading.Event(), threading.Event()
-    children = _Children()
+    told = _Told()
     with ExitStack() as stack:
+        stack.enter_context(_signals(told))
+        engine = open_engine(settings.database_url)
+        migrate.upgrade(engine)
+        engine.dispose()
+        rehearse(settings, listening=True)
         # Threads of a worker share two heaps: what one large message took, the next one in another thread takes again.
         environ = (
             {"MALLOC_ARENA_MAX": "2"}
@@ -116,103 +60,98 @@ def serve(settings: Settings, options: Options, announce: Callable[[dict[str, Js
         )
         # What this process does itself, embedded, is counted with the rest.
         metered.share(environ["PROMETHEUS_MULTIPROC_DIR"])
-        sockets = {name: stack.enter_context(_bound(name, settings)) for name in listeners.NAMES}
+        doors = {name: stack.enter_context(_opened(name, settings)) for name in listeners.NAMES}
+        sockets = {name: door.bound for name, door in doors.items()}
         urls: dict[str, Json] = {
             name: listeners.url(getattr(settings, name), bound) for name, bound in sockets.items()
         }
-        stack.enter_context(_signals(stop, hurry))
-        background = Background(settings) if options.embedded else None
+        place = Place(sockets, environ, told.stop)
+        running = _Running(settings, options, place, told.hurry)
         try:
-            if background is None:
-                children.start("background", ["endpoints.work.background"], environ)
-            _start_listeners(children, settings, options, sockets, environ, stop)
-            if not stop.is_set():
+            if not told.stop.is_set():
                 announce({"ready": True, **urls, "pid": os.getpid()})
-            fallen = _watch(children, background, stop)
+            fallen = _watch(running, told)
         finally:
-            # The listeners first: what they write until the end still gets its place in the log.
-            late = children.running.pop("background", None)
-            drained = children.stop(options.grace_seconds + _MARGIN_SECONDS, hurry)
-            if late is not None:
-                drained &= _Children({"background": late}).stop(_MARGIN_SECONDS, hurry)
-            if background is not None:
-                background.stop()
+            for door in doors.values():
+                door.close()
+            drained = running.stop()
     if fallen is not None:
         print(f"gateway: {fallen}; everything is stopped", file=sys.stderr, flush=True)
     return 0 if fallen is None and drained else 1
 
 
-def _rehearse(settings: Settings) -> None:
-    """Find out now, in one process and with a clear line, what would stop each worker.
+class _Running:
+    """The generation that serves, and those before it that are still draining."""
 
-    Raises: ConfigurationError.
-    """
-    for name in listeners.NAMES:
-        listeners.tls_context(name, getattr(settings, name))
-    wired = gateway.wire(settings)
-    for path in readiness.missing_keys(settings):
-        raise ConfigurationError(f"{path} is missing: gateway keys new")
-    readiness.load_contracts(wired)
-    wired.engine.dispose()
+    def __init__(self, settings: Settings, options: Options, place: Place, hurry: threading.Event) -> None:
+        self._options = options
+        self._place = place
+        self._hurry = hurry
+        self._standing = Standing(settings, "serve", listening=True)
+        self._generation = Generation(settings, options, place)
+        self._draining: list[threading.Thread] = []
 
+    def fallen(self) -> str | None:
+        return self._generation.fallen()
 
-def _start_listeners(
-    children: _Children,
-    settings: Settings,
-    options: Options,
-    sockets: dict[str, socket.socket],
-    environ: dict[str, str],
-    stop: threading.Event,
-) -> None:
-    """Start both and wait until a worker of each serves.
+    def again(self) -> None:
+        """Read the settings again: by a new generation that serves, or not at all."""
 
-    Raises: ConfigurationError when one does not come up.
-    """
-    waiting: dict[int, str] = {}
-    with ExitStack() as stack:
-        for name, bound in sockets.items():
-            ready, told = os.pipe()
-            stack.callback(os.close, ready)
-            waiting[ready] = name
-            arguments = ["endpoints.listeners", name, "--fd", str(bound.fileno()), "--ready-fd", str(told)]
-            arguments += ["--workers", str(options.workers), "--threads", str(options.threads)]
-            arguments += ["--read-seconds", str(options.read_seconds)]
-            arguments += ["--grace-seconds", str(options.grace_seconds)]
-            if name == "internal" and (options.embedded or settings.internal.soap):
-                arguments.append("--soap")
-            children.start(name, arguments, environ, (bound.fileno(), told))
-            os.close(told)
-            # Ours must not keep the address open when the child has closed its own.
-            bound.close()
-        until = time.monotonic() + _START_SECONDS
-        while waiting and not stop.is_set():
-            if time.monotonic() > until:
-                raise ConfigurationError(
-                    f"not ready after {_START_SECONDS:.0f} s: {', '.join(waiting.values())}"
-                )
-            for pipe in select.select(list(waiting), [], [], 0.2)[0]:
-                name = waiting.pop(pipe)
-                if not os.read(pipe, 1):
-                    raise ConfigurationError(f"the {name} listener did not start; the lines above say why")
+        def begin(settings: Settings) -> Generation:
+            return Generation(settings, self._options, self._place, whole=True)
+
+        new = self._standing.again(begin, undo=lambda begun: begun.stop(self._hurry))
+        if new is None:
+            return
+        old, self._generation = self._generation, new
+        thread = threading.Thread(target=old.stop, args=(self._hurry,), name="draining")
+        thread.start()
+        self._draining = [*(each for each in self._draining if each.is_alive()), thread]
+
+    def stop(self) -> bool:
+        """Whether all of the last generation ended when asked."""
+        drained = self._generation.stop(self._hurry)
+        for thread in self._draining:
+            thread.join()
+        return drained
 
 
-def _watch(children: _Children, background: Background | None, stop: threading.Event) -> str | None:
+def _watch(running: _Running, told: _Told) -> str | None:
     """Wait for the end; what has fallen, if anything."""
-    while not stop.wait(0.2):
-        if fallen := children.fallen() or (background.fallen() if background is not None else None):
+    while not told.stop.wait(0.2):
+        if told.again.is_set():
+            told.again.clear()
+            running.again()
+        if fallen := running.fallen():
             return fallen
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """A bound socket, and the file that it is reached by, where it is a Unix socket."""
+
+    bound: socket.socket
+    path: Path | None
+    inode: int
+
+    def close(self) -> None:
+        """Ours must not keep the address open when those who drain have closed theirs: callers are refused at once."""
+        if self.bound.fileno() >= 0:
+            if self.path is not None:
+                unix_socket.remove(self.path, self.inode)
+            self.bound.close()
+
+
 @contextmanager
-def _bound(name: str, settings: Settings) -> Iterator[socket.socket]:
+def _opened(name: str, settings: Settings) -> Iterator[_Door]:
     path = getattr(settings, name).socket
     bound = listeners.bind(name, getattr(settings, name))
-    inode = path.stat().st_ino if path is not None else 0
-    with bound:
-        yield bound
-    if path is not None:
-        unix_socket.remove(path, inode)
+    door = _Door(bound, path, path.stat().st_ino if path is not None else 0)
+    try:
+        yield door
+    finally:
+        door.close()
 
 
 @contextmanager
@@ -234,16 +173,19 @@ def metrics_directory(state: Path, memory: Path = _MEMORY) -> Iterator[str]:
 
 
 @contextmanager
-def _signals(stop: threading.Event, hurry: threading.Event) -> Iterator[None]:
-    def told(_number: int, _frame: object) -> None:
-        (hurry if stop.is_set() else stop).set()
+def _signals(told: _Told) -> Iterator[None]:
+    def end(_number: int, _frame: object) -> None:
+        (told.hurry if told.stop.is_set() else told.stop).set()
 
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, told) for number in numbers]
+    def again(_number: int, _frame: object) -> None:
+        told.again.set()
+
+    handlers = {signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: again}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
 
 
@@ -255,7 +197,3 @@ def _runs(process: int) -> bool:
     except PermissionError:  # another user's
         return True
     return True
-
-
-def _ending(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

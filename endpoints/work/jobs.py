@@ -6,6 +6,7 @@ by APScheduler in every process; a claim on its slot lets one process run it.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import socket
@@ -31,6 +32,15 @@ REPORT_SECONDS = 5.0
 _LONGEST_REST = 5.0
 
 diagnostics = logging.getLogger("gateway.work")
+
+
+_number = itertools.count(1)
+
+
+def _name() -> str:
+    """The host and the process; when its settings were read again, which of its works in turn."""
+    turn = next(_number)
+    return f"{socket.gethostname()}:{os.getpid()}" + (f".{turn}" if turn > 1 else "")
 
 
 def _no_lag() -> float | None:
@@ -74,7 +84,7 @@ class Work:
     """The jobs of one process. Started by `start`, ended by `stop`."""
 
     def __init__(self, engine: Engine, loops: Sequence[Loop], scheduled: Sequence[Scheduled] = ()) -> None:
-        self.process = f"{socket.gethostname()}:{os.getpid()}"
+        self.process = _name()
         self._engine = engine
         self._loops = loops
         self._scheduled = scheduled

@@ -12,9 +12,9 @@ from sqlalchemy import Engine
 
 import registers
 from audit import Archive, open_log, search
+from audit.account import operating_user
 from audit.sequencer import Sequencer
 from commands import cli
-from commands.opening import operating_user
 from exchange import Json, Provenance, new_id, utc_now
 from mappings.pmlp import Person
 from security.keys import load_log_key
