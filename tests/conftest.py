@@ -76,6 +76,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path, template: Template)
 
 
 @pytest.fixture
+def migrated_postgresql(template: Template) -> Iterator[str]:
+    """The URL of a migrated database without rows, on PostgreSQL."""
+    with _postgresql(template("postgresql")) as url:
+        yield url
+
+
+@pytest.fixture
 def engine(database: str) -> Iterator[Engine]:
     """An engine on a migrated database without rows."""
     engine = open_engine(database)

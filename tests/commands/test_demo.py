@@ -19,8 +19,10 @@ import requests
 import config
 from commands import demo_database
 from config import Settings
+from routing import broker
 from tests.commands.conftest import Home
 from tests.commands.processes import GATEWAY, gateway
+from tests.instances import PrivateRabbit
 
 PERSONS = 7  # the seventh is a pensioner
 
@@ -96,6 +98,24 @@ def test_sais_is_told_of_every_care_stay(shown: tuple[Home, str, dict[str, Any]]
         assert one["request_signed"]
         assert one["answer_signed"]
         assert one["attempts"] == 1
+
+
+def test_it_is_the_same_job_on_postgresql_and_rabbitmq(
+    tmp_path: Path, made_keys: Path, migrated_postgresql: str
+) -> None:
+    home = Home(tmp_path)
+    home.configure({})
+    shutil.copytree(made_keys, home.settings.keys)
+    facts = home.folder / "facts.json"
+    with PrivateRabbit() as rabbit:
+        servers = {"GATEWAY_DATABASE_URL": migrated_postgresql, "GATEWAY_AMQP_URL": rabbit.url}
+        result = gateway(home.environ | servers, "demo", "--persons", "3", "--json", str(facts))
+        assert result.returncode == 0, result.stdout + result.stderr
+        queue = broker.state(rabbit.url, 10)
+    exchanges = json.loads(facts.read_text(encoding="utf-8"))["exchanges"]
+    told = [one for one in exchanges if one["operation"] == "NotifyCareStay"]
+    assert [one["outcome"] for one in told] == ["ok"] * 3
+    assert queue == {"ok": True, "waiting": 0, "dead": 0}, "it went by the broker, and nothing is left there"
 
 
 def test_one_is_refused_and_one_is_saved_by_a_retry(shown: tuple[Home, str, dict[str, Any]]) -> None:
