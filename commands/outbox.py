@@ -21,6 +21,7 @@ from config import Settings
 from errors import InvalidRequest
 from exchange import Json, instant_text
 from routing import outbox
+from routing.delivery import repeat_of, stricter
 from routing.outbox import Row, State
 from storage import reading
 
@@ -151,7 +152,7 @@ def replay(
     rows = _chosen(
         engine, exchange_ids, states, system, (State.WAITING, State.DEAD, State.UNKNOWN, State.PARKED)
     )
-    risky = [row for row in rows if row.unclear and _repeat(row) is Repeat.NEITHER]
+    risky = [row for row in rows if row.unclear and _repeat(settings, row) is Repeat.NEITHER]
     _ask(yes, f"Deliver {_rows(len(rows))} again?")
     if risky:
         _ask(yes, f"{_rows(len(risky))} may have taken effect already and would take it twice. Go on?")
@@ -273,10 +274,13 @@ def _one(
     return log.commit(both)
 
 
-def _repeat(row: Row) -> Repeat:
+def _repeat(settings: Settings, row: Row) -> Repeat:
     adapter = adapters.discover().get(row.system)
     operation = adapter.operation(row.operation) if adapter is not None else None
-    return operation.repeat if operation is not None else Repeat.NEITHER
+    system = settings.systems.get(row.system)
+    if operation is None or system is None:
+        return Repeat.NEITHER
+    return stricter(operation.repeat, repeat_of(row.system, system.repeat))
 
 
 def _ask(yes: bool, question: str) -> None:

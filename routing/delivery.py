@@ -129,7 +129,7 @@ class Line:
 
     def repeat(self, operation: Operation) -> Repeat:
         """What may be done when the outcome of a call is unclear: the stricter of what operation and settings say."""
-        return max(operation.repeat, self.most, key=_STRICTER.index)
+        return stricter(operation.repeat, self.most)
 
     @contextmanager
     def seized(self, deadline: float) -> Iterator[Pass]:
@@ -154,7 +154,7 @@ def lines(
     Raises: ConfigurationError for settings of a system that cannot be; later, for a system without settings.
     """
     known = {name: settings.systems[name] for name in systems if name in settings.systems}
-    most = {name: _most(name, system.repeat) for name, system in known.items()}
+    most = {name: repeat_of(name, system.repeat) for name, system in known.items()}
     for name, system in known.items():
         if system.pool < 1:
             raise errors.ConfigurationError(f"[systems.{name}] pool must be 1 or more")
@@ -273,10 +273,19 @@ def _tell(
         breakers.dropped(leave)
 
 
-def _most(name: str, repeat: str) -> Repeat:
+def stricter(one: Repeat, other: Repeat) -> Repeat:
+    """Of two words on repeating, the one that allows less."""
+    return max(one, other, key=_STRICTER.index)
+
+
+def repeat_of(system: str, repeat: str) -> Repeat:
+    """The word of `[systems.<name>] repeat`; left out, whatever the operations say.
+
+    Raises: ConfigurationError.
+    """
     try:
         return Repeat(repeat) if repeat else Repeat.DEDUPES
     except ValueError as error:
         raise errors.ConfigurationError(
-            f"[systems.{name}] repeat must be dedupes, queryable or neither"
+            f"[systems.{system}] repeat must be dedupes, queryable or neither"
         ) from error
