@@ -75,6 +75,20 @@ def database(request: pytest.FixtureRequest, tmp_path: Path, template: Template)
             yield url
 
 
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def session_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, template: Template
+) -> Iterator[str]:
+    """The URL of a migrated database that many tests share."""
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("shared") / "gateway.db"
+        shutil.copy(template("sqlite"), path)
+        yield f"sqlite:///{path}"
+    else:
+        with _postgresql(template("postgresql")) as url:
+            yield url
+
+
 @pytest.fixture
 def migrated_postgresql(template: Template) -> Iterator[str]:
     """The URL of a migrated database without rows, on PostgreSQL."""

@@ -27,7 +27,6 @@ from gateway import Gateway, wire
 from mappings.pmlp import Person
 from routing.parties import add_caller
 from security.keys import new_keys
-from storage import migrate
 
 CODE = "321987-60017"
 DEAD = "399999-99999"
@@ -122,18 +121,17 @@ def api_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def site(api_keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One gateway for all tests of the application: each of them has messages of its own."""
+def site(api_keys: Path, session_database: str) -> Iterator[Site]:
+    """One gateway for all tests of the application, on each database: each test has messages of its own."""
     known = config.load({})
     settings = dataclasses.replace(
         known,
         state=api_keys,
-        database_url=f"sqlite:///{tmp_path_factory.mktemp('site') / 'gateway.db'}",
+        database_url=session_database,
         limits=dataclasses.replace(known.limits, body_bytes=20_000, requests_per_s=100_000),
     )
     systems = Systems()
     gateway = wire(settings, profile=lambda _system: systems)
-    migrate.upgrade(gateway.engine)
     with gateway.engine.begin() as connection:
         key = add_caller(connection, "core", "spolis-core", utc_now())
     yield Site(gateway, Client(api.application(gateway)), key)
