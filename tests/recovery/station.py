@@ -19,7 +19,9 @@ from typing import Any
 
 import requests
 
+from audit import continuity
 from simulators.population import Population
+from storage import open_engine
 from tests.endpoints.serving import Served, configure, serving
 
 GATEWAY = (sys.executable, "-c", "import gateway; gateway.main()")
@@ -73,13 +75,24 @@ class Station:
         with serving(self.config, "--workers", "1", "--threads", "8") as served:
             yield served
 
-    def destroy(self, served: Served) -> None:
-        """Every process at once, then all keys, the database file and the configuration."""
+    def kill(self, served: Served) -> None:
+        """Every process at once."""
         processes = [served.process.pid, *served.family()]
         served.process.send_signal(signal.SIGSTOP)
         for pid in reversed(processes):
             os.kill(pid, signal.SIGKILL)
         served.process.wait(20)
+
+    def records(self) -> int:
+        """How many records the log holds, with those that have no place yet."""
+        engine = open_engine(self.database or f"sqlite:///{self.state / 'gateway.db'}")
+        with engine.begin() as connection:
+            found = continuity.extent(connection)
+        engine.dispose()
+        return found.size + found.pending
+
+    def wipe(self) -> None:
+        """All keys, the database file and the configuration."""
         shutil.rmtree(self.state)
         shutil.rmtree(self.config)
 
@@ -157,7 +170,7 @@ class Keeper:
         self._thread.join(60)
 
     def _run(self) -> None:
-        while not self._stop.wait(0.2):
+        while not self._stop.wait(1.0):
             self._station.run("audit", "checkpoint", "--out", str(self._file), codes=(0, 1, 2, 78))
 
 
