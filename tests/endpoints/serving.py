@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,21 +69,21 @@ def configure(folder: Path, **sections: dict[str, object]) -> Path:
     return config
 
 
-def command(config: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start `gateway …`."""
+def command(config: Path, *arguments: str, more: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start `gateway …`, with more in its environment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     return subprocess.Popen(  # noqa: S603 — our own interpreter and command
         [sys.executable, "-c", "import gateway; gateway.main()", *arguments],
-        env=environ | {"GATEWAY_CONFIG": str(config)},
+        env=environ | {"GATEWAY_CONFIG": str(config)} | dict(more or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
 
 
 @contextmanager
-def serving(config: Path, *arguments: str) -> Iterator[Served]:
+def serving(config: Path, *arguments: str, more: Mapping[str, str] | None = None) -> Iterator[Served]:
     """`gateway serve --json`, ready; at the end nothing of it is left."""
-    process = command(config, "serve", "--json", *arguments)
+    process = command(config, "serve", "--json", *arguments, more=more)
     said: list[str] = []
     assert process.stdout is not None
     assert process.stderr is not None
