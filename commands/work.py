@@ -11,7 +11,7 @@ from commands import print_json
 from commands.opening import ensure_keys, open_database
 from commands.rendering import print_rows
 from endpoints.reloading import Standing
-from endpoints.work.background import Background, until_told
+from endpoints.work.background import Background, Told, until_told
 from exchange import Json, instant_text, utc_now
 from routing import jobs, outbox
 from routing.jobs import JobStatus
@@ -49,6 +49,7 @@ def command(ctx: click.Context, show: bool, threads: int | None, as_json: bool) 
     ensure_keys(settings)
     start_diagnostics(settings.telemetry)
     open_database(settings).dispose()
+    told = Told()
     background = Background(settings, threads)
     standing = Standing(settings, "work", listening=False)
     if as_json:
@@ -63,7 +64,7 @@ def command(ctx: click.Context, show: bool, threads: int | None, as_json: bool) 
         running.stop()
         return begun
 
-    ctx.exit(until_told(background, again))
+    ctx.exit(until_told(told, background, again))
 
 
 def _status(settings: config.Settings, as_json: bool) -> None:

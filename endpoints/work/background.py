@@ -138,20 +138,27 @@ def every(period: timedelta) -> IntervalTrigger:
     )
 
 
-def until_told(
-    background: Background, again: Callable[[Background], Background] = lambda running: running
-) -> int:
-    """Work until SIGTERM or SIGINT: 0 then, 1 when a thread fell.
+class Told:
+    """What this process is told from now on: to end (SIGTERM, SIGINT), to read its settings again (SIGHUP)."""
 
-    On SIGHUP `again` gives what works from then on; without it nothing is read again.
+    def __init__(self) -> None:
+        self.to_end = threading.Event()
+        self.to_read_again = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: self.to_end.set())
+        signal.signal(signal.SIGHUP, lambda _number, _frame: self.to_read_again.set())
+
+
+def until_told(
+    told: Told, background: Background, again: Callable[[Background], Background] = lambda running: running
+) -> int:
+    """Work until told to end: 0 then, 1 when a thread fell.
+
+    `again` reads the settings and gives what works from then on; without it nothing is read again.
     """
-    ended, hung_up = threading.Event(), threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: ended.set())
-    signal.signal(signal.SIGHUP, lambda _number, _frame: hung_up.set())
-    while not ended.wait(0.5):
-        if hung_up.is_set():
-            hung_up.clear()
+    while not told.to_end.wait(0.5):
+        if told.to_read_again.is_set():
+            told.to_read_again.clear()
             background = again(background)
         if fallen := background.fallen():
             diagnostics.error("the %s has ended by itself", fallen)
@@ -167,6 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--parent", type=int, required=True, help="The process to end with.")
     options = parser.parse_args(arguments)
     die_with(options.parent)
+    told = Told()
     try:
         settings = config.load()
         start_diagnostics(settings.telemetry)
@@ -176,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     os.write(options.ready_fd, b".")
     os.close(options.ready_fd)
-    return until_told(background)
+    return until_told(told, background)
 
 
 if __name__ == "__main__":

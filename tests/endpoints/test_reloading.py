@@ -242,8 +242,6 @@ def test_what_is_wrong_changes_nothing_and_is_told(home: Home) -> None:
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_on_unix_sockets_too(home: Home, tmp_path_factory: pytest.TempPathFactory) -> None:
     place = tmp_path_factory.mktemp("s")
-    with (home.config / "gateway.toml").open("a") as file:
-        file.write("[telemetry]\n")
     text = (home.config / "gateway.toml").read_text()
     for name in ("partners", "internal"):
         text = text.replace(f"[listen.{name}]\n", f'[listen.{name}]\nsocket = "{place / name}"\n')
