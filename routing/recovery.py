@@ -2,7 +2,7 @@
 
 A row of a restored outbox may have been delivered after the backup was made. What may be sent again goes on; what can
 be asked about is asked first; what is neither is left to a person.
-Source: docs/adr/0012.
+Source: docs/adr/0015.
 """
 
 from __future__ import annotations

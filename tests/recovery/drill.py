@@ -52,6 +52,7 @@ class Result:
     told_seconds: float | None
     acknowledged: int
     acknowledged_lost: int
+    lost_from_before_backup: int
     keys_seconds: float
     load_seconds: float
     recover_seconds: float
@@ -132,7 +133,7 @@ def drill(kind: str, seconds: float, home: Path) -> Result:
             keeper = Keeper(station, elsewhere)
             with Load(served.internal, key, first=0) as load:
                 time.sleep(seconds)
-                began = time.monotonic()
+                began, backup_at = time.monotonic(), time.time()
                 backup = station.json("backup", str(home / "backup"), "--with-keys")
                 backup_seconds = time.monotonic() - began
                 if isinstance(before, Archiving):
@@ -190,6 +191,9 @@ def drill(kind: str, seconds: float, home: Path) -> Result:
             told_seconds=None if report["gap"] is None else report["gap"]["seconds"],
             acknowledged=len(load.acknowledged),
             acknowledged_lost=sum(str(one) not in kept for _, one in load.acknowledged),
+            lost_from_before_backup=sum(
+                str(one) not in kept for at, one in load.acknowledged if at < backup_at
+            ),
             keys_seconds=round(keys_seconds, 1),
             load_seconds=round(load_seconds, 1),
             recover_seconds=round(recover_seconds, 1),
