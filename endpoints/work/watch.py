@@ -34,6 +34,8 @@ LOOK_SECONDS = 5.0
 # For so long something must be wrong before it is told. With two looks, a write that hangs and a webhook that hangs,
 # a log that cannot be written is told within a minute.
 PATIENCE_SECONDS = 15.0
+# A job that runs every half minute, and failed while the database was away, has its next chance first.
+_TIMES_PATIENCE = {"job_failing": 3.0}
 QUIET = timedelta(seconds=60)
 _CLAIM_SECONDS = 30.0
 _MOST_AT_ONCE = 20
@@ -130,7 +132,9 @@ class Watch:
         first = {_name(one): self._first_seen.get(_name(one), (now, instant)) for one in found}
         self._first_seen = first if self._saw_all else self._first_seen | first
         return [
-            (one, first[_name(one)][1]) for one in found if now - first[_name(one)][0] >= self._times.patience
+            (one, first[_name(one)][1])
+            for one in found
+            if now - first[_name(one)][0] >= self._times.patience * _TIMES_PATIENCE.get(one.kind, 1.0)
         ]
 
     def _put(self, ripe: list[tuple[Finding, datetime]]) -> bool:

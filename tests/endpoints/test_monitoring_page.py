@@ -36,7 +36,11 @@ def test_every_metric(site: Site) -> None:
     with site.gateway.engine.begin() as connection:
         see(connection, Finding("test", ""))
     text = Client(health.application(site.gateway)).get("/metrics").text
-    families = {family.name for family in text_string_to_metric_families(text)}
+    families = {
+        family.name
+        for family in text_string_to_metric_families(text)
+        if not family.name.endswith("_created")  # each counter's own birthday
+    }
     told = {name.removesuffix("_total") for name in rows("Metrics")}
     assert {name for name in families if name.startswith("gateway_")} == told
 
