@@ -26,6 +26,7 @@ from security.keys import Identity, issue, new_keys
 from tests.deploy.conftest import BODY_BYTES, SERVICE, Site, fault_code
 from tests.deploy.proxy import CONFIGURATION, client, running
 from tests.endpoints.conftest import STAY, context
+from tests.endpoints.serving import gone
 from tests.endpoints.unix_http import said_of
 
 CALLERS = 6
@@ -144,8 +145,11 @@ def test_a_killed_gateway_costs_no_call_that_may_be_made_again(site: Site) -> No
         working = [pool.submit(calls, number) for number in range(CALLERS)]
         for _ in range(20):
             assert after.acquire(timeout=60)
+        family = site.gateways[0].family()
         site.gateways[0].process.kill()
         site.gateways[0].process.wait(10)
+        # Its last worker falls a moment later.
+        assert gone(family, 30)
         killed.set()
         for _ in range(40):
             assert after.acquire(timeout=60)
