@@ -46,7 +46,7 @@ from routing.routes import Delivered, Plan, Routes, service_routes, system_route
 from routing.trail import Trail, attempt_record, opened_record, outcome_record
 from security.keys import load_secret
 from storage import open_engine, reading
-from telemetry import Tracing, about, traced
+from telemetry import Tracing, about, exchange_lines, traced
 
 diagnostics = logging.getLogger("gateway")
 
@@ -86,6 +86,7 @@ class Gateway:
     services: Mapping[str, mappings.services.Service]
 
 
+@exchange_lines()
 def run(
     gateway: Gateway, arrival: Arrival, inlet: Inlet, seen: Callable[[Trail], None] = lambda _trail: None
 ) -> Reply:

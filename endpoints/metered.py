@@ -20,7 +20,6 @@ import gateway
 from exchange import Arrival, Reply, Request
 from routing.routes import Routes
 from routing.trail import Trail, outcome
-from telemetry import exchange_lines
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -84,7 +83,7 @@ def run(wired: gateway.Gateway, arrival: Arrival, inlet: gateway.Inlet) -> Reply
         )
 
     traceparent = arrival.headers.get("traceparent", "")
-    with exchange_lines(), wired.tracing.exchange(arrival.way.value, traceparent) as describe:
+    with wired.tracing.exchange(arrival.way.value, traceparent) as describe:
         return gateway.run(wired, arrival, inlet, count)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import logging
@@ -10,15 +11,19 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import config
 from config import TelemetrySettings
 from errors import ConfigurationError
 from exchange import new_id
+from security.keys import new_keys
 from telemetry import about, exchange_lines, start_diagnostics
 from telemetry.masking import MASK, masked
+from tests.steps.wired import Door, Wire, arrive, leaves, wired
 
 CODE = "390101-12345"
 
@@ -126,6 +131,18 @@ def test_lines_within_an_exchange_carry_its_id_and_those_after_it_do_not() -> No
         log.warning("within")
     log.warning("after")
     assert [line.get("exchange_id") for line in lines(stream)] == [None, str(number), None]
+
+
+def test_an_exchange_begins_and_ends_its_own_lines(database: str, tmp_path: Path) -> None:
+    new_keys(tmp_path / "keys", ["pmlp"])
+    settings = dataclasses.replace(config.load({}), state=tmp_path, database_url=database)
+    with wired(settings, transport := Wire()) as gateway:
+        transport.answers = []  # what nobody foresaw: it tells of that
+        stream = started("json")
+        arrive(gateway, Door())
+        logging.getLogger("gateway").warning("after")
+        (opened, *_) = leaves(gateway)
+    assert [line.get("exchange_id") for line in lines(stream)] == [opened["exchange"], None]
 
 
 def test_another_form_is_refused() -> None:
