@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 
 RIGA = ZoneInfo("Europe/Riga")
 
-# What an argument of an operation, or a leaf of a canonical record, can be.
+# What a leaf of a canonical record can be, and what an argument of an operation: also a record in it, or several.
 Scalar = str | bool | int | Decimal | date | None
-Argument = Scalar | tuple[str, ...]
+Argument = Scalar | tuple["Argument", ...] | Mapping[str, "Argument"]
 Arguments = Mapping[str, Argument]
 
 # A canonical record or a list of them, turned into JSON's own types.

@@ -42,7 +42,8 @@ from routing.breakers import Breakers
 from routing.delivery import lines
 from routing.queue import Queue
 from routing.register_routes import register_routes
-from routing.routes import Delivered, Plan, Routes, service_routes, system_routes
+from routing.routes import Delivered, Plan, Routes, system_routes
+from routing.service_routes import service_routes
 from routing.trail import Trail, attempt_record, opened_record, outcome_record
 from security.keys import load_secret
 from storage import open_engine, reading
@@ -317,7 +318,7 @@ def wire(
     transport = profile or transports(settings, found)
     breakers = Breakers(engine, on_closed=outbox.due_again)
     line = lines(settings, found, transport, breakers)
-    routes = system_routes(found, line) | service_routes(services, found, line) | register_routes(engine)
+    routes = system_routes(found, line) | register_routes(engine)
     log, archive = open_log(settings, engine), Archive(settings)
     subject_key = load_secret(settings.keys / "subject.key")
     return Gateway(
@@ -328,7 +329,7 @@ def wire(
         subject_key=subject_key,
         queue=Queue(settings, found, archive, log, subject_key),
         access=rights or access.Access.load(settings.access),
-        routes=Routes(routes),
+        routes=Routes(routes | service_routes(services, routes)),
         transport=transport,
         breakers=breakers,
         tracing=Tracing(settings.telemetry.otlp_url, settings.environment),

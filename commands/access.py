@@ -16,7 +16,9 @@ from commands.rendering import Form, print_rows, table
 from errors import AccessDenied, UnknownOperation
 from exchange import Context, Environment, Grant, Json, Official
 from mappings.regulation import chain, rules
+from mappings.services import Submission
 from routing.access import Access, Right
+from routing.register_routes import SYSTEM as REGISTERS
 
 HEADS = (
     "recipient",
@@ -123,18 +125,20 @@ def matching(
 
 
 def find_operation(name: str) -> tuple[str, Operation] | None:
-    """The system and its operation that answer an operation of access.d; None for a register's.
+    """The system and its operation that answer an operation of access.d; None where that is a register.
 
     Raises: UnknownOperation when no system, service or register has it.
     """
     system, _, operation = name.partition(".")
-    if system == "registers":
+    if system == REGISTERS:
         return None
     found = adapters.discover()
     services = mappings.services.discover()
     if system in services:
-        via = next((own.via for own in services[system].operations if own.name == operation), None)
-        system, operation = via or ("", "")
+        via = next((own.via for own in services[system].operations if own.name == operation), ("", ""))
+        if isinstance(via, Submission) or via[0] == REGISTERS:
+            return None
+        system, operation = via
     target = found[system].operation(operation) if system in found else None
     if target is None:
         raise UnknownOperation("an operation is written as in access.d, e.g. pmlp.GetPerson")

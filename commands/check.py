@@ -20,6 +20,7 @@ from commands import print_json
 from errors import ConfigurationError
 from exchange import Json
 from mappings.regulation import rules
+from mappings.services import Submission
 from routing.access import Access
 from routing.register_routes import register_routes
 
@@ -188,7 +189,13 @@ def access_findings(access: Access, found: Mapping[str, Adapter]) -> Iterator[Fi
         ),
         *(f"{system}.{operation}" for system, operation in register_routes(create_engine("sqlite://"))),
     }
-    sources = {*found, *(register.source for register in registers.REGISTERS.values())}
+    suppliers = {
+        operation.via.source
+        for service in mappings.services.discover().values()
+        for operation in service.operations
+        if isinstance(operation.via, Submission)
+    }
+    sources = {*found, *suppliers, *(register.source for register in registers.REGISTERS.values())}
     for right in access.rights:
         for kind, named, known in (
             ("operation", right.operations, operations),

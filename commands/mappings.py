@@ -105,7 +105,7 @@ def _services(adapter: Adapter, operation: Operation) -> Iterator[tuple[str, fro
                 fixed = own.arguments.get(selection.argument) if selection is not None else None
                 asked = fixed if isinstance(fixed, tuple) else None
                 bound = (
-                    frozenset(rule for value in asked for rule in selection.rules[value])
+                    frozenset(rule for value in asked for rule in selection.rules[str(value)])
                     if selection is not None and asked is not None
                     else None
                 )

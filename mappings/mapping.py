@@ -135,8 +135,10 @@ class Mapping(Generic[R]):
         found: dict[str, Argument] = {}
         for field in self._elements:
             value = getattr(record, field.name)
-            if isinstance(field.kind, Scalar | Coded) and value is not None:
-                found[field.name] = value.code if isinstance(value, Code) else value
+            if value is not None and not (field.name == "context" and self.request):
+                found[field.name] = (
+                    tuple(_argument(field, one) for one in value) if field.many else _argument(field, value)
+                )
         return found
 
     def persons(self, record: R) -> Iterator[str]:
@@ -279,6 +281,13 @@ def _json(field: Field, value: Any, permits: Permits | None) -> Json:
         return None
     kind = field.kind
     return kind.json(value) if isinstance(kind, Scalar | Coded) else kind.json(value, permits)
+
+
+def _argument(field: Field, value: Any) -> Argument:
+    if isinstance(field.kind, Mapping):
+        return field.kind.arguments(value)
+    given: Argument = value.code if isinstance(value, Code) else value
+    return given
 
 
 def _take(field: Field, value: object, today: date, where: str) -> object:

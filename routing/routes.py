@@ -16,8 +16,7 @@ import errors
 import mappings.mapping as tables
 from adapters import Adapter, Operation, Repeat
 from adapters.profiles import outgoing_id
-from exchange import Argument, Context, Disclosed, Grant, Lease, Provenance, Request, new_id
-from mappings.services import Service
+from exchange import Context, Disclosed, Grant, Lease, Provenance, Request, new_id
 from registers import Fed, feed
 from routing.access import narrow, only_granted
 from routing.delivery import MOST_ATTEMPTS, Called, Exchanged, Line, call
@@ -114,12 +113,11 @@ class Routes:
 
 @dataclass(frozen=True, slots=True)
 class SystemRoute:
-    """To an operation of an external system; `fixed` arguments are set by us, whatever the caller says."""
+    """To an operation of an external system."""
 
     adapter: Adapter
     operation: Operation
     line: Callable[[str], Line]
-    fixed: Mapping[str, Argument]
 
     def plan(self, request: Request, grant: Grant) -> SystemPlan:
         """Narrow the request to what may be given and map it by the operation's request table.
@@ -127,7 +125,7 @@ class SystemRoute:
         A notice holds only what its recipient may have.
         """
         operation, told = self.operation, None
-        arguments = narrow(operation.selection, {**request.arguments, **self.fixed}, grant, self.adapter.name)
+        arguments = narrow(operation.selection, request.arguments, grant, self.adapter.name)
         if operation.notice is not None:
             arguments, told = only_granted(operation.request, arguments, grant, OWN_SOURCE)
         canonical = operation.request.from_json(arguments, context=request.context)
@@ -279,27 +277,7 @@ def system_routes(
 ) -> dict[tuple[str, str], Route]:
     """A route to every operation of every adapter."""
     return {
-        (adapter.name, operation.name): SystemRoute(adapter, operation, line, {})
+        (adapter.name, operation.name): SystemRoute(adapter, operation, line)
         for adapter in adapters.values()
         for operation in adapter.operations
     }
-
-
-def service_routes(
-    services: Mapping[str, Service], adapters: Mapping[str, Adapter], line: Callable[[str], Line]
-) -> dict[tuple[str, str], Route]:
-    """A route from every operation of our own services to the system operation that answers it.
-
-    Raises: ConfigurationError when a service names a system operation that no adapter has.
-    """
-    routes: dict[tuple[str, str], Route] = {}
-    for service in services.values():
-        for operation in service.operations:
-            system, name = operation.via
-            target = adapters[system].operation(name) if system in adapters else None
-            if target is None:
-                raise errors.ConfigurationError(f"service {service.name} names the unknown {system}.{name}")
-            routes[service.name, operation.name] = SystemRoute(
-                adapters[system], target, line, operation.arguments
-            )
-    return routes

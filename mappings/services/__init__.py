@@ -1,4 +1,4 @@
-"""Our own services: one module each, with the tables of its operations and the system operation that answers them.
+"""Our own services: one module each, with the tables of its operations and what answers them.
 
 Services are discovered, never listed: every module of this package declares `SERVICE`. A duplicate stops start-up.
 """
@@ -10,7 +10,7 @@ import pkgutil
 import uuid
 from collections import abc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from errors import ConfigurationError
@@ -20,19 +20,32 @@ from security.xml import Element
 
 
 @dataclass(frozen=True, slots=True)
+class Submission:
+    """What an operation hands in for the registers.
+
+    `argument` names the record in the request, `table` maps it, `source` is who supplies it: a supplier may hand in
+    the fields whose (rule, source) it is granted. Source: p17.
+    """
+
+    argument: str
+    table: Mapping[Any]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceOperation:
     """One operation of a service.
 
-    `via` names system and operation that answer it; `arguments` are fixed by us, whatever the caller says.
-    `compose` makes the record of our answer of what may be given.
+    `via` names what answers it: an operation of a system or of the registers, or a `Submission`. `arguments` are
+    fixed by us, whatever the caller says. `compose` makes the record of our answer of what may be given.
     """
 
     name: str
     request: Mapping[Any]
     answer: Mapping[Any]
-    via: tuple[str, str]
-    arguments: abc.Mapping[str, Argument]
+    via: tuple[str, str] | Submission
     compose: Callable[[uuid.UUID, Disclosed], object]
+    arguments: abc.Mapping[str, Argument] = field(default_factory=dict)
 
     def write(self, exchange_id: uuid.UUID, disclosed: Disclosed) -> Element:
         """Our answer as an element, from what may be given of the system's."""

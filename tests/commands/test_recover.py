@@ -221,12 +221,12 @@ def test_what_is_missing_is_counted_and_named_in_the_log(
     assert (act["act"], act["lost"]) == ("recover", origin["lost"])
 
 
+# A file is copied.
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_log_that_is_behind_is_a_restored_one_even_if_nobody_says_so(
     installed: Installed, tmp_path: Path
 ) -> None:
     """A file copied back by hand has no mark; the checkpoint gives it away."""
-    if not installed.url.startswith("sqlite"):
-        pytest.skip("a file is copied")
     installed.json("backup", str(tmp_path / "backup"))
     installed.run("audit", "search")
     note = tmp_path / "checkpoint"

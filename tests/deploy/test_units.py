@@ -18,6 +18,7 @@ from lxml import etree
 import config
 from commands import cli
 from tests.deploy.proxy import DEPLOY
+from tests.instances import unavailable
 
 ROOT = DEPLOY.parent
 PROGRAM = "/opt/spolis-gateway"
@@ -79,7 +80,7 @@ def test_systemd_reads_it(name: str, tmp_path: Path) -> None:
     """By systemd itself where it is there; the program's place is this checkout's."""
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
-        pytest.skip("no systemd here; the other tests of this file parse the units")
+        unavailable("no systemd here; the other tests of this file parse the units")
     text = (DEPLOY / name).read_text(encoding="utf-8")
     assert f"{PROGRAM}/.venv/bin/gateway" in text
     # What the test runs in is where the program is, whatever its place.

@@ -159,9 +159,9 @@ def test_a_person_s_messages_go_in_order(engine: Engine, first: State, blocks: b
     assert got == ({other} if blocks else {left, other})
 
 
+# SQLite has one writer at a time.
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_positions_of_one_person_follow_the_commits(engine: Engine, database: str) -> None:
-    if engine.dialect.name != "postgresql":
-        pytest.skip("SQLite has one writer at a time")
     first, second, done = new_id(), new_id(), threading.Event()
     other = open_engine(database)
 
