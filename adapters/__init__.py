@@ -38,6 +38,25 @@ class Selection:
     argument: str
     rules: Mapping[str, tuple[str, ...]]
 
+    def chosen(self, arguments: Arguments) -> tuple[str, ...] | None:
+        """The values that a caller chose, None where that was left to us.
+
+        One text may hold several values with commas between, as the mapping table takes them.
+        """
+        given = arguments.get(self.argument)
+        if given is None:
+            return None
+        return tuple(str(value) for value in (given if isinstance(given, tuple) else str(given).split(",")))
+
+    def rules_of(self, arguments: Arguments) -> frozenset[str] | None:
+        """The rules that the values chosen stand for, None where the choice was left to us."""
+        chosen = self.chosen(arguments)
+        return (
+            None
+            if chosen is None
+            else frozenset(rule for value in chosen for rule in self.rules.get(value, ()))
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:

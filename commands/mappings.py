@@ -12,12 +12,12 @@ from adapters import Adapter, Operation
 from commands.rendering import Form, print_rows, table
 from errors import UnknownOperation
 from exchange import Grant, Lineage
-from mappings.care_stays import CARE_STAY
 from mappings.services import discover
-from registers import REGISTERS, register
+from registers import REGISTERS, WRITES
 from routing.access import Access, Right
 from routing.register_routes import SYSTEM as REGISTERS_SYSTEM
 from routing.register_routes import operation_name
+from routing.routes import OWN_SOURCE
 
 HEADS = ("rule", "system", "operation", "source element", "canonical field", "register column", "recipients")
 
@@ -51,7 +51,7 @@ def table_(form: str, as_json: bool, system: str) -> None:
         for row in lineage_rows(adapter, rights)
     ]
     if system in ("", REGISTERS_SYSTEM):
-        rows += care_stay_rows(rights)
+        rows += written_rows(rights)
     if as_json or form != Form.TEXT:
         click.echo(table("Lineage", HEADS, rows, Form.JSON if as_json else Form(form)), nl=False)
     else:
@@ -72,12 +72,13 @@ def lineage_rows(adapter: Adapter, rights: tuple[Right, ...]) -> Iterator[tuple[
             yield _row(line, adapter.name, operation.name, told)
 
 
-def care_stay_rows(rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:
-    """One row for every field of a care stay, which SPOLIS core writes itself."""
-    operation = operation_name("Write", "care-stays")
-    for line in CARE_STAY.lineage(register("care-stays").source):
-        ways = {f"{REGISTERS_SYSTEM}.{operation}": None, **_readings(line)}
-        yield _row(line, REGISTERS_SYSTEM, operation, sorted(recipients(line, ways, rights)))
+def written_rows(rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:
+    """One row for every field of what SPOLIS core writes into the registers itself."""
+    for name, writable in WRITES.items():
+        operation = operation_name("Write", name)
+        for line in writable.table.lineage(OWN_SOURCE):
+            ways = {f"{REGISTERS_SYSTEM}.{operation}": None, **_readings(line)}
+            yield _row(line, REGISTERS_SYSTEM, operation, sorted(recipients(line, ways, rights)))
 
 
 # The operations by which a field can be had, with the rules that each is bound to; None: whatever is granted.
@@ -102,7 +103,8 @@ def _services(adapter: Adapter, operation: Operation) -> Iterator[tuple[str, fro
     for service in discover().values():
         for own in service.operations:
             if own.via == (adapter.name, operation.name):
-                fixed = own.arguments.get(selection.argument) if selection is not None else None
+                chosen = selection is None or any(f.name == selection.argument for f in own.request.fields)
+                fixed = None if selection is None or chosen else own.arguments.get(selection.argument)
                 asked = fixed if isinstance(fixed, tuple) else None
                 bound = (
                     frozenset(rule for value in asked for rule in selection.rules[str(value)])

@@ -17,6 +17,7 @@ from endpoints import problems
 from endpoints.envelope import ContextForm, read_context
 from endpoints.paths import REGISTERS, ROOT, kebab
 from endpoints.schemas import (
+    PERSON_CODE,
     Schema,
     arguments_schema,
     criteria_schema,
@@ -26,9 +27,11 @@ from endpoints.schemas import (
     sample_arguments,
 )
 from gateway import Gateway
-from mappings.care_stays import CARE_STAY
 from mappings.mapping import Mapping
 from registers import Register
+from routing.person_services import LISTS
+from routing.person_services import OPERATION as LIST_SERVICES
+from routing.register_routes import operation_name
 
 _ID = "0192f3a0-5c1e-7000-8000-000000000001"
 _UUID: Schema = {"type": "string", "format": "uuid"}
@@ -69,18 +72,32 @@ def document(gateway: Gateway) -> Schema:
                 record_schema(operation.answer),
                 operation.request,
             )
-    written = record_schema(CARE_STAY)
-    written["properties"] = {"id": _UUID, **written["properties"]}
-    paths[f"{ROOT}/{REGISTERS}/care-stays"] = _posted(
-        REGISTERS,
-        "WriteCareStays",
-        "Writes a stay; the same person, institution and first day are the same stay. One effect for one request_id.",
-        arguments_schema(CARE_STAY),
-        written,
-        CARE_STAY,
-    )
+    for name, writable in registers.WRITES.items():
+        written = record_schema(writable.table)
+        written["properties"] = {"id": _UUID, **written["properties"]}
+        paths[f"{ROOT}/{REGISTERS}/{name}"] = _posted(
+            REGISTERS,
+            operation_name("Write", name),
+            f"Writes a record: {writable.identity}. One effect for one request_id.",
+            arguments_schema(writable.table),
+            written,
+            writable.table,
+        )
     for register in registers.REGISTERS.values():
         paths |= _register_paths(register)
+    paths[f"{ROOT}/{REGISTERS}/list-services"] = _posted(
+        REGISTERS,
+        LIST_SERVICES,
+        "All services of one person, state and municipal.",
+        _object({"person_code": PERSON_CODE}, required=["person_code"]),
+        _object(
+            {
+                name: {"type": "array", "items": register_schema(registers.register(register))}
+                for name, register in LISTS.items()
+            },
+            required=list(LISTS),
+        ),
+    )
     return {
         "openapi": "3.1.0",
         "info": {

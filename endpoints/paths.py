@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exchange import Json
+from registers import WRITES
+from routing.person_services import OPERATION as LIST_SERVICES
 from routing.register_routes import SYSTEM, operation_name
 
 ROOT = "/api/v1"
@@ -28,8 +30,10 @@ class Target:
 def find_target(segments: Sequence[str]) -> Target | None:
     """The operation that a URL under ROOT names by its form; whether it exists is asked within the exchange."""
     match segments:
-        case [system, "care-stays"] if system == REGISTERS:
-            return Target("POST", REGISTERS, operation_name("Write", "care-stays"))
+        case [system, "list-services"] if system == REGISTERS:
+            return Target("POST", REGISTERS, LIST_SERVICES)
+        case [system, name] if system == REGISTERS and name in WRITES:
+            return Target("POST", REGISTERS, operation_name("Write", name))
         case [system, name, "search"] if system == REGISTERS and _KEBAB.fullmatch(name):
             return Target("POST", REGISTERS, operation_name("Search", name))
         case [system, name, row_id] if system == REGISTERS and _KEBAB.fullmatch(name):

@@ -23,7 +23,7 @@ from registers.history import Exact, Month, Texts
 # A JSON schema is free-form by its nature: what stands in it is known to who wrote it.
 Schema = dict[str, Any]
 
-_PERSON_CODE: Schema = {"type": "string", "pattern": "^[0-9]{6}-?[0-9]{5}$"}
+PERSON_CODE: Schema = {"type": "string", "pattern": "^[0-9]{6}-?[0-9]{5}$"}
 _DATE: Schema = {"type": "string", "format": "date"}
 _MONTH: Schema = {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}
 _INSTANT: Schema = {"type": "string", "format": "date-time"}
@@ -102,7 +102,7 @@ def criteria_schema(register: Register) -> Schema:
     """What a register may be searched by, with limit and offset."""
     properties: dict[str, Schema] = {}
     if "person_id" in register.table.columns or register.parts:
-        properties["person_code"] = _PERSON_CODE
+        properties["person_code"] = PERSON_CODE
     for name, column in register.criteria.items():
         wanted = _one_column(column, bare=True)
         if isinstance(column.type, Date):
@@ -121,7 +121,9 @@ def sample_arguments(table: Table[Any], schema: Schema, context: Context) -> Jso
     """
     every = {name: sample(inner, name) for name, inner in schema["properties"].items()}
     least = {name: value for name, value in every.items() if name in schema.get("required", ())}
-    for candidate in (every, *({**least, name: value} for name, value in every.items()), least):
+    all_but_one = [{other: value for other, value in every.items() if other != name} for name in every]
+    least_and_one = [{**least, name: value} for name, value in every.items()]
+    for candidate in (every, *all_but_one, *least_and_one, least):
         try:
             table.from_json(candidate, context=context)
         except InvalidRequest:
@@ -154,7 +156,7 @@ def sample(schema: Schema, name: str = "") -> Json:
 
 
 def _sample_text(schema: Schema, name: str) -> str:
-    patterned = {_PERSON_CODE["pattern"]: "321987-60017", _MONTH["pattern"]: "2026-01"}
+    patterned = {PERSON_CODE["pattern"]: "321987-60017", _MONTH["pattern"]: "2026-01"}
     if schema.get("pattern") in patterned:
         return patterned[schema["pattern"]]
     match schema.get("format"):
@@ -233,7 +235,7 @@ def _scalar(kind: kinds.Scalar) -> Schema:
         case kinds.Integer():
             return {"type": "integer", "minimum": kind.least, "maximum": kind.most}
         case kinds.PersonCode():
-            return _PERSON_CODE
+            return PERSON_CODE
         case kinds.Identifier():
             return _ID
         case kinds.Choice():

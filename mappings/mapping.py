@@ -11,6 +11,7 @@ import re
 import uuid
 from collections import abc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
@@ -128,14 +129,14 @@ class Mapping(Generic[R]):
         return record
 
     def arguments(self, record: R) -> Arguments:
-        """The arguments that a request's record was made of: everything but its context and what is None.
+        """The arguments that a request's record was made of: everything but its context and what was left out.
 
         A value of a code list is its code.
         """
         found: dict[str, Argument] = {}
         for field in self._elements:
             value = getattr(record, field.name)
-            if value is not None and not (field.name == "context" and self.request):
+            if value not in (None, ()) and not (field.name == "context" and self.request):
                 found[field.name] = (
                     tuple(_argument(field, one) for one in value) if field.many else _argument(field, value)
                 )
@@ -176,6 +177,29 @@ class Mapping(Generic[R]):
     def gives(self, permits: Permits) -> bool:
         """Whether any field may leave."""
         return any(field.always or permits(field.rule) for _, field, _ in self._leaves)
+
+    def given(self, namespace: str, element: str) -> Mapping[R]:
+        """The same table in a contract of ours, where any field may be withheld: every element may be absent."""
+        return Mapping(
+            self.record_type,
+            namespace,
+            element,
+            [
+                replace(
+                    field,
+                    kind=field.kind.given(namespace, field.kind.element)
+                    if isinstance(field.kind, Mapping)
+                    else field.kind,
+                    optional=True,
+                    nillable=False,
+                    absent=() if field.many else None,
+                    minimum=0,
+                )
+                if isinstance(field, Field)
+                else field
+                for field in self.fields
+            ],
+        )
 
     def read_part(self, element: Element, root: Element) -> R:
         """Read an element whatever its name; paths in errors begin at `root`."""

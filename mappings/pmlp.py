@@ -205,6 +205,8 @@ _PERSON = (
     many(nested("family", "Gimene/GimenesLoceklis", FAMILY_MEMBER), optional=True),
 )
 
+PERSON = Mapping(Person, NAMESPACE, "Persona", _PERSON)
+
 GET_PERSON_REQUEST = Mapping(
     GetPersonRequest,
     NAMESPACE,

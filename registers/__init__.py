@@ -1,7 +1,8 @@
 """The SPOLIS registers that the gateway feeds, with history and provenance of every row.
 
-A register is a module of this package with `REGISTERS` (how it is read) and `FEEDS` (record type → function that
-keeps it). Modules are discovered; two that claim one name or one record type stop start-up.
+A register is a module of this package with `REGISTERS` (how it is read), `FEEDS` (record type → function that keeps
+it) and `WRITES` (name → how SPOLIS core writes it). Modules are discovered; two that claim one name or one record type
+stop start-up.
 """
 
 from __future__ import annotations
@@ -24,14 +25,17 @@ from registers.disclosure import Permits, disclose
 from registers.history import Fed
 from registers.persons import codes_of, one_person, person_by_code, present_id
 from registers.reading import Register, Row, find, versions
+from registers.writing import Writable
 
 __all__ = [
     "FEEDS",
     "REGISTERS",
+    "WRITES",
     "Fed",
     "Permits",
     "Register",
     "Row",
+    "Writable",
     "codes_of",
     "disclose",
     "feed",
@@ -45,13 +49,16 @@ __all__ = [
 Feed = Callable[[Connection, Any, Provenance], Fed]
 
 
-def discover(modules: Iterable[ModuleType]) -> tuple[Mapping[str, Register], Mapping[type, Feed]]:
-    """The registers by name and the feeds by record type that modules declare.
+def discover(
+    modules: Iterable[ModuleType],
+) -> tuple[Mapping[str, Register], Mapping[type, Feed], Mapping[str, Writable]]:
+    """The registers by name, the feeds by record type and what is written by register that modules declare.
 
     Raises: ConfigurationError when two modules declare the same.
     """
     found: dict[str, Register] = {}
     feeds: dict[type, Feed] = {}
+    writes: dict[str, Writable] = {}
     for module in modules:
         for each in getattr(module, "REGISTERS", ()):
             if each.name in found:
@@ -61,10 +68,14 @@ def discover(modules: Iterable[ModuleType]) -> tuple[Mapping[str, Register], Map
             if record in feeds:
                 raise ConfigurationError(f"{module.__name__}: {record.__name__} is fed twice")
             feeds[record] = function
-    return found, feeds
+        for name, writable in getattr(module, "WRITES", {}).items():
+            if name in writes:
+                raise ConfigurationError(f"{module.__name__}: {name} is written twice")
+            writes[name] = writable
+    return found, feeds, writes
 
 
-REGISTERS, FEEDS = discover(
+REGISTERS, FEEDS, WRITES = discover(
     import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__) if not info.ispkg
 )
 

@@ -14,11 +14,13 @@ from sqlalchemy import Connection, Date, Row, Text, exists, or_, select
 
 from errors import Busy, InvalidRequest
 from exchange import Provenance, new_id
+from mappings.care_stays import CARE_STAY as RECORD
 from mappings.care_stays import CareStay, problem
 from mappings.codes import END_REASON, FUNDING_SOURCE, INSTITUTION_KIND
 from registers.history import Change, Fed, Values, field, recorded, replace, versioned
 from registers.persons import person_by_code, person_of
 from registers.reading import Register
+from registers.writing import Writable
 
 CARE_STAY = versioned(
     "spolis",
@@ -165,3 +167,14 @@ def _values(stay: CareStay) -> Values:
 
 
 FEEDS = {CareStay: feed_care_stay}
+WRITES = {
+    "care-stays": Writable(
+        table=RECORD,
+        rule="p12.8.13",
+        find=find_care_stay,
+        write=lambda connection, stay, provenance, row_id: write_care_stay(
+            connection, stay, provenance, stay_id=row_id
+        ),
+        identity="the same person, institution and first day are the same stay",
+    )
+}

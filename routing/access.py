@@ -110,14 +110,12 @@ def narrow(selection: Selection | None, arguments: Arguments, grant: Grant, sour
         for value, rules in selection.rules.items()
         if any(grant.permits(rule, source) for rule in rules)
     )
-    asked = arguments.get(selection.argument)
-    if asked is None:
+    wanted = selection.chosen(arguments)
+    if wanted is None:
         if not given:
             raise AccessDenied(selection.argument)
         return {**arguments, selection.argument: given}
-    # One text may hold several values with commas between, as the mapping table takes them.
-    wanted = asked if isinstance(asked, tuple | list) else str(asked).split(",")
-    if any(str(value) in selection.rules and value not in given for value in wanted):
+    if any(value in selection.rules and value not in given for value in wanted):
         raise AccessDenied(selection.argument)
     return arguments
 

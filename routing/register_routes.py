@@ -1,4 +1,4 @@
-"""Routes to the registers: read one thing, search, and write what SPOLIS core itself keeps (care stays).
+"""Routes to the registers: read one thing, search, and write what SPOLIS core itself keeps.
 
 A register that is read leaves an attempt in the log before it is, like a call to any system.
 """
@@ -16,11 +16,10 @@ import errors
 import registers
 from adapters import Repeat
 from exchange import Arguments, Disclosed, Grant, Json, Lease, Provenance, Request, new_id
-from mappings.care_stays import CARE_STAY, CareStay
 from mappings.mapping import plain
 from mappings.person_code import normalise
-from registers import Fed, Register, Row
-from registers.care_stays import find_care_stay, write_care_stay
+from registers import Fed, Register, Row, Writable
+from routing import person_services
 from routing.delivery import Exchanged
 from routing.routes import OWN_SOURCE, BeforeSend, Route
 from storage import reading
@@ -36,10 +35,12 @@ def operation_name(act: str, register: str) -> str:
 
 
 def register_routes(engine: Engine) -> dict[tuple[str, str], Route]:
-    """A route to reading and searching every register, and to writing care stays."""
+    """A route to reading and searching every register, and to writing those that SPOLIS core writes."""
     routes: dict[tuple[str, str], Route] = {
-        (SYSTEM, operation_name("Write", "care-stays")): WriteRoute(engine)
+        (SYSTEM, operation_name("Write", name)): WriteRoute(engine, writable)
+        for name, writable in registers.WRITES.items()
     }
+    routes[SYSTEM, person_services.OPERATION] = person_services.PersonServicesRoute(engine)
     for register in registers.REGISTERS.values():
         routes[SYSTEM, operation_name("Read", register.name)] = ReadRoute(engine, register)
         routes[SYSTEM, operation_name("Search", register.name)] = SearchRoute(engine, register)
@@ -173,51 +174,55 @@ class SearchPlan:
 
 @dataclass(frozen=True, slots=True)
 class WriteRoute:
-    """A care stay that SPOLIS core writes."""
+    """A record that SPOLIS core writes."""
 
     engine: Engine
+    writable: Writable
 
     def plan(self, request: Request, grant: Grant) -> WritePlan:
-        """Raises: InvalidRequest, InvalidPersonCode, and AccessDenied when the recipient may not hold the stay."""
-        if not grant.permits("p12.8.13", SOURCE):
-            raise errors.AccessDenied("p12.8.13")
-        stay = CARE_STAY.from_json(request.arguments)
-        return WritePlan(self.engine, stay, stay.person_code)
+        """Raises: InvalidRequest, InvalidPersonCode, and AccessDenied when the recipient may not hold the record."""
+        if not grant.permits(self.writable.rule, SOURCE):
+            raise errors.AccessDenied(self.writable.rule)
+        record = self.writable.table.from_json(request.arguments)
+        return WritePlan(self.engine, self.writable, record, next(self.writable.table.persons(record), None))
 
 
 @dataclass(frozen=True, slots=True)
 class WritePlan:
-    """Write a care stay; the same person, institution and first day are the same stay."""
+    """Write a record; its register says which records are the same."""
 
     engine: Engine
-    stay: CareStay
-    subject: str
+    writable: Writable
+    record: object
+    subject: str | None
     needs_open_stay: str | None = None
     repeat: Repeat = Repeat.DEDUPES
     from_outbox_only: bool = False
 
     def deliver(
         self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None
-    ) -> StayAnswer:
-        """Find the id that the stay has or will have; it is written in the transaction of the outcome."""
+    ) -> WrittenAnswer:
+        """Find the id that the record has or will have; it is written in the transaction of the outcome."""
         before_send(1, b"")
         with reading(self.engine).begin() as connection:
-            known = find_care_stay(connection, self.stay)
-        return StayAnswer(self.stay, known or new_id())
+            known = self.writable.find(connection, self.record)
+        origin = (SOURCE, _VERSION, self.writable.table.version)
+        return WrittenAnswer(self.writable, self.record, known or new_id(), origin)
 
 
 @dataclass(frozen=True, slots=True)
-class StayAnswer:
-    """The stay as it will be kept, with its id."""
+class WrittenAnswer:
+    """The record as it will be kept, with its id."""
 
-    stay: CareStay
-    stay_id: uuid.UUID
+    writable: Writable
+    record: object
+    row_id: uuid.UUID
+    origin: tuple[str, str, str]
     subjects: tuple[str, ...] = ()
     attempts: tuple[Exchanged, ...] = ()
     error: errors.GatewayError | None = None
     request_signed: bool = False
     answer_signed: bool = False
-    origin: tuple[str, str, str] = (SOURCE, _VERSION, CARE_STAY.version)
 
     def disclose(self, grant: Grant) -> Disclosed:
         """What was written, as far as it may be read back."""
@@ -225,12 +230,13 @@ class StayAnswer:
         def permits(rule: str) -> bool:
             return grant.permits(rule, SOURCE)
 
-        record: dict[str, Any] = {"id": str(self.stay_id), **CARE_STAY.json(self.stay, permits)}
-        return Disclosed(record, tuple(record), CARE_STAY.withheld(permits))
+        table = self.writable.table
+        record: dict[str, Any] = {"id": str(self.row_id), **table.json(self.record, permits)}
+        return Disclosed(record, tuple(record), table.withheld(permits))
 
     def store(self, connection: Connection, provenance: Provenance) -> Fed:
-        """Write it. Raises: InvalidRequest when it contradicts another stay of the person."""
-        return write_care_stay(connection, self.stay, provenance, stay_id=self.stay_id)
+        """Write it. Raises: InvalidRequest when it contradicts what is kept."""
+        return self.writable.write(connection, self.record, provenance, self.row_id)
 
 
 def _subjects(connection: Connection, rows: Sequence[Row]) -> tuple[str, ...]:

@@ -125,23 +125,28 @@ class SystemRoute:
         A notice holds only what its recipient may have.
         """
         operation, told = self.operation, None
+        selected = None if operation.selection is None else operation.selection.rules_of(request.arguments)
         arguments = narrow(operation.selection, request.arguments, grant, self.adapter.name)
         if operation.notice is not None:
             arguments, told = only_granted(operation.request, arguments, grant, OWN_SOURCE)
         canonical = operation.request.from_json(arguments, context=request.context)
         subject = getattr(canonical, operation.subject) if operation.subject else None
-        return SystemPlan(self, request.context, canonical, subject, told)
+        return SystemPlan(self, request.context, canonical, subject, told, selected)
 
 
 @dataclass(frozen=True, slots=True)
 class SystemPlan:
-    """A canonical request to an external system; `told` is what a notice gives to its recipient."""
+    """A canonical request to an external system; `told` is what a notice gives to its recipient.
+
+    `selected` are the rules of what the caller chose to ask for, None where the choice was left to us.
+    """
 
     route: SystemRoute
     context: Context
     request: object
     subject: str | None
     told: Disclosed | None
+    selected: frozenset[str] | None = None
 
     @property
     def needs_open_stay(self) -> str | None:
@@ -234,6 +239,7 @@ class SystemPlan:
             record=record,
             asked=self.subject,
             told=self.told,
+            selected=self.selected,
         )
 
 
@@ -251,9 +257,10 @@ class SystemAnswer:
     record: object
     asked: str | None
     told: Disclosed | None = None
+    selected: frozenset[str] | None = None
 
     def disclose(self, grant: Grant) -> Disclosed:
-        """The record as JSON; values of this source whose rule is not granted are left out and named."""
+        """The record as JSON; values of this source whose rule is not granted are left out, those asked for named."""
         if self.told is not None or self.record is None:
             return self.told or Disclosed(None, (), ())
         source = self.origin[0]
@@ -261,8 +268,11 @@ class SystemAnswer:
         def permits(rule: str) -> bool:
             return grant.permits(rule, source)
 
-        withheld = self.answer.withheld(permits)
-        given = tuple(row.field for row in self.answer.lineage(source) if row.field not in withheld)
+        refused = self.answer.withheld(permits)
+        rows = self.answer.lineage(source)
+        given = tuple(row.field for row in rows if row.field not in refused)
+        asked = {row.field for row in rows if self.selected is None or row.rule in self.selected}
+        withheld = tuple(name for name in refused if name in asked)
         return Disclosed(self.answer.json(self.record, permits), given, withheld)
 
     def store(self, connection: Connection, provenance: Provenance) -> Fed:

@@ -46,14 +46,14 @@ def _route(service: Service, operation: ServiceOperation, others: Mapping[tuple[
 
 @dataclass(frozen=True, slots=True)
 class ServiceRoute:
-    """On to the operation that answers, with the arguments that are fixed."""
+    """On to the operation that answers, with arguments where the caller gave none."""
 
     operation: ServiceOperation
     route: Route
 
     def plan(self, request: Request, grant: Grant) -> Plan:
         """The plan of the operation that answers."""
-        arguments = {**request.arguments, **self.operation.arguments}
+        arguments = {**self.operation.arguments, **request.arguments}
         return self.route.plan(replace(request, arguments=arguments), grant)
 
 

@@ -36,8 +36,8 @@ class Submission:
 class ServiceOperation:
     """One operation of a service.
 
-    `via` names what answers it: an operation of a system or of the registers, or a `Submission`. `arguments` are
-    fixed by us, whatever the caller says. `compose` makes the record of our answer of what may be given.
+    `via` names what answers it: an operation of a system or of the registers, or a `Submission`. `arguments` stand
+    where the caller gives none. `compose` makes the record of our answer of what may be given.
     """
 
     name: str

@@ -1,18 +1,26 @@
-"""The service `persons`: name and code of a person, the minimal data set of PMLP.
+"""The service `persons`: what a recipient may learn of a person, by data set, with disability and with services.
 
-Source: wsdl/spolis/persons/v1-0, rules p8.1–p8.3, p18.3.
+Source: wsdl/spolis/persons/v1-0, rules p8.1–p8.13, p10.8, p12.8, p18.3.
 """
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import date
 
-from exchange import Context, Disclosed
+from exchange import Context
+from mappings import answers, codes
+from mappings.care_stays import CARE_STAY, CareStay
 from mappings.context import context
-from mappings.fields import identifier, many, nested, person_code, text
+from mappings.fields import date as day
+from mappings.fields import key, many, person_code
 from mappings.mapping import Mapping
+from mappings.municipal_services import SERVICE as MUNICIPAL_SERVICE
+from mappings.municipal_services import MunicipalService
+from mappings.pmlp import PERSON
 from mappings.services import Service, ServiceOperation
+from mappings.vdeavk import GET_DISABILITY_ANSWER
 from wsdl import contract
 
 NAMESPACE = contract("spolis/persons").namespace
@@ -20,72 +28,73 @@ NAMESPACE = contract("spolis/persons").namespace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetPersonRequest:
-    """Which person (GetPerson)."""
+    """Which person, and which data sets (GetPerson); none named, name and code alone."""
+
+    context: Context
+    person_code: str
+    data_sets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetDisabilityRequest:
+    """Which person, on which day (GetDisability); a day left out is today in Riga."""
+
+    context: Context
+    person_code: str
+    on_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetServicesRequest:
+    """Which person (GetServices)."""
 
     context: Context
     person_code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Name:
-    """Name and code of a person (Persona), as far as they may be given. Source: p8.1–p8.3."""
-
-    given_names: tuple[str, ...] = ()
-    family_name: str | None = None
-    person_code: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetPersonAnswer:
-    """The exchange, the person unless everything is withheld, and the names of the fields that are."""
+class PersonServices:
+    """The services of a person: stays in state-financed care, and what municipalities gave, refused or postponed."""
 
     exchange_id: uuid.UUID
-    person: Name | None
+    state: tuple[CareStay, ...]
+    municipal: tuple[MunicipalService, ...]
     withheld: tuple[str, ...]
 
 
-NAME = Mapping(
-    Name,
-    NAMESPACE,
-    "Persona",
-    (
-        many(text("given_names", "Vards", rule="p8.1"), optional=True),
-        text("family_name", "Uzvards", rule="p8.2", optional=True),
-        person_code("person_code", "PersonasKods", rule="p8.3", optional=True),
-    ),
-)
+_WHO = (context(NAMESPACE), person_code("person_code", "PersonasKods", rule="p8.3", asked=True))
 
 GET_PERSON_REQUEST = Mapping(
     GetPersonRequest,
     NAMESPACE,
     "GetPerson",
-    (context(NAMESPACE), person_code("person_code", "PersonasKods", rule="p8.3", asked=True)),
+    (*_WHO, many(key("data_sets", "DatuKopas/DatuKopa", codes.DATA_SET, rule="p17.2"), optional=True)),
     request=True,
 )
 
-GET_PERSON_ANSWER = Mapping(
-    GetPersonAnswer,
+GET_DISABILITY_REQUEST = Mapping(
+    GetDisabilityRequest,
     NAMESPACE,
-    "GetPersonResponse",
-    (
-        identifier("exchange_id", "ApmainasId", rule="p19.2", always=True),
-        nested("person", "Persona", NAME, optional=True),
-        many(text("withheld", "Aizturets", rule="p20", always=True), optional=True),
-    ),
+    "GetDisability",
+    (*_WHO, day("on_date", "Datums", rule="p8.13", optional=True)),
+    request=True,
 )
 
+GET_SERVICES_REQUEST = Mapping(GetServicesRequest, NAMESPACE, "GetServices", _WHO, request=True)
 
-def compose(exchange_id: uuid.UUID, disclosed: Disclosed) -> GetPersonAnswer:
-    """Our answer: of PMLP's record only what this contract has, and of the withheld fields only those."""
-    names = [field.name for field in NAME.fields]
-    record = disclosed.record if isinstance(disclosed.record, dict) else {}
-    given = {name: record[name] for name in names if name in record}
-    return GetPersonAnswer(
-        exchange_id=exchange_id,
-        person=NAME.from_json(given) if given else None,
-        withheld=tuple(name for name in names if name in disclosed.withheld),
-    )
-
+GET_PERSON_ANSWER, _person = answers.one(NAMESPACE, "GetPersonResponse", "Persona", PERSON)
+DISABILITY_ANSWER, _disability = answers.one(
+    NAMESPACE, "GetDisabilityResponse", "Stavoklis", GET_DISABILITY_ANSWER
+)
+GET_SERVICES_ANSWER, _services = answers.several(
+    PersonServices,
+    NAMESPACE,
+    "GetServicesResponse",
+    {
+        "state": ("ValstsPakalpojumi/Uzturesanas", CARE_STAY),
+        "municipal": ("PasvaldibuPakalpojumi/Pakalpojums", MUNICIPAL_SERVICE),
+    },
+)
 
 SERVICE = Service(
     name="persons",
@@ -97,7 +106,21 @@ SERVICE = Service(
             answer=GET_PERSON_ANSWER,
             via=("pmlp", "GetPerson"),
             arguments={"data_sets": ("NAME_AND_CODE",)},
-            compose=compose,
+            compose=_person,
+        ),
+        ServiceOperation(
+            name="GetDisability",
+            request=GET_DISABILITY_REQUEST,
+            answer=DISABILITY_ANSWER,
+            via=("vdeavk", "GetDisability"),
+            compose=_disability,
+        ),
+        ServiceOperation(
+            name="GetServices",
+            request=GET_SERVICES_REQUEST,
+            answer=GET_SERVICES_ANSWER,
+            via=("registers", "ListServices"),
+            compose=_services,
         ),
     ),
 )

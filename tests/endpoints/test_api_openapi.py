@@ -14,8 +14,9 @@ from endpoints.envelope import read_envelope
 from endpoints.paths import REGISTERS, find_target, kebab, pascal
 from errors import every_error
 from exchange import Context
-from mappings.care_stays import CARE_STAY
 from mappings.mapping import Mapping
+from registers import WRITES
+from routing.register_routes import operation_name
 from tests.endpoints.conftest import CODE, DEAD, STAY, Site, asking, context
 
 
@@ -104,7 +105,7 @@ def test_each_example_of_arguments_is_accepted_by_its_mapping_table(
         for adapter in site.gateway.adapters.values()
         for operation in adapter.operations
     }
-    tables["registers.WriteCareStays"] = CARE_STAY
+    tables |= {f"registers.{operation_name('Write', name)}": one.table for name, one in WRITES.items()}
     for _path, _method, operation in operations(document):
         if (table := tables.pop(operation["operationId"], None)) is not None:
             example = operation["requestBody"]["content"]["application/json"]["example"]

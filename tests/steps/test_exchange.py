@@ -79,6 +79,17 @@ def test_an_unchanged_answer_writes_no_version(gateway: Gateway, transport: Wire
     assert (last["written"], cast("int", last["confirmed"]) > 0) == (0, True)
 
 
+def test_withheld_is_named_of_what_was_asked_for(gateway: Gateway, transport: Wire) -> None:
+    transport.answers = [person(), person()]
+    asked = Door(arguments={"person_code": CODE, "data_sets": ("NAME_AND_CODE",)}, rule="p8.1")
+    assert json.loads(arrive(gateway, asked).body)[2] == []
+    assert leaves(gateway)[-1]["withheld"] == []
+    family = Door(
+        arguments={"person_code": CODE, "data_sets": "FAMILY"}, purpose="family-assessment", rule="p9.2.5.1"
+    )
+    assert json.loads(arrive(gateway, family).body)[2] == []
+
+
 def test_a_field_without_a_permission_never_leaves_and_is_named(gateway: Gateway, transport: Wire) -> None:
     transport.answers = [person()]
     reply = arrive(gateway, Door(purpose="family-assessment", rule="p9.2.5.1"))
