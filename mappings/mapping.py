@@ -194,6 +194,8 @@ class Mapping(Generic[R]):
                     nillable=False,
                     absent=() if field.many else None,
                     minimum=0,
+                    default=None,
+                    always=False,
                 )
                 if isinstance(field, Field)
                 else field

@@ -6,7 +6,7 @@ import dataclasses
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ import config
 import errors
 from adapters import Operation
 from adapters.profiles import Message as Outgoing
+from adapters.profiles import Profile
 from endpoints.soap import application
 from exchange import Environment, utc_now
 from gateway import Gateway, wire
@@ -120,11 +121,15 @@ class World:
         return Message(self.partner).but(**changes)
 
     def post(
-        self, content: bytes, version: str = "1.1", headers: Mapping[str, str] | None = None
+        self,
+        content: bytes,
+        version: str = "1.1",
+        headers: Mapping[str, str] | None = None,
+        path: str = PATH,
     ) -> TestResponse:
         """Post bytes as a message of a SOAP version; headers given replace the usual ones."""
         known = {"Content-Type": CONTENT_TYPE[version], **(headers or {})}
-        return Client(self.app).post(PATH, data=content, headers=known)
+        return Client(self.app).post(path, data=content, headers=known)
 
     def call(self, environ: Mapping[str, object]) -> tuple[int, bytes]:
         """Status and body of a call of WSGI itself, for what no client would send."""
@@ -173,8 +178,10 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> State:
 
 
 @contextmanager
-def opened(state: State, folder: Path) -> Iterator[World]:
-    """A world of its own in an empty folder."""
+def opened(
+    state: State, folder: Path, profile: Callable[[str], Profile] | None = None, access: Path | None = None
+) -> Iterator[World]:
+    """A world of its own in an empty folder; other transports and rights where a test brings them."""
     for name in ("access", "trust", "crl"):
         (folder / name).mkdir()
     rights = (
@@ -192,13 +199,13 @@ def opened(state: State, folder: Path) -> Iterator[World]:
         environment=Environment.TEST,
         state=state.folder,
         database_url=f"sqlite:///{folder / 'gateway.db'}",
-        access=folder / "access",
+        access=access or folder / "access",
         trust=folder / "trust",
         crl=folder / "crl",
         limits=dataclasses.replace(known.limits, body_bytes=100_000, requests_per_s=10_000),
     )
     pmlp, clock = Pmlp(), Clock()
-    gateway = wire(settings, profile=lambda _system: pmlp)
+    gateway = wire(settings, profile=profile or (lambda _system: pmlp))
     yield World(state, gateway, application(gateway, clock=clock), pmlp, clock)
     gateway.log.close()
     gateway.engine.dispose()

@@ -64,6 +64,13 @@ def get_person(code: str = CODE, **values: str) -> str:
     )
 
 
+def ask(service: str, operation: str, arguments: str, **values: str) -> str:
+    """The body element of any operation of a service; `arguments` stand after Konteksts as they are."""
+    return (
+        f'<{operation} xmlns="urn:spolis:gateway:{service}:v1-0">{context(**values)}{arguments}</{operation}>'
+    )
+
+
 @dataclass(frozen=True)
 class Message:
     """A request before it is signed. `extra` goes into the Header as it is, and is not signed."""
