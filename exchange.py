@@ -89,11 +89,12 @@ class Peer:
 class Lease:
     """A row of the outbox in hand: the exchange that it continues, who holds it, and how it went until now.
 
-    `attempts` were made before; in `lapses` leases in a row the holder died. `unclear`: an earlier attempt may have
-    taken effect. `late`: its time is over, this attempt is the last.
+    `system` is where it goes. `attempts` were made before; in `lapses` leases in a row the holder died. `unclear`: an
+    earlier attempt may have taken effect. `late`: its time is over, this attempt is the last.
     """
 
     exchange_id: uuid.UUID
+    system: str
     holder: str
     attempts: int
     lapses: int

@@ -264,7 +264,8 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
         trail.notices = ()
         if lease is not None:
             repeat = Repeat.DEDUPES if trail.plan is None else trail.plan.repeat
-            settled = outbox.judge(trail.error, repeat, lease, trail.sent)
+            settles = 0.0 if trail.plan is None else trail.plan.settles_after
+            settled = outbox.judge(trail.error, repeat, lease, trail.sent, settles)
             outbox.settle(connection, lease, settled)
             trail.queued = settled.state is outbox.State.WAITING
         if request is not None and request.effect_once:

@@ -76,11 +76,16 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """How to ask a system whether a message, by its MessageID, took effect."""
+    """How to ask a system whether a message, by its MessageID, took effect.
+
+    It is asked no sooner than `settles_after` seconds after a message whose outcome is unclear: longer than the system
+    can hold one before it takes effect or never will.
+    """
 
     operation: str
     arguments: Callable[[str], Arguments]
     took_effect: Callable[[Any], bool]
+    settles_after: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,15 +51,14 @@ def command() -> None:
 )
 @_AS_JSON
 def list_(states: tuple[str, ...], system: str, limit: int, as_json: bool) -> None:
-    """List rows, oldest first.
+    """List rows, oldest first; without a state, all that are not delivered.
 
     \b
     Example:  gateway outbox list --state dead --state unknown
     """
+    wanted = [State(state) for state in states] or [state for state in State if state is not State.DELIVERED]
     with reading(open_database(config.load())).begin() as connection:
-        rows = outbox.listed(
-            connection, states=[State(state) for state in states], system=system, limit=limit
-        )
+        rows = outbox.listed(connection, states=wanted, system=system, limit=limit)
         counts = outbox.counts(connection)
     if as_json:
         print_json([_json(row) for row in rows])
@@ -129,6 +128,8 @@ def show(exchange_id: uuid.UUID, as_json: bool) -> None:
 @_SYSTEM
 @_WHY
 @_YES
+@click.option("--even-twice", is_flag=True, help="Also where a second effect is possible.")
+@click.option("--out-of-order", is_flag=True, help="Also after a later message about the same person.")
 @_AS_JSON
 def replay(
     exchange_ids: tuple[uuid.UUID, ...],
@@ -136,12 +137,15 @@ def replay(
     system: str,
     why: str,
     yes: bool,
+    even_twice: bool,
+    out_of_order: bool,
     as_json: bool,
 ) -> None:
     """Deliver again: a new attempt of the same exchange, with the same MessageID.
 
     Name rows by their ids, or all of a state (dead, parked, unknown). Where a system could not know the message again,
-    you are asked whether a second effect is ruled out.
+    you are asked whether a second effect is ruled out; `--yes` does not answer that, `--even-twice` does. A message
+    that a later one about the same person has overtaken goes with `--out-of-order` alone.
 
     \b
     Examples: gateway outbox replay 0190f3a2-… --why "address corrected at VSAA"
@@ -155,11 +159,17 @@ def replay(
     risky = [row for row in rows if row.unclear and _repeat(settings, row) is Repeat.NEITHER]
     _ask(yes, f"Deliver {_rows(len(rows))} again?")
     if risky:
-        _ask(yes, f"{_rows(len(risky))} may have taken effect already and would take it twice. Go on?")
+        _ask(even_twice, f"{_rows(len(risky))} may have taken effect already and would take it twice. Go on?")
     give_up_after = timedelta(hours=settings.outbox.give_up_hours)
 
     def work(connection: Connection, row: Row) -> Row:
-        return outbox.replay(connection, row.id, give_up_after=give_up_after, decided=row in risky)
+        return outbox.replay(
+            connection,
+            row.id,
+            give_up_after=give_up_after,
+            decided=row in risky,
+            out_of_order=out_of_order,
+        )
 
     _decide(settings, engine, "outbox replay", rows, why, work, as_json)
 
@@ -202,22 +212,6 @@ def park(
     )
 
 
-def decide_on_route(settings: Settings, engine: Engine, system: str, operation: str, why: str) -> None:
-    """Park everything that waits or was given up for an operation."""
-    with reading(engine).begin() as connection:
-        rows = outbox.listed(
-            connection,
-            states=(State.WAITING, State.DEAD, State.UNKNOWN),
-            system=system,
-            operation=operation,
-            limit=None,
-        )
-    for row in rows:
-        _one(
-            settings, engine, "outbox park", row, why, lambda connection, row: outbox.park(connection, row.id)
-        )
-
-
 def _chosen(
     engine: Engine,
     exchange_ids: tuple[uuid.UUID, ...],
@@ -247,31 +241,38 @@ def _decide(
     work: Callable[[Connection, Row], Row],
     as_json: bool,
 ) -> None:
-    changed = [_one(settings, engine, act, row, why, work) for row in rows]
+    log = open_log(settings, engine)
+    changed: list[Row] = []
+    refused: dict[uuid.UUID, str] = {}
+    for row in rows:
+
+        def both(connection: Connection, row: Row = row) -> Row:
+            log.append(connection, decision(settings, act, row, why))
+            return work(connection, row)
+
+        try:
+            changed.append(log.commit(both))
+        except InvalidRequest as error:  # the others go on: each row is decided about by itself
+            refused[row.id] = error.detail
     give_place(settings, engine)
     if as_json:
         print_json([_json(row) for row in changed])
-    else:
+    elif changed:
         click.echo("\n".join(f"{row.id}  {row.state.value}" for row in changed))
+    for exchange_id, detail in refused.items():
+        click.echo(f"{exchange_id}  unchanged: {detail}", err=True)
+    if refused:
+        raise InvalidRequest(f"{_rows(len(refused))} of {len(rows)} stay as they were")
 
 
-def _one(
-    settings: Settings, engine: Engine, act: str, row: Row, why: str, work: Callable[[Connection, Row], Row]
-) -> Row:
-    """Change one row and put on record who did it and why, in the same transaction and under its exchange."""
+def decision(settings: Settings, act: str, row: Row, why: str) -> Entry:
+    """The record of who decided what about a row and why, under its exchange; it belongs in the same transaction."""
     recorded = admin_entry(
         settings,
         {"act": act, "system": row.system, "operation": row.operation, "from": row.state.value},
         {"reason": why},
     )
-    log = open_log(settings, engine)
-
-    def both(connection: Connection) -> Row:
-        changed = work(connection, row)
-        log.append(connection, Entry(Kind.ADMIN, row.id, recorded.instant, recorded.facts, recorded.personal))
-        return changed
-
-    return log.commit(both)
+    return Entry(Kind.ADMIN, row.id, recorded.instant, recorded.facts, recorded.personal)
 
 
 def _repeat(settings: Settings, row: Row) -> Repeat:

@@ -12,7 +12,7 @@ import config
 from audit import open_log
 from commands import print_json
 from commands.opening import admin_entry, give_place, open_database
-from commands.outbox import decide_on_route
+from commands.outbox import decision
 from commands.rendering import print_rows
 from config import Settings
 from errors import InvalidRequest, NotFound
@@ -108,32 +108,36 @@ def enable(system: str, operation: str, choice: str | None, why: str) -> None:
     settings = config.load()
     engine = open_database(settings)
     _check(system, operation)
-    choice = choice or _asked(engine, system, operation)
-    if choice == "park":
-        decide_on_route(settings, engine, system, operation, why)
-    _switch_on(settings, engine, system, operation, choice, why)
+    with reading(engine).begin() as connection:
+        if (system, operation) not in switches.switched_off(connection):
+            raise NotFound("the route is not switched off")
+        waiting = outbox.listed(
+            connection, states=(State.WAITING,), system=system, operation=operation, limit=None
+        )
+    if waiting:
+        oldest = min(row.queued_at for row in waiting)
+        click.echo(f"{len(waiting)} messages wait, the oldest since {oldest:%Y-%m-%d %H:%M} UTC.", err=True)
+    asked = choice is None and bool(waiting)
+    choice = choice or _asked(len(waiting))
+    _switch_on(settings, engine, (system, operation), choice, why, len(waiting) if asked else None)
     click.echo(f"{system}.{operation} is switched on.", err=True)
 
 
-def _asked(engine: Engine, system: str, operation: str) -> str:
-    with reading(engine).begin() as connection:
-        rows = outbox.listed(
-            connection, states=(State.WAITING,), system=system, operation=operation, limit=None
-        )
-    if not rows:
+def _asked(count: int) -> str:
+    if not count:
         return "deliver"
-    oldest = min(row.queued_at for row in rows)
-    click.echo(f"{len(rows)} messages wait, the oldest since {oldest:%Y-%m-%d %H:%M} UTC.", err=True)
     if not sys.stdin.isatty():
-        raise InvalidRequest(f"{len(rows)} messages wait: say --deliver or --park")
+        raise InvalidRequest(f"{count} messages wait: say --deliver or --park")
     choices = click.Choice(["deliver", "park"])
     return str(click.prompt("Deliver them all, or park them?", type=choices, err=True))
 
 
 def _switch_on(
-    settings: Settings, engine: Engine, system: str, operation: str, choice: str, why: str
+    settings: Settings, engine: Engine, route: tuple[str, str], choice: str, why: str, agreed: int | None
 ) -> None:
+    """Switch on and park in one transaction; `agreed` is the count that was answered for, None where none was."""
     log = open_log(settings, engine)
+    system, operation = route
     entry = admin_entry(
         settings,
         {"act": "route enable", "system": system, "operation": operation, "waiting": choice},
@@ -143,6 +147,14 @@ def _switch_on(
     def work(connection: Connection) -> None:
         if not switches.switch_on(connection, system, operation):
             raise NotFound("the route is not switched off")
+        left = (State.WAITING, State.DEAD, State.UNKNOWN)
+        rows = outbox.listed(connection, states=left, system=system, operation=operation, limit=None)
+        count = sum(row.state is State.WAITING for row in rows)
+        if agreed is not None and count != agreed:
+            raise InvalidRequest(f"{count} messages wait by now, not {agreed}: decide again")
+        for row in rows if choice == "park" else ():
+            outbox.park(connection, row.id)
+            log.append(connection, decision(settings, "outbox park", row, why))
         outbox.ring(connection)
         log.append(connection, entry)
 

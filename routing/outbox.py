@@ -208,7 +208,7 @@ def take(
         .where(outbox.c.position == row.position)
         .values(state=State.LEASED.value, holder=holder, leased_until=until, lapses=lapses)
     )
-    return Lease(row.id, holder, row.attempts, lapses, row.unclear, now >= row.give_up_at)
+    return Lease(row.id, row.system, holder, row.attempts, lapses, row.unclear, now >= row.give_up_at)
 
 
 def any_due(connection: Connection, *, without: Collection[str] = (), only: uuid.UUID | None = None) -> bool:
@@ -250,11 +250,14 @@ def settle(connection: Connection, lease: Lease, settled: Settled) -> None:
     ring(connection)
 
 
-def judge(error: errors.GatewayError | None, repeat: Repeat, lease: Lease, sent: int) -> Settled:
+def judge(
+    error: errors.GatewayError | None, repeat: Repeat, lease: Lease, sent: int, settles_after: float = 0.0
+) -> Settled:
     """What becomes of a delivery: delivered, tried again after a while, or left to a person.
 
     `sent` is how many messages left in this lease. Pauses grow with the attempts and differ a little, so that what
-    failed together does not come back together.
+    failed together does not come back together. Where the system will be asked whether it took effect, it is left
+    `settles_after` seconds: what it had in hand when it fell silent may still take effect.
     """
     if error is None:
         return Settled(State.DELIVERED, None)
@@ -266,7 +269,8 @@ def judge(error: errors.GatewayError | None, repeat: Repeat, lease: Lease, sent:
         return Settled(State.DEAD, error.code, unclear=unclear)
     pause = _PAUSES[min(max(attempts, 1), len(_PAUSES)) - 1] if sent else 1.0
     varied = pause * random.uniform(0.8, 1.2)  # noqa: S311 — spreads retries, guards nothing
-    return Settled(State.WAITING, error.code, max(varied, float(error.retry_after or 0)), unclear)
+    settling = settles_after if unclear and sent else 0.0
+    return Settled(State.WAITING, error.code, max(varied, settling, float(error.retry_after or 0)), unclear)
 
 
 def due_again(connection: Connection, system: str) -> None:
@@ -353,9 +357,10 @@ def next_due(connection: Connection) -> float | None:
 
 
 def lag(connection: Connection) -> float | None:
-    """For how many seconds the longest due row waits; None when none is due."""
-    left = next_due(connection)
-    return None if left is None or left > 0 else -left
+    """For how many seconds the longest due row waits that could be delivered now; None when there is none."""
+    now = database_now(connection)
+    oldest = connection.execute(select(func.min(outbox.c.due)).where(_deliverable(now))).scalar()
+    return None if oldest is None else (now - oldest).total_seconds()
 
 
 def listed(
@@ -409,15 +414,37 @@ def find(connection: Connection, exchange_id: uuid.UUID) -> Row:
     return _row(row._mapping)
 
 
+def overtaken(connection: Connection, exchange_id: uuid.UUID) -> bool:
+    """Whether a later message about the same person was delivered already, or is under way."""
+    later = outbox.alias("later")
+    found = select(outbox.c.position).where(
+        outbox.c.id == exchange_id,
+        exists().where(
+            later.c.subject_order == outbox.c.subject_order,
+            later.c.position > outbox.c.position,
+            later.c.state.in_([State.DELIVERED.value, State.LEASED.value]),
+        ),
+    )
+    return connection.execute(found).first() is not None
+
+
 def replay(
-    connection: Connection, exchange_id: uuid.UUID, *, give_up_after: timedelta, decided: bool = False
+    connection: Connection,
+    exchange_id: uuid.UUID,
+    *,
+    give_up_after: timedelta,
+    decided: bool = False,
+    out_of_order: bool = False,
 ) -> Row:
     """Have a row delivered again: the same exchange with the same MessageID.
 
-    `decided` says that a person knows it took no effect or may take one more. Raises: NotFound, InvalidRequest for a
-    row that is delivered or under way.
+    `decided` says that a person knows it took no effect or may take one more; `out_of_order` that it may come after
+    a later message about the same person. Raises: NotFound, InvalidRequest for a row that is delivered or under way,
+    or overtaken without leave.
     """
     now = database_now(connection)
+    if not out_of_order and overtaken(connection, exchange_id):
+        raise errors.InvalidRequest("a later message about the same person was delivered or is under way")
     values = {"unclear": False} if decided else {}
     return _moved(
         connection,
@@ -489,10 +516,14 @@ def _fenced(connection: Connection, lease: Lease, *also: ColumnElement[bool], **
 
 
 def _moved(connection: Connection, exchange_id: uuid.UUID, allowed: Sequence[State], **values: object) -> Row:
+    # A lease that ran out is nobody's: its row waits to be taken over.
+    given_up = and_(outbox.c.state == State.LEASED.value, outbox.c.leased_until < database_now(connection))
     moved = connection.execute(
         update(outbox)
-        .where(outbox.c.id == exchange_id, outbox.c.state.in_([state.value for state in allowed]))
-        .values(values)
+        .where(
+            outbox.c.id == exchange_id, or_(outbox.c.state.in_([state.value for state in allowed]), given_up)
+        )
+        .values({**values, "holder": None, "leased_until": None})
         .returning(*_SEEN)
     ).first()
     if moved is None:
@@ -508,8 +539,10 @@ def _row(values: object) -> Row:
 
 
 def _may_have_taken_effect(error: errors.GatewayError) -> bool:
-    """Whether a message that left may have been carried out. A fault of the system says that it was not."""
-    said_no = (errors.RequestRefused, errors.SystemFault, errors.NotFound, errors.SystemUnreachable)
+    """Whether a message that left may have been carried out. A system that refused it says that it was not; one that
+    failed on it may have failed afterwards.
+    """
+    said_no = (errors.RequestRefused, errors.NotFound, errors.SystemUnreachable)
     return not isinstance(error, said_no)
 
 

@@ -51,6 +51,7 @@ class PersonServicesPlan:
     subject: str
     needs_open_stay: str | None = None
     repeat: Repeat = Repeat.DEDUPES
+    settles_after: float = 0.0
     from_outbox_only: bool = False
 
     def deliver(

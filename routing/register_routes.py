@@ -113,6 +113,7 @@ class ReadPlan:
     subject: str | None = None
     needs_open_stay: str | None = None
     repeat: Repeat = Repeat.DEDUPES
+    settles_after: float = 0.0
     from_outbox_only: bool = False
 
     def deliver(
@@ -160,6 +161,7 @@ class SearchPlan:
     subject: str | None
     needs_open_stay: str | None = None
     repeat: Repeat = Repeat.DEDUPES
+    settles_after: float = 0.0
     from_outbox_only: bool = False
 
     def deliver(
@@ -197,6 +199,7 @@ class WritePlan:
     subject: str | None
     needs_open_stay: str | None = None
     repeat: Repeat = Repeat.DEDUPES
+    settles_after: float = 0.0
     from_outbox_only: bool = False
 
     def deliver(

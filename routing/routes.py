@@ -75,6 +75,9 @@ class Plan(Protocol):
     def repeat(self) -> Repeat: ...
 
     @property
+    def settles_after(self) -> float: ...
+
+    @property
     def from_outbox_only(self) -> bool: ...
 
     def deliver(
@@ -157,6 +160,12 @@ class SystemPlan:
     def repeat(self) -> Repeat:
         """What may be done when the outcome is unclear."""
         return self.route.line(self.route.adapter.name).repeat(self.route.operation)
+
+    @property
+    def settles_after(self) -> float:
+        """Seconds after which the system can say whether a message took effect; 0 where it is not asked."""
+        query = self.route.operation.query
+        return query.settles_after if query is not None and self.repeat is Repeat.QUERYABLE else 0.0
 
     @property
     def from_outbox_only(self) -> bool:

@@ -86,6 +86,7 @@ class SubmissionPlan:
     subject: str | None
     needs_open_stay: str | None = None
     repeat: Repeat = Repeat.DEDUPES
+    settles_after: float = 0.0
     from_outbox_only: bool = False
 
     def deliver(

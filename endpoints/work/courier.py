@@ -89,15 +89,19 @@ class Courier:
         except BrokerUnavailable as error:
             diagnostics.warning("the broker is away (%s): deliveries go on from the table", error)
             self._leave(subscription)
+        except BaseException:
+            # An id that is not answered for would be the last one this thread gets: the broker gives it to another.
+            self._leave(subscription)
+            raise
         return 0.0
 
     def _take(self, row_id: uuid.UUID) -> None:
         until = time.monotonic() + _ROOM_SECONDS
         while self._deliveries.is_full_for(row_id) and time.monotonic() < until:
             self._deliveries.wait_for_room()
-        lease = self._deliveries.lease(only=row_id)
-        if lease is not None:
-            self._deliveries.deliver(lease)
+        held = self._deliveries.lease(only=row_id)
+        if held is not None:
+            self._deliveries.deliver(held)
             return
         with self._gateway.engine.begin() as connection:
             outbox.mark(connection, [row_id], None)

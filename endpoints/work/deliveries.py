@@ -12,11 +12,12 @@ import threading
 import time
 import uuid
 from collections import Counter
+from dataclasses import dataclass
 
 from endpoints import metered
 from endpoints.work.bell import Bell
 from endpoints.work.outbox_inlet import OutboxInlet
-from errors import NotFound
+from errors import GatewayError, NotFound
 from exchange import Arrival, Lease, Peer, Way
 from gateway import Gateway
 from routing import outbox
@@ -30,62 +31,78 @@ _SHORTEST_REST = 0.05
 _REST_OF_LEASE = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lease and the `time.monotonic()` instant at which its delivery must have ended."""
+
+    lease: Lease
+    ends: float
+
+
 class Deliveries:
     """The deliveries of one process, any number of threads of it."""
 
     def __init__(self, wired: Gateway, bell: Bell, threads: int) -> None:
         self._gateway = wired
         self._bell = bell
-        self._inlet = OutboxInlet()
-        self._seconds = wired.settings.longest_call + outbox.MARGIN_SECONDS
+        # Whoever takes over from one who died asks no sooner than the system can answer.
+        queries = [operation.query for adapter in wired.adapters.values() for operation in adapter.operations]
+        settles = max((query.settles_after for query in queries if query is not None), default=0.0)
+        self._seconds = wired.settings.longest_call + max(outbox.MARGIN_SECONDS, settles)
         # So many deliveries of one system at a time that others always find a thread.
         self._most = max(1, threads // 2)
         self._under_way: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._leasing = threading.Lock()
 
     def step(self, stop: threading.Event) -> float:
         """Deliver one row, if any is due."""
-        lease = self.lease()
-        if lease is not None:
-            self.deliver(lease)
+        held = self.lease()
+        if held is not None:
+            self.deliver(held)
             return 0.0
         if not stop.is_set():
             self._bell.wait(self._rest())
         return 0.0
 
-    def lease(self, only: uuid.UUID | None = None) -> Lease | None:
-        """Lease a row that is due, of a system that is not busy enough already."""
-        with reading(self._gateway.engine).begin() as connection:
-            without = self._full() | self._gateway.breakers.open_systems(connection)
-            if not outbox.any_due(connection, without=without, only=only):
+    def lease(self, only: uuid.UUID | None = None) -> Held | None:
+        """Lease a row that is due, of a system that is not busy enough already; `deliver` must follow."""
+        engine = self._gateway.engine
+        # One at a time, so that what is counted as under way is so when the next one looks.
+        with self._leasing:
+            with reading(engine).begin() as connection:
+                without = self._full() | self._gateway.breakers.open_systems(connection)
+                if not outbox.any_due(connection, without=without, only=only):
+                    return None
+            # Counted from before the lease begins: what the database takes must not be added to it.
+            ends = time.monotonic() + self._seconds - _REST_OF_LEASE
+            with engine.begin() as connection:
+                lease = outbox.take(connection, _holder(), seconds=self._seconds, without=without, only=only)
+            if lease is None:
                 return None
-        with self._gateway.engine.begin() as connection:
-            return outbox.take(connection, _holder(), seconds=self._seconds, without=without, only=only)
+            with self._lock:
+                self._under_way[lease.system] += 1
+            return Held(lease, ends)
 
-    def deliver(self, lease: Lease) -> None:
+    def deliver(self, held: Held) -> None:
         """Carry the exchange of a leased row on: everything that comes of it is in its row and in the log."""
-        with reading(self._gateway.engine).begin() as connection:
-            system = outbox.find(connection, lease.exchange_id).system
-            try:
-                body = self._gateway.archive.get(connection, lease.exchange_id, PAYLOAD)
-            except NotFound:
-                body = b""
-        arrival = Arrival(
-            Way.OUTBOX,
-            _PEER,
-            "outbox",
-            body,
-            deadline=time.monotonic() + self._seconds - _REST_OF_LEASE,
-            lease=lease,
-        )
-        with self._lock:
-            self._under_way[system] += 1
+        lease = held.lease
         try:
-            metered.run(self._gateway, arrival, self._inlet)
+            body, failure = self._queued(lease.exchange_id)
+            arrival = Arrival(Way.OUTBOX, _PEER, "outbox", body, deadline=held.ends, lease=lease)
+            metered.run(self._gateway, arrival, OutboxInlet(failure))
         finally:
             with self._lock:
-                self._under_way[system] -= 1
+                self._under_way[lease.system] -= 1
             self._bell.ring()
+
+    def _queued(self, exchange_id: uuid.UUID) -> tuple[bytes, GatewayError | None]:
+        """What was queued, or why it cannot be had: then its exchange ends with that."""
+        try:
+            with reading(self._gateway.engine).begin() as connection:
+                return self._gateway.archive.get(connection, exchange_id, PAYLOAD), None
+        except GatewayError as error:
+            return b"", error
 
     def is_full_for(self, exchange_id: uuid.UUID) -> bool:
         """Whether the system of a row has as many deliveries under way in this process as it may have."""

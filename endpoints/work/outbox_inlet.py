@@ -13,16 +13,23 @@ from routing.queue import load
 
 @dataclass(frozen=True, slots=True)
 class OutboxInlet:
-    """Queued requests were authenticated when they were queued, and were sealed by us since."""
+    """Queued requests were authenticated when they were queued, and were sealed by us since.
+
+    `failure` says why what was queued cannot be had.
+    """
+
+    failure: errors.GatewayError | None = None
 
     def read(self, received: Received) -> Request:
         """The request as it was queued.
 
-        Raises: MalformedMessage; GatewayError when whoever carried it out died each time.
+        Raises: MalformedMessage, the failure; GatewayError when whoever carried it out died each time.
         """
         lease = received.arrival.lease
         if lease is not None and lease.lapses >= outbox.MOST_LAPSES:
             raise errors.GatewayError(f"its worker died {lease.lapses} times in a row")
+        if self.failure is not None:
+            raise self.failure
         return load(received.arrival.body, received.exchange_id)
 
     def compose(self, request: Request, exchange_id: uuid.UUID, disclosed: Disclosed) -> bytes:

@@ -117,7 +117,10 @@ def test_a_second_effect_is_asked_about_by_the_settings_word(home: Home, queued:
     name = str(listed(home)[0]["id"])
     settle(queued, name, State.UNKNOWN, unclear=True)
     asked = home.run("outbox", "replay", name, "--why", "VSAA does not know it", "--yes")
-    assert asked.exit_code == 0
+    assert asked.exit_code != 0
+    assert "would take it twice" in asked.stderr
+    told = home.run("outbox", "replay", name, "--why", "VSAA does not know it", "--yes", "--even-twice")
+    assert told.exit_code == 0
     with queued.engine.connect() as connection:
         assert outbox.find(connection, uuid.UUID(name)).unclear is False, "a person has decided"
 
@@ -160,6 +163,26 @@ def test_switching_on_asks_what_becomes_of_what_waits(home: Home) -> None:
     assert parked.exit_code == 0, parked.stderr
     assert {row["state"] for row in listed(home)} == {"parked"}
     assert home.json("route", "list")[0]["enabled"] is True
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_route_that_is_on_is_not_switched_on_again(home: Home) -> None:
+    for choice in ("--park", "--deliver"):
+        result = home.run("route", "enable", "sais", "NotifyCareStay", choice, "--why", "x")
+        assert result.exit_code != 0
+        assert "not switched off" in result.stderr
+    assert {row["state"] for row in listed(home)} == {"waiting"}
+
+
+def test_of_several_that_are_replayed_one_that_may_not_be_stays_alone(home: Home, queued: Gateway) -> None:
+    first, second = (str(row["id"]) for row in listed(home))
+    settle(queued, first, State.DEAD)
+    settle(queued, second, State.DELIVERED)
+    result = home.run("outbox", "replay", second, first, "--why", "the outage is over", "--yes")
+    assert result.exit_code != 0
+    assert f"{second}  unchanged: the row is delivered" in result.stderr
+    assert f"{first}  waiting" in result.stdout
+    assert [row["id"] for row in listed(home)] == [first], "what is delivered is listed when it is asked for"
 
 
 def test_switching_on_and_delivering_sends_no_dead_letter(home: Home, queued: Gateway) -> None:

@@ -267,12 +267,12 @@ def test_counts_lag_and_what_is_forgotten(engine: Engine) -> None:
 
 
 def lease_of(attempts: int = 0, *, unclear: bool = False, late: bool = False) -> Lease:
-    return Lease(new_id(), "one", attempts, 0, unclear, late)
+    return Lease(new_id(), "sais", "one", attempts, 0, unclear, late)
 
 
 EVERY = [kind for kind in errors.every_error() if kind is not errors.GatewayError]
 # Errors that say that the message was not carried out, or could not be.
-SAID_NO = (errors.SystemUnreachable, errors.SystemFault, errors.RequestRefused, errors.NotFound)
+SAID_NO = (errors.SystemUnreachable, errors.RequestRefused, errors.NotFound)
 
 
 @pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
@@ -291,6 +291,60 @@ def test_what_may_have_taken_effect_is_never_sent_again_to_a_system_that_cannot_
 def test_a_system_that_can_be_asked_is_asked_before_it_is_sent_again(kind: type[errors.GatewayError]) -> None:
     after = outbox.judge(kind(), Repeat.QUERYABLE, lease_of(), sent=1)
     assert after.unclear is (not issubclass(kind, SAID_NO))
+
+
+def test_a_system_is_asked_only_after_it_has_settled() -> None:
+    timeout = errors.SystemTimeout()
+    assert outbox.judge(timeout, Repeat.QUERYABLE, lease_of(), 1, settles_after=50).pause >= 50
+    assert (
+        outbox.judge(errors.SystemUnreachable(), Repeat.QUERYABLE, lease_of(), 1, settles_after=50).pause < 50
+    )
+    assert (
+        outbox.judge(errors.Busy(), Repeat.QUERYABLE, lease_of(unclear=True), 0, settles_after=50).pause < 50
+    )
+
+
+@pytest.mark.parametrize("later", [State.DELIVERED, State.LEASED])
+def test_what_was_overtaken_is_not_replayed_by_mistake(engine: Engine, later: State) -> None:
+    entered, left = queue(engine, digest(1)), queue(engine, digest(1))
+    with engine.begin() as connection:
+        outbox.park(connection, entered)
+    lease = taken(engine)
+    assert lease.exchange_id == left
+    if later is State.DELIVERED:
+        settle(engine, lease)
+    with engine.begin() as connection, pytest.raises(errors.InvalidRequest, match="a later message"):
+        outbox.replay(connection, entered, give_up_after=HOUR)
+    assert state_of(engine, entered) is State.PARKED
+    with engine.begin() as connection:
+        assert (
+            outbox.replay(connection, entered, give_up_after=HOUR, out_of_order=True).state is State.WAITING
+        )
+
+
+def test_a_row_whose_lease_ran_out_can_be_parked(engine: Engine) -> None:
+    one, lease = queue(engine), taken(engine)
+    with engine.begin() as connection, pytest.raises(errors.InvalidRequest, match="leased"):
+        outbox.park(connection, one)
+    expire(engine)
+    with engine.begin() as connection:
+        outbox.park(connection, one)
+    with pytest.raises(errors.Busy):
+        begin(engine, lease)
+    assert (state_of(engine, one), take(engine)) == (State.PARKED, None)
+
+
+def test_what_cannot_be_delivered_now_is_no_lag(engine: Engine) -> None:
+    queue(engine, digest(1))
+    queue(engine, digest(1))
+    with engine.begin() as connection:
+        assert outbox.lag(connection) is not None
+        switches.switch_off(connection, *NAME, "VSAA moves")
+        assert outbox.lag(connection) is None
+        switches.switch_on(connection, *NAME)
+    taken(engine)
+    with engine.connect() as connection:
+        assert outbox.lag(connection) is None, "the first is under way, the second waits for it"
 
 
 def test_what_never_left_stays_as_unclear_as_it_was() -> None:

@@ -138,7 +138,7 @@ def test_leaving_is_told_after_entering(gateway: Gateway, transport: Wire) -> No
     make_due(gateway)
     first = deliveries(gateway).lease()
     assert first is not None
-    assert first.exchange_id == entered.id
+    assert first.lease.exchange_id == entered.id
     assert deliveries(gateway).lease() is None, "the later one waits for the earlier one"
     transport.answers = [DONE]
     deliveries(gateway).deliver(first)
@@ -158,7 +158,7 @@ def test_another_person_does_not_wait(gateway: Gateway, transport: Wire) -> None
     deliver(gateway)
     lease = deliveries(gateway).lease()
     assert lease is not None
-    assert lease.exchange_id == second.id != first.id
+    assert lease.lease.exchange_id == second.id != first.id
 
 
 def test_a_right_that_was_withdrawn_stops_a_queued_notice(gateway: Gateway, transport: Wire) -> None:
@@ -283,7 +283,7 @@ def test_whose_worker_died_after_sending_is_left_to_a_person(repeating: Gateway,
     died = deliveries(repeating).lease()
     assert died is not None
     with repeating.engine.begin() as connection:
-        outbox.begin(connection, died)  # the attempt is on record; then nothing more is heard of it
+        outbox.begin(connection, died.lease)  # the attempt is on record; then nothing more is heard of it
     expire(repeating)
     now = deliveries(repeating).lease()
     assert now is not None
@@ -358,7 +358,22 @@ def test_a_write_whose_notice_finds_no_room_is_refused_whole(
         assert count(gateway, "spolis_care_stay") == 1
 
 
-class Held(Wire):
+def test_a_queued_request_that_does_not_open_is_set_apart(gateway: Gateway, transport: Wire) -> None:
+    arrive(gateway, stay())
+
+    class Closed(Archive):
+        """An archive whose sealed bytes were damaged."""
+
+        def get(self, connection: Connection, exchange_id: uuid.UUID, part: str) -> bytes:
+            raise errors.GatewayFailure("the sealed bytes do not open")
+
+    deliver(dataclasses.replace(gateway, archive=Closed(gateway.settings)))
+    assert (only(gateway).state, only(gateway).last_error) == (State.DEAD, "internal_error")
+    assert leaves(gateway)[-1]["code"] == "internal_error"
+    assert transport.sent == []
+
+
+class Slow(Wire):
     """A transport whose answers do not come before they are let."""
 
     def __init__(self) -> None:
@@ -373,20 +388,28 @@ class Held(Wire):
 
 
 def test_one_system_never_takes_all_threads(keys: Path, database: str) -> None:
-    transport = Held()
+    transport = Slow()
     settings = dataclasses.replace(config.load({}), state=keys, database_url=database)
     with wired(settings, transport) as gateway:
         for number in range(3):
             arrive(gateway, stay(person_code=f"32123{number}-56797"))
         worker = deliveries(gateway, threads=4)
-        leases = [worker.lease(), worker.lease()]
-        threads = [threading.Thread(target=worker.deliver, args=(lease,)) for lease in leases]
+        together = threading.Barrier(4)
+
+        def work() -> None:
+            together.wait(30)
+            held = worker.lease()
+            if held is not None:
+                worker.deliver(held)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:
             thread.start()
-        for _ in threads:
+        for _ in range(2):
             assert transport.asked.acquire(timeout=30)
         try:
-            assert worker.lease() is None, "two of its four threads wait for SAIS"
+            assert not transport.asked.acquire(timeout=0.5), "two of its four threads wait for SAIS, no more"
+            assert worker.lease() is None
             assert deliveries(gateway, threads=4).lease() is not None, (
                 "another process has threads of its own"
             )

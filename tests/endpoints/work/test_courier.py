@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 import config
+from audit import Archive
 from endpoints.work.bell import Bell
 from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
@@ -113,6 +117,36 @@ def test_what_the_broker_lost_it_gets_again(gateway: Gateway, transport: Wire) -
     transport.answers = [DONE]
     courier.step(RUNNING)
     assert states(gateway) == [State.DELIVERED]
+
+
+def test_a_delivery_that_fails_costs_the_thread_none_of_the_later_ones(
+    gateway: Gateway, transport: Wire
+) -> None:
+    class Away(Archive):
+        """An archive whose database is away once."""
+
+        asked = 0
+
+        def get(self, connection: Connection, exchange_id: uuid.UUID, part: str) -> bytes:
+            self.asked += 1
+            if self.asked == 1:
+                raise OperationalError("", {}, Exception())
+            return super().get(connection, exchange_id, part)
+
+    arrive(gateway, stay())
+    arrive(gateway, stay(person_code="321234-56797"))
+    bell = Bell(gateway.settings.database_url)
+    again = dataclasses.replace(gateway, archive=Away(gateway.settings))
+    postman, courier = Postman(gateway, bell), Courier(gateway, Deliveries(again, bell, 2))
+    postman.step(RUNNING)
+    with pytest.raises(OperationalError):
+        courier.step(RUNNING)
+    assert waiting(gateway) == 2, "the broker has both ids again"
+    transport.answers = [DONE]
+    until = time.monotonic() + 30
+    while State.DELIVERED not in states(gateway):
+        assert time.monotonic() < until
+        courier.step(RUNNING)
 
 
 def test_without_the_broker_the_table_is_looked_at(keys: Path, database: str, transport: Wire) -> None:
