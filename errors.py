@@ -49,12 +49,13 @@ class GatewayError(Exception):
     retryable: ClassVar[bool] = False
     outcome: ClassVar[Outcome] = Outcome.FAILED
     exit_code: ClassVar[int] = 1
+    later: ClassVar[int | None] = None  # the seconds to wait where nobody knows better
 
     def __init__(self, detail: str = "", *, retry_after: int | None = None) -> None:
         # A path may repeat a name that the sender made up: what looks like a personal code goes no further.
         self.detail = _LIKE_A_CODE.sub("…", detail)
         super().__init__(self.detail)
-        self.retry_after = retry_after
+        self.retry_after = self.later if retry_after is None else retry_after
         self.exchange_id: uuid.UUID | None = None
 
     @property
@@ -312,6 +313,7 @@ class LogUnavailable(GatewayFailure):
     code = "log_unavailable"
     status = 503
     retryable = True
+    later = 5
 
 
 class Busy(GatewayFailure):
@@ -320,6 +322,7 @@ class Busy(GatewayFailure):
     code = "busy"
     status = 503
     retryable = True
+    later = 1
 
 
 class ConfigurationError(GatewayFailure):

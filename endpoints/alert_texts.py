@@ -50,11 +50,11 @@ TEXTS = {
             "Ask the system's holder whether they took effect: gateway outbox list --state unknown.",
         ),
     ),
-    "outbox_parked": AlertText(
-        Words("Ziņojumi ir atlikti", "Messages are set aside"),
+    "outbox_late": AlertText(
+        Words("Ziņojumus neviens nepiegādā", "Nobody delivers what is due"),
         Words(
-            "Tos piegādās tikai pēc cilvēka lēmuma: gateway outbox list --state parked.",
-            "They leave by a person's decision only: gateway outbox list --state parked.",
+            "Sistēma darbojas un maršruts ir ieslēgts: skatiet gateway work --status un palaidiet gateway work.",
+            "The system is well and the route is on: see gateway work --status, and start gateway work.",
         ),
     ),
     "backlog": AlertText(

@@ -30,6 +30,9 @@ _STILL_SECONDS = 0.25
 # A system that was given less time than this before it was cut off has not been found silent.
 _FAIR_SECONDS = 1.0
 
+# How a system that is silent, or says nothing that can be read, looks from here.
+_SILENT = (errors.SystemUnavailable, errors.AnswerUnreadable)
+
 # From what may be done most freely to what may not be done at all.
 _STRICTER = (Repeat.DEDUPES, Repeat.QUERYABLE, Repeat.NEITHER)
 
@@ -190,7 +193,7 @@ def call(
     attempts: list[Exchanged] = []
     record: object = None
     error: errors.GatewayError | None = None
-    fair = False
+    fair, counted = False, 0
 
     def attempt() -> object:
         nonlocal fair
@@ -216,17 +219,32 @@ def call(
 
     try:
         with line.seized(deadline) as leave:
+
+            def before_again(failed: BaseException) -> None:
+                """Each attempt counts, and one that opens the breaker is the last."""
+                nonlocal counted
+                if fair and isinstance(failed, _SILENT):
+                    line.breakers.failed(leave)
+                    counted = len(attempts)
+                    try:
+                        line.breakers.check(line.system)
+                    except errors.SystemUnreachable:
+                        raise failed from None
+
             # A probe asks once: whether the system is back, not whether it could be had by trying.
-            retrying = _retrying(repeat, deadline, 1 if leave.probe is not None else tries, wait)
+            once = 1 if leave.probe is not None else tries
             try:
-                record = retrying(in_span)
+                record = _retrying(repeat, deadline, once, wait, before_again)(in_span)
             except errors.GatewayError as failed:
                 error = failed
-            _tell(line.breakers, leave, error, attempts if fair else [])
+            _tell(line.breakers, leave, error, attempts[counted:] if fair else [])
     except (errors.SystemUnreachable, errors.Busy) as refused:
         return Called(None, refused, ())
-    unclear = isinstance(error, (errors.SystemUnavailable, errors.AnswerUnreadable))
-    if unclear and repeat is not Repeat.DEDUPES and any(attempt.left for attempt in attempts):
+    if (
+        isinstance(error, _SILENT)
+        and repeat is not Repeat.DEDUPES
+        and any(attempt.left for attempt in attempts)
+    ):
         error = errors.OutcomeUnknown()
     return Called(record, error, tuple(attempts))
 
@@ -243,9 +261,19 @@ def _send(profile: Profile, message: Message, deadline: float, attempts: list[Ex
 
 
 def _retrying(
-    repeat: Repeat, deadline: float, tries: int, wait: Callable[[float], None]
+    repeat: Repeat,
+    deadline: float,
+    tries: int,
+    wait: Callable[[float], None],
+    before_again: Callable[[BaseException], None],
 ) -> tenacity.Retrying:
+    def failed(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if error is not None:
+            before_again(error)
+
     return tenacity.Retrying(
+        before_sleep=failed,
         retry=tenacity.retry_if_exception(lambda error: _repeatable(error, repeat)),
         stop=lambda state: state.attempt_number >= tries or time.monotonic() >= deadline,
         wait=tenacity.wait_random_exponential(multiplier=0.1, max=2.0),
@@ -264,8 +292,7 @@ def _tell(
     breakers: Breakers, leave: Pass, error: errors.GatewayError | None, attempts: Sequence[Exchanged]
 ) -> None:
     """What the call has shown of the system; nothing where it had no fair chance to answer."""
-    silent = isinstance(error, (errors.SystemUnavailable, errors.AnswerUnreadable))
-    if attempts and silent:
+    if attempts and isinstance(error, _SILENT):
         breakers.failed(leave)
     elif attempts and (attempts[-1].received is not None or isinstance(error, errors.AnswerRefused)):
         breakers.succeeded(leave)

@@ -356,10 +356,11 @@ def next_due(connection: Connection) -> float | None:
     return None if soonest is None else (soonest - database_now(connection)).total_seconds()
 
 
-def lag(connection: Connection) -> float | None:
+def lag(connection: Connection, *, without: Collection[str] = ()) -> float | None:
     """For how many seconds the longest due row waits that could be delivered now; None when there is none."""
     now = database_now(connection)
-    oldest = connection.execute(select(func.min(outbox.c.due)).where(_deliverable(now))).scalar()
+    could = (_deliverable(now), outbox.c.system.not_in(list(without)))
+    oldest = connection.execute(select(func.min(outbox.c.due)).where(*could)).scalar()
     return None if oldest is None else (now - oldest).total_seconds()
 
 

@@ -68,6 +68,7 @@ def identifier() -> Uuid[uuid.UUID]:
 
 # For so long a statement may take, and a database may be silent, before whoever asked it hears that it is away.
 PATIENCE_SECONDS = 8.0
+_WAIT_SECONDS = int(PATIENCE_SECONDS)  # for SQLite's one writer
 _POOL_SECONDS = 5.0
 
 
@@ -88,12 +89,17 @@ def open_engine(url: str, patience: float | None = PATIENCE_SECONDS) -> Engine:
         pool_size=5,
         max_overflow=5,
         pool_timeout=_POOL_SECONDS,
-        connect_args={"timeout": 10, "isolation_level": None},
+        connect_args={"timeout": _WAIT_SECONDS, "isolation_level": None},
     )
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: sqlite3.Connection, _record: object) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={_WAIT_SECONDS * 1000}",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -10,6 +10,7 @@ import argparse
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import uuid
@@ -18,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy import Connection
 
 import config
 import gateway
@@ -34,7 +36,7 @@ from endpoints.work.looks import looks
 from endpoints.work.watch import Watch
 from errors import GatewayError
 from exchange import RIGA, utc_now
-from routing import outbox
+from routing import jobs, outbox
 from security.keys import load_log_key
 from telemetry import start_diagnostics
 
@@ -113,18 +115,30 @@ class Background:
 
     def _syncs(self) -> Iterator[Scheduled]:
         """What is asked on a schedule: the job only queues the question, which goes its way like any other."""
-        wired = self._gateway
+        wired, process = self._gateway, f"{socket.gethostname()}:{os.getpid()}"
         for adapter in wired.adapters.values():
             for operation in adapter.operations:
                 if operation.sync is None:
                     continue
 
-                def ask(slot: datetime, adapter: Adapter = adapter, operation: Operation = operation) -> None:
+                name = f"sync-{adapter.name}.{operation.name}"
+
+                def ask(
+                    slot: datetime,
+                    name: str = name,
+                    adapter: Adapter = adapter,
+                    operation: Operation = operation,
+                ) -> None:
+                    def work(connection: Connection) -> None:
+                        # Claimed and queued together: a process that dies in between has claimed nothing.
+                        if jobs.claim_slot(connection, name, slot, process):
+                            wired.queue.ask(connection, adapter, operation, slot)
+
                     wired.archive.begin_month(wired.log, utc_now())
-                    wired.log.commit(lambda connection: wired.queue.ask(connection, adapter, operation, slot))
+                    wired.log.commit(work)
 
                 trigger = CronTrigger(hour=operation.sync.hours, timezone=RIGA)
-                yield Scheduled(f"sync-{adapter.name}.{operation.name}", trigger, ask)
+                yield Scheduled(name, trigger, ask, everywhere=True)
 
     def _tidy(self, slot: datetime) -> None:
         with self._gateway.engine.begin() as connection:

@@ -31,10 +31,13 @@ from storage import reading, upsert
 
 # Days before its end at which a certificate is told of, each graver than the one before.
 DAYS = (30, 7, 1)
+# So long a row may be due, its system well and its route on, before something is wrong with who delivers.
+MOST_LATE_SECONDS = 60.0
 # Of a disk, what must be free; of the limit of the outbox, what may be taken.
 LEAST_FREE = (0.10, 0.02)
 MOST_TAKEN = 0.8
-_LEFT_TO_A_PERSON = (outbox.State.DEAD, outbox.State.UNKNOWN, outbox.State.PARKED)
+# A person must decide about these; about what is parked somebody has.
+_LEFT_TO_A_PERSON = (outbox.State.DEAD, outbox.State.UNKNOWN)
 _BROKER_SECONDS = 4.0
 _BROKER_EVERY = 15.0
 _FILES_EVERY = 60.0
@@ -109,8 +112,11 @@ def _tables(gateway: Gateway, clock: Callable[[], datetime]) -> Findings:
         found.append(Finding("sequencer", "", f"seconds={oldest:.0f}"))
     with reading(gateway.engine).begin() as connection:
         found += _outbox(connection, gateway.settings.outbox.backlog)
+        late = outbox.lag(connection, without=gateway.breakers.open_systems(connection))
         found += _jobs(connection)
         seconds = clocks.offset(connection, clock)
+    if (late or 0.0) > MOST_LATE_SECONDS:
+        found.append(Finding("outbox_late", "", f"seconds={late:.0f}"))
     if abs(seconds) > MOST_OFFSET_SECONDS:
         found.append(Finding("clock", socket.gethostname(), f"seconds={seconds:.1f}"))
     for status in gateway.breakers.states():
@@ -126,7 +132,7 @@ def _outbox(connection: Connection, backlog: int) -> Iterator[Finding]:
             # Told again each time there are ten times as many.
             grade = int(math.log10(count))
             yield Finding(f"outbox_{state.value}", f"{system}.{operation}", f"count={count}", grade)
-        else:
+        elif state is not outbox.State.PARKED:
             waiting += count
     if waiting >= MOST_TAKEN * backlog:
         yield Finding("backlog", "", f"count={waiting} limit={backlog}", grade=int(waiting >= backlog))

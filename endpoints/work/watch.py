@@ -9,6 +9,7 @@ each process tells of what it finds itself, once, and brings it to the table whe
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 import uuid
@@ -36,6 +37,8 @@ LOOK_SECONDS = 5.0
 PATIENCE_SECONDS = 15.0
 # A job that runs every half minute, and failed while the database was away, has its next chance first.
 _TIMES_PATIENCE = {"job_failing": 3.0}
+# What goes wrong because the log cannot be written is part of that incident.
+_FOLLOW_FROM_LOG = frozenset({"job_failing", "job_silent", "sequencer", "outbox_late"})
 QUIET = timedelta(seconds=60)
 _CLAIM_SECONDS = 30.0
 _MOST_AT_ONCE = 20
@@ -96,6 +99,7 @@ class Watch:
         self._in_table: dict[_Name, int] = {}
         self._kept: dict[_Name, _Kept] = {}
         self._steady_since: float | None = None
+        self._log_failed_at = -math.inf
         self._saw_all = True
 
     def step(self, _stop: threading.Event) -> float:
@@ -127,8 +131,15 @@ class Watch:
         return found, writable
 
     def _ripe(self, found: Findings) -> list[tuple[Finding, datetime]]:
-        """What has been wrong in every look for long enough, and since when."""
+        """What has been wrong in every look for long enough, and since when.
+
+        Of a log that cannot be written everything else that is written suffers: that is one incident, not seven.
+        """
         now, instant = self._monotonic(), utc_now()
+        if any(one.kind == "log" for one in found):
+            self._log_failed_at = now
+        if now - self._log_failed_at < self._times.quiet.total_seconds():
+            found = [one for one in found if one.kind not in _FOLLOW_FROM_LOG]
         first = {_name(one): self._first_seen.get(_name(one), (now, instant)) for one in found}
         self._first_seen = first if self._saw_all else self._first_seen | first
         return [

@@ -238,12 +238,26 @@ def test_a_call_that_is_over_before_it_began_has_no_unknown_outcome() -> None:
     ],
 )
 @pytest.mark.parametrize("repeat", [Repeat.DEDUPES, Repeat.NEITHER])
-def test_the_breaker_hears_once_how_a_call_went(
+def test_the_breaker_hears_of_each_attempt_that_failed_and_once_how_a_call_went_well(
     answer: bytes | errors.GatewayError, heard: str, repeat: Repeat
 ) -> None:
-    noted = Noted()
-    delivered(line(Wire(*[answer] * MOST_ATTEMPTS), noted=noted), repeat)
-    assert noted.told == [heard]
+    noted, wire = Noted(), Wire(*[answer] * MOST_ATTEMPTS)
+    delivered(line(wire, noted=noted), repeat)
+    assert noted.told == [heard] * (len(wire.sent) if heard == "failed" else 1)
+
+
+def test_the_attempt_that_opens_the_breaker_is_the_last() -> None:
+    class Opens(Noted):
+        """Breakers that open at the second failure."""
+
+        def check(self, system: str) -> None:
+            if self.told.count("failed") > 1:
+                raise errors.SystemUnreachable("it failed repeatedly", retry_after=2)
+
+    noted, wire = Opens(), Wire(*[errors.SystemUnavailable()] * 9)
+    called = delivered(line(wire, noted=noted), tries=9)
+    assert (len(wire.sent), noted.told) == (2, ["failed", "failed"])
+    assert type(called.error) is errors.SystemUnavailable, "what it met, not what the breaker says"
 
 
 def test_a_system_that_was_silent_for_long_enough_has_failed() -> None:

@@ -118,6 +118,24 @@ def test_it_is_told_once_when_it_begins_and_once_when_it_is_over(engine: Engine,
     assert (len(told.posts), len(told.mails)) == (2, 2)
 
 
+def test_what_follows_from_a_log_that_cannot_be_written_is_no_incident_of_its_own(
+    engine: Engine, told: Told
+) -> None:
+    clock = [0.0]
+    seen = Seen(Finding("log", "", "refused=3"), Finding("job_silent", "deliveries"), BREAKER)
+    times = Times(patience=0.0, quiet=timedelta(seconds=60))
+    watching = watch(engine, {"one": Look(seen)}, told, times=times, monotonic=lambda: clock[0])
+    watching.step(STOP)
+    assert sorted(told.events) == [("opened", "breaker"), ("opened", "log")]
+    seen.findings.remove(Finding("log", "", "refused=3"))
+    clock[0] = 59.0
+    watching.step(STOP)
+    assert len(told.events) == 2, "they have their chance to be done again first"
+    clock[0] = 61.0
+    watching.step(STOP)
+    assert ("opened", "job_silent") in told.events
+
+
 def test_what_passes_in_a_moment_is_not_told(engine: Engine, told: Told) -> None:
     clock = [0.0]
     seen = Seen(BREAKER)
