@@ -136,7 +136,7 @@ static const char *refused(struct soap *soap, const struct identity *me, const c
     Node *timestamp = only(security, WSU, "Timestamp");
     if (!is(envelope, space, "Envelope") || !body || !timestamp)
         return "the answer has not one Body, Security and Timestamp";
-    /* The plugin verifies the first SignedInfo of the document and takes the digests from the one in Security. */
+    /* The plugin checks the first SignedInfo of the tree and takes the digests from the one in Security. */
     if (!only(only(security, DS, "Signature"), DS, "SignedInfo") || count(envelope, DS, "Signature") != 1
         || count(envelope, DS, "SignedInfo") != 1)
         return "the answer has not one Signature";

@@ -38,6 +38,9 @@ class EcdsaSha256 {
   getAlgorithmName = () => ECDSA_SHA256;
 }
 
+/** The answer cannot be believed: nothing of it may be read. */
+class AnswerRefused extends Error {}
+
 const parse = (text) => new DOMParser().parseFromString(text, 'text/xml');
 const elements = (node) => Array.from(node.childNodes).filter((child) => child.nodeType === 1);
 const children = (node, space, name) =>
@@ -46,16 +49,18 @@ const children = (node, space, name) =>
 /** The one child of its name; two would be one too many. */
 function only(node, space, name) {
   const found = children(node, space, name);
-  if (found.length !== 1) throw new Error(`the answer has ${found.length} ${name}, not one`);
+  if (found.length !== 1) throw new AnswerRefused(`it has ${found.length} ${name}, not one`);
   return found[0];
 }
 
-/** The content of an answer's Body, from the bytes that the gateway signed. Throws where the signature does not hold. */
+/** The content of an answer, from the bytes of the Body that the gateway signed. Throws where its signature fails. */
 function verified(xml, gateway, messageId) {
-  if (xml.includes('<!DOCTYPE')) throw new Error('the answer has a DOCTYPE');
+  if (xml.includes('<!DOCTYPE')) throw new AnswerRefused('it has a DOCTYPE');
   const envelope = parse(xml).documentElement;
   const space = envelope.namespaceURI;
-  if (envelope.localName !== 'Envelope' || !Object.values(SOAP).includes(space)) throw new Error('it is no envelope');
+  if (envelope.localName !== 'Envelope' || !Object.values(SOAP).includes(space)) {
+    throw new AnswerRefused('it is no envelope');
+  }
   const header = only(envelope, space, 'Header');
   const security = only(header, WSSE, 'Security');
   // The signed Body must be the one that stands where a Body stands, or somebody has been at the answer.
@@ -63,16 +68,16 @@ function verified(xml, gateway, messageId) {
   const signature = only(security, DS, 'Signature');
   const info = only(signature, DS, 'SignedInfo');
   const method = only(info, DS, 'SignatureMethod').getAttribute('Algorithm');
-  if (![RSA_SHA256, ECDSA_SHA256].includes(method)) throw new Error(`it is signed with ${method}`);
+  if (![RSA_SHA256, ECDSA_SHA256].includes(method)) throw new AnswerRefused(`it is signed with ${method}`);
   const references = children(info, DS, 'Reference');
   const ids = inPlace.map((element) => `#${element.getAttributeNS(WSU, 'Id')}`).sort();
   if (String(references.map((reference) => reference.getAttribute('URI')).sort()) !== String(ids)) {
-    throw new Error('its Body, Timestamp or an addressing header is not signed');
+    throw new AnswerRefused('its Body, Timestamp or an addressing header is not signed');
   }
   for (const reference of references) {
     const transform = only(only(reference, DS, 'Transforms'), DS, 'Transform').getAttribute('Algorithm');
     const digest = only(reference, DS, 'DigestMethod').getAttribute('Algorithm');
-    if (transform !== EXCLUSIVE || digest !== SHA256) throw new Error('it is digested in another way');
+    if (transform !== EXCLUSIVE || digest !== SHA256) throw new AnswerRefused('it is digested in another way');
   }
   const check = new SignedXml({
     idMode: 'wssecurity',
@@ -86,23 +91,23 @@ function verified(xml, gateway, messageId) {
   try {
     holds = check.checkSignature(xml);
   } catch (error) {
-    throw new Error(`its signature cannot be checked: ${error.message}`);
+    throw new AnswerRefused(`its signature cannot be checked: ${error.message}`);
   }
-  if (!holds) throw new Error('its signature does not hold');
+  if (!holds) throw new AnswerRefused('its signature does not hold');
   const parts = check.getSignedReferences().map((part) => parse(part).documentElement);
   const part = (name, namespace) => {
     const found = parts.filter((element) => element.namespaceURI === namespace && element.localName === name);
-    if (found.length !== 1) throw new Error(`its ${name} is not signed once`);
+    if (found.length !== 1) throw new AnswerRefused(`its ${name} is not signed once`);
     return found[0];
   };
   const created = Date.parse(only(part('Timestamp', WSU), WSU, 'Created').textContent);
-  if (!(Math.abs(Date.now() - created) < 300_000)) throw new Error('it is not fresh');
+  if (!(Math.abs(Date.now() - created) < 300_000)) throw new AnswerRefused('it is not fresh');
   const contents = elements(part('Body', space));
-  if (contents.length !== 1) throw new Error('its Body has not one element');
+  if (contents.length !== 1) throw new AnswerRefused('its Body has not one element');
   const fault = contents[0].localName === 'Fault' && contents[0].namespaceURI === space;
   // A Fault says to what it relates when the gateway got as far as believing the request.
   const related = children(header, WSA, 'RelatesTo').length ? part('RelatesTo', WSA).textContent : null;
-  if (related === null ? !fault : related !== messageId) throw new Error('it is to another message');
+  if (related === null ? !fault : related !== messageId) throw new AnswerRefused('it is to another message');
   return { content: contents[0], fault };
 }
 
@@ -160,7 +165,8 @@ const { values: options, positionals } = parseArgs({
 });
 if (options.help || !positionals.length || !options.wsdl || !options.key || !options.certificate || !options.gateway) {
   console.error('node partner_node.mjs --wsdl URL --key FILE --certificate FILE --gateway FILE [--authority FILE]');
-  console.error('    [--tls-key FILE --tls-certificate FILE] [--soap 1.2] [--purpose P] [--rule R] [--environment E] CODE...');
+  console.error('    [--tls-key FILE --tls-certificate FILE] [--soap 1.2]');
+  console.error('    [--purpose P] [--rule R] [--environment E] CODE...');
   process.exit(options.help ? 0 : 2);
 }
 const key = readFileSync(options.key, 'utf8');
@@ -170,15 +176,26 @@ const gateway = new X509Certificate(readFileSync(options.gateway)).toString();
 const tls = {
   httpsAgent: new Agent({
     ...(options.authority ? { ca: readFileSync(options.authority) } : {}),
-    ...(options['tls-key'] ? { key: readFileSync(options['tls-key']), cert: readFileSync(options['tls-certificate']) } : {}),
+    ...(options['tls-key']
+      ? { key: readFileSync(options['tls-key']), cert: readFileSync(options['tls-certificate']) }
+      : {}),
   }),
   timeout: 60_000,
 };
 
-const client = await soap.createClientAsync(options.wsdl, {
-  wsdl_options: tls,
-  forceSoap12Headers: options.soap === '1.2',
-});
+/** An error of axios holds the agent and so the private key: of it nothing but the message may be shown. */
+const shown = (error) => (error instanceof AnswerRefused ? 'the answer is refused: ' : 'no answer: ') + error.message;
+
+let client;
+try {
+  client = await soap.createClientAsync(options.wsdl, {
+    wsdl_options: tls,
+    forceSoap12Headers: options.soap === '1.2',
+  });
+} catch (error) {
+  console.error(shown(error));
+  process.exit(1);
+}
 const security = new soap.WSSecurityCert(key, certificate, '', {
   hasTimeStamp: true,
   signatureAlgorithm: createPrivateKey(key).asymmetricKeyType === 'ec' ? ECDSA_SHA256 : RSA_SHA256,
@@ -214,7 +231,7 @@ for (const code of positionals) {
       console.log(JSON.stringify(tree(content)));
     }
   } catch (error) {
-    console.error(`the answer is refused: ${error.message}`);
+    console.error(shown(error));
     process.exitCode = 1;
   }
 }

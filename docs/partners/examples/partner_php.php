@@ -1,7 +1,7 @@
 <?php
 /*
- * Call the gateway's `persons` service from PHP 8 with ext-soap and ext-dom, signed and verified by the command xmlsec1:
- * SHA-256, RSA or EC keys, and nothing of an answer reaches ext-soap before its signature holds.
+ * Call the gateway's `persons` service from PHP 8 with ext-soap and ext-dom, signed and verified by the command
+ * xmlsec1: SHA-256, RSA or EC keys, and nothing of an answer reaches ext-soap before its signature holds.
  *
  *     apt install php-cli php-soap php-xml xmlsec1
  *     php partner_php.php --wsdl=https://gateway.example/soap/persons/v1-0?wsdl --key=me.key --certificate=me.pem \
@@ -111,7 +111,8 @@ final class GatewayClient extends SoapClient
             . '<wsse:Reference URI="#token" ValueType="' . X509 . '"/></wsse:SecurityTokenReference></ds:KeyInfo>'
             . '</ds:Signature>');
         $security->appendChild($signature);
-        [$status, $signed] = self::xmlsec(['--sign', '--privkey-pem', $this->key], $document, [$body, $message, $timestamp]);
+        $parts = [$body, $message, $timestamp];
+        [$status, $signed] = self::xmlsec(['--sign', '--privkey-pem', $this->key], $document, $parts);
         if ($status !== 0) {
             throw new RuntimeException('xmlsec1 cannot sign with this key');
         }
@@ -134,18 +135,20 @@ final class GatewayClient extends SoapClient
 
         // By their places: each of these has an Id that nothing else has, and these are what is signed.
         $ids = [];
-        foreach ((new DOMXPath($document))->query('//@*[local-name()="Id" or local-name()="ID" or local-name()="id"]') as $id) {
+        $named = '//@*[local-name()="Id" or local-name()="ID" or local-name()="id"]';
+        foreach ((new DOMXPath($document))->query($named) as $id) {
             $ids[] = $id->value;
         }
         if (count($ids) !== count(array_unique($ids))) {
             throw new AnswerRefused('the answer has the same Id twice');
         }
-        $signed = array_map(static fn (DOMElement $one): string => $one->getAttribute('URI'), self::children($info, DS, 'Reference'));
+        $references = self::children($info, DS, 'Reference');
+        $signed = array_map(static fn (DOMElement $one): string => $one->getAttribute('URI'), $references);
         $expected = array_map(static fn (DOMElement $one): string => '#' . $one->getAttributeNS(WSU, 'Id'), $parts);
         if (array_diff($expected, $signed) || count($signed) !== count($expected)) {
             throw new AnswerRefused('Body, Timestamp or an addressing header of the answer is not signed');
         }
-        foreach (self::children($info, DS, 'Reference') as $reference) {
+        foreach ($references as $reference) {
             $transform = self::only(self::only($reference, DS, 'Transforms'), DS, 'Transform');
             $method = self::only($reference, DS, 'DigestMethod');
             if ($transform->getAttribute('Algorithm') !== EXCLUSIVE || $method->getAttribute('Algorithm') !== SHA256) {
@@ -192,7 +195,8 @@ final class GatewayClient extends SoapClient
         try {
             $document->save($file);
             // An array: no shell reads it.
-            $process = proc_open(['xmlsec1', ...$command, $file], [1 => ['pipe', 'w'], 2 => ['file', '/dev/null', 'w']], $pipes);
+            $streams = [1 => ['pipe', 'w'], 2 => ['file', '/dev/null', 'w']];
+            $process = proc_open(['xmlsec1', ...$command, $file], $streams, $pipes);
             $written = stream_get_contents($pipes[1]);
             return [proc_close($process), $written];
         } finally {
@@ -213,7 +217,8 @@ final class GatewayClient extends SoapClient
     private static function children(DOMElement $parent, string $space, ?string $name = null): array
     {
         return array_values(array_filter(iterator_to_array($parent->childNodes), static fn (DOMNode $node): bool =>
-            $node instanceof DOMElement && $node->namespaceURI === $space && ($name ?? $node->localName) === $node->localName));
+            $node instanceof DOMElement && $node->namespaceURI === $space
+            && ($name === null || $node->localName === $name)));
     }
 
     private static function only(DOMElement $parent, string $space, string $name): DOMElement
