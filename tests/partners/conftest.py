@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SERVICE = "/soap/persons/v1-0"
 SYSTEMS = ("pmlp", "vdeavk", "sais", "npais", "vzd")
-# Who stands in TLS for all; the other names sign messages only.
+# `partner` stands in TLS for all; the others sign messages only.
 NAMES = {"partner": "rsa", "elliptic": "p256", "stranger": "rsa"}
 
 Answer = bytes
