@@ -256,7 +256,7 @@ def test_the_attempt_that_opens_the_breaker_is_the_last() -> None:
 
     noted, wire = Opens(), Wire(*[errors.SystemUnavailable()] * 9)
     called = delivered(line(wire, noted=noted), tries=9)
-    assert (len(wire.sent), noted.told) == (2, ["failed", "failed"])
+    assert (len(wire.sent), noted.told.count("failed")) == (2, 2)
     assert type(called.error) is errors.SystemUnavailable, "what it met, not what the breaker says"
 
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 import uuid
-from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 import zeep
 import zeep.wsa
 from lxml import etree
-from werkzeug.test import run_wsgi_app
 from xmlsec import constants
 from zeep.wsse.signature import BinarySignature
 from zeep.wsse.utils import get_security_header
@@ -25,14 +20,8 @@ from exchange import utc_now
 from security import wsse
 from security.certificates import load_authorities
 from security.xml import Element
-from tests.endpoints.soap.conftest import ABSENT, World, on_a_socket
+from tests.endpoints.soap.conftest import ABSENT, World
 from tests.endpoints.soap.messages import CODE, WSU
-from wsdl import contract
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 
 
 class Signature(BinarySignature):
@@ -114,68 +103,6 @@ def test_zeep_without_sha_256_is_refused(world: World, address: str) -> None:
     with pytest.raises(zeep.exceptions.Fault) as raised:
         client(address, signature).service.GetPerson(Konteksts=konteksts(), PersonasKods=CODE)
     assert raised.value.detail.findtext(".//{*}Kods") == "signature_invalid"
-
-
-def script(world: World, address: str) -> subprocess.CompletedProcess[str]:
-    """The script that partners are given, run on its own."""
-    options = {"--key": "partner.key", "--certificate": "partner.pem", "--gateway": "gateway.pem"}
-    files = [part for name, file in options.items() for part in (name, str(world.keys / file))]
-    return subprocess.run(  # noqa: S603 — our own script with our own arguments
-        [sys.executable, str(EXAMPLES / "partner_zeep.py"), "--wsdl", f"{address}?wsdl", *files, CODE],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={"NO_PROXY": "*"},
-    )
-
-
-def test_the_script_that_partners_are_given(world: World, address: str) -> None:
-    ran = script(world, address)
-    assert ran.returncode == 0, ran.stderr
-    assert "Paraudziņa" in ran.stdout
-
-
-def _twice(answer: bytes, body: bytes, forged: bytes) -> bytes:
-    return answer.replace(body, forged + body)
-
-
-def _in_place(answer: bytes, body: bytes, forged: bytes) -> bytes:
-    forged = re.sub(rb' wsu:Id="[^"]*"', b"", forged, count=1)
-    return answer.replace(body, forged).replace(b"</soap:Header>", b"<x>" + body + b"</x></soap:Header>")
-
-
-def _unsigned(answer: bytes, body: bytes, forged: bytes) -> bytes:
-    return re.sub(rb"<wsse:Security.*</wsse:Security>", b"", answer, flags=re.DOTALL).replace(body, forged)
-
-
-@pytest.mark.parametrize("wrap", [_twice, _in_place, _unsigned])
-def test_the_script_believes_no_forged_answer(
-    world: World, wrap: Callable[[bytes, bytes, bytes], bytes]
-) -> None:
-    def between(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        content, status, headers = run_wsgi_app(world.app, environ, buffered=True)
-        answer = b"".join(content)
-        if found := re.search(rb"<soap:Body.*</soap:Body>", answer, re.DOTALL):
-            answer = wrap(answer, found[0], found[0].replace("Paraudziņa".encode(), b"Forged"))
-        headers["Content-Length"] = str(len(answer))
-        start_response(status, list(headers))
-        return [answer]
-
-    with on_a_socket(between) as address:
-        ran = script(world, address)
-    assert (ran.returncode, ran.stdout) == (1, "")
-    assert "ValueError: the answer has" in ran.stderr or "is not signed" in ran.stderr
-
-
-@pytest.mark.parametrize(
-    "name", ["partner_zeep.py", "partner_node.mjs", "partner_php.php", "PartnerJava.java"]
-)
-def test_every_script_for_partners_calls_the_service_that_is_published(name: str) -> None:
-    text = (EXAMPLES / name).read_text(encoding="utf-8")
-    assert "GetPerson" in text
-    assert contract("spolis/persons").namespace in text or name == "partner_zeep.py"
-    assert name in (EXAMPLES.parent / "partners.md").read_text(encoding="utf-8")
 
 
 def test_a_message_over_a_real_socket_in_chunks(world: World, address: str) -> None:
