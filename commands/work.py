@@ -10,8 +10,10 @@ import config
 from commands import print_json
 from commands.opening import ensure_keys, open_database
 from commands.rendering import print_rows
+from endpoints import metered
 from endpoints.reloading import Standing
 from endpoints.work.background import Background, Told, until_told
+from errors import ConfigurationError
 from exchange import Json, instant_text, utc_now
 from routing import jobs, outbox
 from routing.jobs import JobStatus
@@ -29,9 +31,12 @@ from telemetry import start_diagnostics
     default=None,
     help="Deliveries at a time.  [default: [outbox] threads]",
 )
+@click.option(
+    "--metrics", default="", metavar="HOST:PORT", help="Answer /metrics there with what this process counted."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON: when ready, or the status.")
 @click.pass_context
-def command(ctx: click.Context, show: bool, threads: int | None, as_json: bool) -> None:
+def command(ctx: click.Context, show: bool, threads: int | None, metrics: str, as_json: bool) -> None:
     """Deliver what is queued, and do all other background work, until SIGTERM or Ctrl-C.
 
     Any number of these on any number of hosts share the work with those of `gateway serve`. What is under way at
@@ -40,6 +45,7 @@ def command(ctx: click.Context, show: bool, threads: int | None, as_json: bool) 
 
     \b
     Examples: gateway work --threads 8
+              gateway work --metrics 127.0.0.1:9101
               gateway work --status
     """
     settings = config.load()
@@ -50,10 +56,12 @@ def command(ctx: click.Context, show: bool, threads: int | None, as_json: bool) 
     start_diagnostics(settings.telemetry)
     open_database(settings).dispose()
     told = Told()
+    listening = None if not metrics else _listen(metrics)
     background = Background(settings, threads)
     standing = Standing(settings, "work", listening=False)
     if as_json:
-        print_json({"ready": True, "process": background.work.process})
+        found: dict[str, Json] = {"ready": True, "process": background.work.process}
+        print_json(found if listening is None else {**found, "metrics": listening})
     else:
         click.echo(f"working as {background.work.process}", err=True)
 
@@ -65,6 +73,13 @@ def command(ctx: click.Context, show: bool, threads: int | None, as_json: bool) 
         return begun
 
     ctx.exit(until_told(told, background, again))
+
+
+def _listen(metrics: str) -> str:
+    host, _, port = metrics.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ConfigurationError("--metrics is HOST:PORT, such as 127.0.0.1:9101")
+    return f"http://{host}:{metered.serve(host, int(port))}/metrics"
 
 
 def _status(settings: config.Settings, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, values
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server, values
 from prometheus_client.exposition import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -100,6 +100,18 @@ def share(directory: str) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
     # prometheus_client chooses when it is imported; each counter asks for this when it counts for the first time.
     values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call] # — typed in part
+
+
+def serve(host: str, port: int) -> int:
+    """Answer /metrics with what this process counted, for one that has no other listener; the port in use.
+
+    Raises: ConfigurationError when nobody can listen there.
+    """
+    try:
+        server, _thread = start_http_server(port, addr=host, registry=_OWN)
+    except OSError as error:
+        raise errors.ConfigurationError(f"--metrics: cannot listen at {host}:{port}") from error
+    return int(server.server_port)
 
 
 def exposition(now: Collector) -> bytes:

@@ -208,6 +208,13 @@ def test_a_scheduled_question_is_queued_once(home: Home) -> None:
     assert (row["id"], row["system"], row["operation"]) == (first, "npais", "GetDecisions")
 
 
+@pytest.mark.parametrize("address", ["9101", "127.0.0.1:x", "127.0.0.1:70000", "192.0.2.1:9101"])
+def test_a_worker_says_where_it_cannot_show_its_figures(home: Home, address: str) -> None:
+    result = home.run("work", "--metrics", address)
+    assert result.exit_code == 78
+    assert "--metrics" in result.stderr
+
+
 def test_the_status_shows_every_process_and_who_is_silent(home: Home) -> None:
     engine = open_database(home.settings)
     known = JobStatus("sequencer", "a:1", JobState.IDLE, datetime.now(UTC), None, None, 0.5, None)

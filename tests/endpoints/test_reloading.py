@@ -257,7 +257,7 @@ def test_on_unix_sockets_too(home: Home, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_worker_reads_its_settings_again(home: Home) -> None:
-    process = command(home.config, "work", "--json")
+    process = command(home.config, "work", "--json", "--metrics", "127.0.0.1:0")
     said: list[str] = []
     assert process.stdout is not None
     assert process.stderr is not None
@@ -266,7 +266,9 @@ def test_a_worker_reads_its_settings_again(home: Home) -> None:
     )
     listener.start()
     try:
-        assert json.loads(process.stdout.readline())["ready"]
+        ready = json.loads(process.stdout.readline())
+        assert ready["ready"]
+        assert "gateway_exchange_seconds" in requests.get(ready["metrics"], timeout=30).text
         (home.access / "newcomer.toml").write_text(GRANT)
         process.send_signal(signal.SIGHUP)
         until(lambda: any("in force" in line for line in said))
