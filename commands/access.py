@@ -16,6 +16,7 @@ from commands.rendering import Form, print_rows, table
 from errors import AccessDenied, UnknownOperation
 from exchange import Context, Environment, Grant, Json, Official
 from mappings.regulation import chain, rules
+from mappings.services import ping
 from routing.access import Access, Right
 
 HEADS = (
@@ -103,7 +104,7 @@ def matching(
     """
     found: dict[Right, None] = {}
     denial: AccessDenied | None = None
-    own = [right for right in access.rights if right.recipient == recipient and operation in right.operations]
+    own = [right for right in access.rights_of(recipient) if operation in right.operations]
     for granted, law in [(right.purposes[0], right.rules[0]) for right in own] or [("", "")]:
         context = Context(
             purpose=purpose or granted,
@@ -123,7 +124,7 @@ def matching(
 
 
 def find_operation(name: str) -> tuple[str, Operation] | None:
-    """The system and its operation that answer an operation of access.d; None for a register's.
+    """The system and its operation that answer an operation of access.d; None for a register's or the gateway's own.
 
     Raises: UnknownOperation when no system, service or register has it.
     """
@@ -135,6 +136,8 @@ def find_operation(name: str) -> tuple[str, Operation] | None:
     if system in services:
         via = next((own.via for own in services[system].operations if own.name == operation), None)
         system, operation = via or ("", "")
+        if system == ping.SYSTEM:
+            return None
     target = found[system].operation(operation) if system in found else None
     if target is None:
         raise UnknownOperation("an operation is written as in access.d, e.g. pmlp.GetPerson")
@@ -152,10 +155,7 @@ def _explain(
     if rule:
         click.echo(f"{rule}: {rule_text(rule)}")
     if not found:
-        own = [
-            right for right in access.rights if right.recipient == recipient and operation in right.operations
-        ]
-        for right in own:
+        for right in (own for own in access.rights_of(recipient) if operation in own.operations):
             click.echo(
                 f"granted is {operation} for {', '.join(right.purposes)} under {', '.join(right.rules)} only"
             )

@@ -137,6 +137,7 @@ def _mount(gateway: Gateway, clock: Callable[[], datetime]) -> dict[str, _Mounte
             trust=trust,
             body_bytes=settings.limits.body_bytes,
             clock=clock,
+            explains=settings.environment in service.explains,
         )
         mounted[f"{ROOT}/{service.name}/{service.version}"] = _Mounted(endpoint, PublishedContract(ours))
     return mounted

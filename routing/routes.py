@@ -286,9 +286,12 @@ def system_routes(
 
 
 def service_routes(
-    services: Mapping[str, Service], adapters: Mapping[str, Adapter], line: Callable[[str], Line]
+    services: Mapping[str, Service],
+    adapters: Mapping[str, Adapter],
+    line: Callable[[str], Line],
+    own: Mapping[tuple[str, str], Route],
 ) -> dict[tuple[str, str], Route]:
-    """A route from every operation of our own services to the system operation that answers it.
+    """A route from every operation of our own services to the system operation, or the route of our own, behind it.
 
     Raises: ConfigurationError when a service names a system operation that no adapter has.
     """
@@ -296,6 +299,9 @@ def service_routes(
     for service in services.values():
         for operation in service.operations:
             system, name = operation.via
+            if operation.via in own:
+                routes[service.name, operation.name] = own[operation.via]
+                continue
             target = adapters[system].operation(name) if system in adapters else None
             if target is None:
                 raise errors.ConfigurationError(f"service {service.name} names the unknown {system}.{name}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from errors import ConfigurationError
-from exchange import Argument, Disclosed
+from exchange import Argument, Disclosed, Environment
 from mappings.mapping import Mapping
 from security.xml import Element
 
@@ -41,11 +41,16 @@ class ServiceOperation:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service of ours: its contract is wsdl/spolis/<name>/<version>."""
+    """A service of ours: its contract is wsdl/spolis/<name>/<version>.
+
+    A refusal says exactly what was wrong (paths and rules, never values) in the environments that it `explains` in;
+    elsewhere it says its code and the sentence that goes with the code.
+    """
 
     name: str
     version: str
     operations: tuple[ServiceOperation, ...]
+    explains: frozenset[Environment] = frozenset(Environment)
 
     def operation(self, name: str) -> ServiceOperation | None:
         """The operation of that name, if the service has it."""

@@ -18,6 +18,10 @@ from routing.working_days import (
 )
 
 
+def library(year: int) -> dict[date, str]:
+    return dict(Latvia(years=year, language="lv"))  # type: ignore[no-untyped-call] # the library's own
+
+
 def days(year: int) -> list[date]:
     return [
         date(year, 1, 1) + timedelta(days=n) for n in range((date(year + 1, 1, 1) - date(year, 1, 1)).days)
@@ -26,7 +30,7 @@ def days(year: int) -> list[date]:
 
 @pytest.mark.parametrize("year", range(2025, ORDERS_KNOWN_TO + 1))
 def test_every_day_of_the_years_whose_orders_are_known(year: int) -> None:
-    known = Latvia(years=year, language="lv")
+    known = library(year)
     for day in days(year):
         assert is_working_day(day) == (day.weekday() < 5 and day not in known), day
 
@@ -34,7 +38,7 @@ def test_every_day_of_the_years_whose_orders_are_known(year: int) -> None:
 @pytest.mark.parametrize("year", range(2012, 2061))
 def test_what_follows_by_rule_in_any_year(year: int) -> None:
     """The library's days by law, without those of an order or of one year alone."""
-    known = Latvia(years=year, language="lv")
+    known = library(year)
     by_law = {
         day
         for day, name in known.items()
