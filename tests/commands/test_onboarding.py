@@ -16,8 +16,9 @@ from sqlalchemy import Engine, select
 
 from audit.tables import log_records, log_values
 from exchange import RIGA, today_in_riga, utc_now
+from routing.access import Quota
 from routing.parties import find_partner, may_sign_less
-from routing.quota import Quota, use
+from routing.quota import use
 from routing.working_days import first_day_after_notice
 from security.keys import Identity, issue
 from storage import open_engine
@@ -225,6 +226,7 @@ def test_old_certificates_retire_on_their_day(
         (utc_now(), [True, True]),
         (begins - timedelta(seconds=1), [True, True]),
         (begins, [False, True]),
+        (begins + timedelta(days=30), [False, True]),
     ):
         with engine.begin() as connection:
             assert [
