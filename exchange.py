@@ -137,13 +137,39 @@ class Caller:
     recipient: str
 
 
+class Addressing(StrEnum):
+    """Whether the WS-Addressing headers of a message are signed."""
+
+    NONE = "none"
+    SIGNED = "signed"
+    UNSIGNED = "unsigned"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What is known of the signature of a message that was verified: how it was made, by which certificate and when.
+
+    `fingerprint` is the SHA-256 of the certificate, hexadecimal; `created` stands in the message, `verified_at` is our
+    clock.
+    """
+
+    fingerprint: str
+    valid_until: datetime
+    algorithm: str | None
+    addressing: Addressing
+    soap_version: str
+    created: datetime
+    verified_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """An authenticated request in canonical form.
 
     `system` and `operation` name what is asked (`pmlp`, `GetPerson`). `message_id` is the signed MessageID or,
     without one, the RequestId of the context; `content` is the digest that tells a repeat from a reuse. With
-    `effect_once`, a repeat of the message gets the stored answer and has no second effect.
+    `effect_once`, a repeat of the message gets the stored answer and has no second effect. `sealed` is there where
+    the message itself is signed.
     """
 
     caller: Caller
@@ -154,6 +180,7 @@ class Request:
     message_id: str
     content: bytes
     effect_once: bool = False
+    sealed: Sealed | None = None
 
     @property
     def name(self) -> str:

@@ -40,6 +40,7 @@ from registers.care_stays import open_stay
 from routing import access, outbox, quota, repeats
 from routing.breakers import Breakers
 from routing.delivery import lines
+from routing.ping_route import ping_routes
 from routing.queue import Queue
 from routing.register_routes import register_routes
 from routing.routes import Delivered, Plan, Routes, system_routes
@@ -319,7 +320,9 @@ def wire(
     transport = profile or transports(settings, found)
     breakers = Breakers(engine, on_closed=outbox.due_again)
     line = lines(settings, found, transport, breakers)
-    routes = system_routes(found, line) | register_routes(engine)
+    granted = rights or access.Access.load(settings.access)
+    own = ping_routes(granted, services, settings.environment)
+    routes = system_routes(found, line) | register_routes(engine) | own
     log, archive = open_log(settings, engine), Archive(settings)
     subject_key = load_secret(settings.keys / "subject.key")
     return Gateway(
@@ -329,7 +332,7 @@ def wire(
         archive=archive,
         subject_key=subject_key,
         queue=Queue(settings, found, archive, log, subject_key),
-        access=rights or access.Access.load(settings.access),
+        access=granted,
         routes=Routes(routes | service_routes(services, routes)),
         transport=transport,
         breakers=breakers,

@@ -16,7 +16,7 @@ from commands.rendering import Form, print_rows, table
 from errors import AccessDenied, UnknownOperation
 from exchange import Context, Environment, Grant, Json, Official
 from mappings.regulation import chain, rules
-from mappings.services import Submission
+from mappings.services import Submission, ping
 from routing.access import Access, Right
 from routing.register_routes import SYSTEM as REGISTERS
 
@@ -105,7 +105,7 @@ def matching(
     """
     found: dict[Right, None] = {}
     denial: AccessDenied | None = None
-    own = [right for right in access.rights if right.recipient == recipient and operation in right.operations]
+    own = [right for right in access.rights_of(recipient) if operation in right.operations]
     for granted, law in [(right.purposes[0], right.rules[0]) for right in own] or [("", "")]:
         context = Context(
             purpose=purpose or granted,
@@ -125,7 +125,7 @@ def matching(
 
 
 def find_operation(name: str) -> tuple[str, Operation] | None:
-    """The system and its operation that answer an operation of access.d; None where that is a register.
+    """The system and its operation that answer an operation of access.d; None for a register's or the gateway's own.
 
     Raises: UnknownOperation when no system, service or register has it.
     """
@@ -136,7 +136,7 @@ def find_operation(name: str) -> tuple[str, Operation] | None:
     services = mappings.services.discover()
     if system in services:
         via = next((own.via for own in services[system].operations if own.name == operation), ("", ""))
-        if isinstance(via, Submission) or via[0] == REGISTERS:
+        if isinstance(via, Submission) or via[0] in (REGISTERS, ping.SYSTEM):
             return None
         system, operation = via
     target = found[system].operation(operation) if system in found else None
@@ -156,10 +156,7 @@ def _explain(
     if rule:
         click.echo(f"{rule}: {rule_text(rule)}")
     if not found:
-        own = [
-            right for right in access.rights if right.recipient == recipient and operation in right.operations
-        ]
-        for right in own:
+        for right in (own for own in access.rights_of(recipient) if operation in own.operations):
             click.echo(
                 f"granted is {operation} for {', '.join(right.purposes)} under {', '.join(right.rules)} only"
             )

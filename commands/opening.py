@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,6 +40,20 @@ class Name(click.ParamType[str]):
         if not _NAME.fullmatch(value):
             self.fail("letters, digits, dots, dashes and underscores, 100 at most", param, ctx)
         return value
+
+
+class Day(click.ParamType[date]):
+    """A calendar day in Europe/Riga."""
+
+    name = "date"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail("a day is written 2026-01-31", param, ctx)
 
 
 def ensure_keys(settings: Settings) -> None:
@@ -78,14 +93,26 @@ def existing_database(settings: Settings, patience: float | None = None) -> Engi
 
 
 def administer(
-    settings: Settings, engine: Engine, act: str, name: str, recipient: str, work: Callable[[Connection], T]
+    settings: Settings,
+    engine: Engine,
+    act: str,
+    name: str,
+    recipient: str,
+    work: Callable[[Connection], T],
+    *,
+    facts: Mapping[str, Json] | None = None,
+    typed: Mapping[str, Json] | None = None,
 ) -> T:
     """Carry out an administrative act and put it on record in the same transaction: one never stands without the other.
 
+    `facts` are more of what stands in the record for good. `typed` is what an operator wrote freely (a reason): it is
+    kept as personal values are, erasable, since nobody knows what he wrote.
     Raises: LogUnavailable, Busy, and what `work` raises.
     """
     ensure_keys(settings)
-    entry = admin_entry(settings, {"act": act, "name": name, "recipient": recipient}, {})
+    entry = admin_entry(
+        settings, {"act": act, "name": name, "recipient": recipient, **(facts or {})}, typed or {}
+    )
     log = open_log(settings, engine)
 
     def recorded(connection: Connection) -> T:

@@ -23,7 +23,7 @@ from endpoints.arrivals import Environ, Limiter, diagnostics, peer, read_body
 from endpoints.partner_trust import PartnerTrust
 from endpoints.published_contracts import PublishedContract
 from endpoints.soap_inlet import CONTENT_TYPES, Endpoint, SoapInlet
-from exchange import Arrival, Reply, Way, new_id, utc_now
+from exchange import Arrival, Environment, Reply, Way, new_id, utc_now
 from gateway import Gateway
 from security import wsse
 from security.keys import Identity
@@ -137,6 +137,7 @@ def _mount(gateway: Gateway, clock: Callable[[], datetime]) -> dict[str, _Mounte
             trust=trust,
             body_bytes=settings.limits.body_bytes,
             clock=clock,
+            explains=settings.environment is Environment.TEST,
         )
         mounted[f"{ROOT}/{service.name}/{service.version}"] = _Mounted(endpoint, PublishedContract(ours))
     return mounted

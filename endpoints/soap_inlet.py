@@ -21,11 +21,12 @@ import errors
 from endpoints import spyne_protocol
 from endpoints.partner_trust import PartnerTrust
 from endpoints.spyne_protocol import FAULT, SOAP, Dispatched, Letter
-from exchange import Caller, Disclosed, Received, Reply, Request
+from exchange import Addressing, Caller, Disclosed, Received, Reply, Request, Sealed
 from mappings.services import Service, ServiceOperation
 from routing.parties import find_partner
 from security import wsse
-from security.profile import ADDRESSING, SOAP_VERSIONS, WSSE
+from security.keys import fingerprint
+from security.profile import ADDRESSING, DS, SOAP_VERSIONS, WSSE
 from security.xml import Element, canonical, parse
 from storage import reading
 from wsdl import Contract
@@ -54,6 +55,7 @@ class Endpoint:
     trust: PartnerTrust
     body_bytes: int
     clock: Callable[[], datetime]
+    explains: bool
 
     def operation(self, name: str) -> ServiceOperation:
         """The operation of that name.
@@ -91,7 +93,8 @@ class SoapInlet:
         with _turn(received.arrival.body):
             root = parse(received.arrival.body, max_bytes=endpoint.body_bytes)
             self._negotiate(root)
-            verified = wsse.verify(root, endpoint.trust.policy(), now=endpoint.clock())
+            now = endpoint.clock()
+            verified = wsse.verify(root, endpoint.trust.policy(), now=now)
         caller = self._partner(verified.certificate)
         self._relates_to = verified.message_id
         self._understand(root)
@@ -111,6 +114,7 @@ class SoapInlet:
             message_id=message_id,
             content=verified.body_digest,
             effect_once=True,
+            sealed=_sealed(root, verified, now),
         )
 
     def compose(self, request: Request, exchange_id: uuid.UUID, disclosed: Disclosed) -> bytes:
@@ -146,11 +150,17 @@ class SoapInlet:
     ) -> Reply:
         """A signed Fault. `status` is set where HTTP itself has a better one than SOAP."""
         # What is our own fault stays without detail, which could name files and tables.
-        told = error.message if error.side is not errors.Side.GATEWAY else type(error)().message
+        told = error.message if self._explains(error) else type(error)().message
         fault = Fault(self._fault_code or error.fault_code, told, detail=_detail(error))
         letter = Letter(spyne_protocol.FAULT_ACTION, self._relates_to, subcode=error.code)
         usual, written = spyne_protocol.write_fault(self._endpoint.servers[self._version], fault, letter)
         return self._reply(status or usual, exchange_id, written)
+
+    def _explains(self, error: errors.GatewayError) -> bool:
+        """Whether the detail is told: in production not what was wrong with a signature, which would help to forge."""
+        if error.side is errors.Side.GATEWAY:
+            return False
+        return self._endpoint.explains or not isinstance(error, errors.NotAuthenticated)
 
     def _reply(self, status: int, exchange_id: uuid.UUID, content: bytes) -> Reply:
         headers = {
@@ -222,6 +232,30 @@ class SoapInlet:
             raise errors.InvalidRequest("SOAPAction: not the one of the operation in the Body")
         if verified.action not in (None, action):
             raise errors.InvalidRequest("Header/Action: not the one of the operation in the Body")
+
+
+def _sealed(root: Element, verified: wsse.Verified, now: datetime) -> Sealed:
+    """What is known of the signature. Which algorithm and headers there were is read from the message as it came."""
+    soap = etree.QName(root).namespace
+    header = root.find(f"{{{soap}}}Header")
+    method = header.find(f"{{{WSSE}}}Security/{{{DS}}}Signature/{{{DS}}}SignedInfo/{{{DS}}}SignatureMethod")
+    sent = sum(etree.QName(child).namespace in ADDRESSING for child in header.iterchildren("*"))
+    signed = len(verified.envelope[0])
+    return Sealed(
+        fingerprint=fingerprint(verified.certificate),
+        valid_until=verified.certificate.not_valid_after_utc,
+        algorithm=None if method is None else method.get("Algorithm"),
+        addressing=_addressing(sent, signed),
+        soap_version=verified.soap_version,
+        created=verified.created,
+        verified_at=now,
+    )
+
+
+def _addressing(sent: int, signed: int) -> Addressing:
+    if not sent:
+        return Addressing.NONE
+    return Addressing.SIGNED if sent == signed else Addressing.UNSIGNED
 
 
 def _turn(body: bytes) -> AbstractContextManager[object]:

@@ -16,6 +16,10 @@ from adapters import Selection
 from errors import AccessDenied, ConfigurationError, PurposeNotAllowed
 from exchange import Arguments, Context, Disclosed, Grant
 from mappings.mapping import Mapping as Mapped
+from mappings.services import discover
+
+# In place of a recipient: every registered one. Only operations that give nothing of the law may be granted so.
+EVERYONE = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +76,16 @@ class Access:
         """
         return cls(tuple(right for path in sorted(folder.glob("*.toml")) for right in _read(path)))
 
+    def rights_of(self, recipient: str) -> tuple[Right, ...]:
+        """The rights of a recipient, its own and those that everyone has."""
+        return tuple(right for right in self.rights if right.recipient in (recipient, EVERYONE))
+
     def decide(self, recipient: str, operation: str, context: Context) -> Decision:
         """Decide by recipient, operation, purpose and rule; several matching rights add up.
 
         Raises: AccessDenied when the operation is not granted at all, PurposeNotAllowed when it is, but not so.
         """
-        for_operation = [
-            right for right in self.rights if right.recipient == recipient and operation in right.operations
-        ]
+        for_operation = [right for right in self.rights_of(recipient) if operation in right.operations]
         if not for_operation:
             raise AccessDenied(operation)
         for_purpose = [right for right in for_operation if context.purpose in right.purposes]
@@ -162,4 +168,28 @@ def _right(values: Mapping[str, Any], where: str) -> Right:
         if not right:
             raise ConfigurationError(f"{where}: {name} is not as it should be")
         read[name] = tuple(value) if isinstance(value, list) else value
-    return Right(**read)
+    right_read = Right(**read)
+    if right_read.recipient == EVERYONE and (closed := set(right_read.operations) - open_operations()):
+        raise ConfigurationError(
+            f"{where}: {', '.join(sorted(closed))} may not be granted to everyone; name the recipients"
+        )
+    return right_read
+
+
+def open_operations() -> frozenset[str]:
+    """The operations that may be granted to everyone: of our services, those that have no field of law.
+
+    Every field of the answer, and of the request besides its context, is said of the exchange itself (`always`), so
+    no right is asked for it.
+    """
+
+    def nothing(_rule: str) -> bool:
+        return False
+
+    return frozenset(
+        f"{service.name}.{operation.name}"
+        for service in discover().values()
+        for operation in service.operations
+        if not operation.answer.withheld(nothing)
+        and all(name.startswith("context.") for name in operation.request.withheld(nothing))
+    )

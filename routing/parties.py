@@ -13,10 +13,24 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import Column, Connection, Row, String, Table, Text, insert, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    String,
+    Table,
+    Text,
+    and_,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from errors import InvalidRequest, NotFound
-from exchange import Caller
+from exchange import Caller, utc_now
+from routing.agreements import SignatureProfile, terms
 from security.keys import fingerprint
 from storage import Instant, metadata
 
@@ -31,7 +45,7 @@ callers = Table(
     schema="routing",
 )
 
-# A partner has several certificates while one replaces another.
+# A partner has several certificates while one replaces another. One that retires is refused from that instant on.
 partners = Table(
     "routing_partners",
     metadata,
@@ -41,19 +55,28 @@ partners = Table(
     Column("certificate", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("disabled_at", Instant),
+    Column("retires_at", Instant),
     schema="routing",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """One certificate of a partner agency."""
+    """One certificate of a partner agency. `disabled`: it is refused; `retires_at`: it will be, from then on."""
 
     name: str
     recipient: str
     fingerprint: str
     certificate: x509.Certificate
     disabled: bool
+    retires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SigningPartner(Caller):
+    """A partner that a certificate was found for, and how its messages are signed."""
+
+    signature_profile: SignatureProfile = SignatureProfile.FULL
 
 
 def add_caller(connection: Connection, name: str, recipient: str, now: datetime) -> str:
@@ -106,16 +129,16 @@ def add_partner(
     Raises: InvalidRequest when the certificate is in use already, or the partner under another recipient.
     """
     mark = fingerprint(certificate)
-    held = connection.execute(
-        select(partners.c.name, partners.c.disabled_at).where(partners.c.fingerprint == mark)
-    ).first()
-    if held and (held.name != name or held.disabled_at is None):
+    held = connection.execute(select(partners).where(partners.c.fingerprint == mark)).first()
+    if held and (held.name != name or not _disabled(held, now)):
         raise InvalidRequest("the certificate is registered already")
     known = connection.execute(select(partners.c.recipient).where(partners.c.name == name)).first()
     if known and known.recipient != recipient:
         raise InvalidRequest(f"the partner {name} is registered as recipient {known.recipient}")
     if held:
-        connection.execute(update(partners).where(partners.c.fingerprint == mark).values(disabled_at=None))
+        connection.execute(
+            update(partners).where(partners.c.fingerprint == mark).values(disabled_at=None, retires_at=None)
+        )
         return Partner(name, recipient, mark, certificate, disabled=False)
     pem = certificate.public_bytes(Encoding.PEM).decode()
     connection.execute(
@@ -133,7 +156,7 @@ def disable_partner(connection: Connection, name: str, now: datetime, *, keep: s
     """
     changed = connection.execute(
         update(partners)
-        .where(partners.c.name == name, partners.c.disabled_at.is_(None), partners.c.fingerprint != keep)
+        .where(partners.c.name == name, _active(now), partners.c.fingerprint != keep)
         .values(disabled_at=now)
     )
     if not changed.rowcount:
@@ -141,24 +164,66 @@ def disable_partner(connection: Connection, name: str, now: datetime, *, keep: s
     return int(changed.rowcount)
 
 
-def find_partner(connection: Connection, certificate: x509.Certificate) -> Caller | None:
-    """The active partner that a certificate is registered for."""
+def retire_partner(connection: Connection, name: str, at: datetime, now: datetime, *, keep: str) -> int:
+    """Refuse a partner's certificates from an instant on, all but the one whose fingerprint is `keep`; how many."""
+    changed = connection.execute(
+        update(partners)
+        .where(partners.c.name == name, _active(now), partners.c.fingerprint != keep)
+        .values(retires_at=at)
+    )
+    return int(changed.rowcount)
+
+
+def find_partner(
+    connection: Connection, certificate: x509.Certificate, now: datetime | None = None
+) -> SigningPartner | None:
+    """The active partner that a certificate is registered for, now unless another instant is given."""
     row = connection.execute(
-        select(partners.c.name, partners.c.recipient).where(
-            partners.c.fingerprint == fingerprint(certificate), partners.c.disabled_at.is_(None)
-        )
+        select(partners.c.name, partners.c.recipient, terms.c.signature_profile)
+        .select_from(partners.outerjoin(terms, terms.c.partner == partners.c.name))
+        .where(partners.c.fingerprint == fingerprint(certificate), _active(now or utc_now()))
     ).first()
-    return Caller(row.name, row.recipient) if row else None
+    if row is None:
+        return None
+    return SigningPartner(
+        row.name, row.recipient, SignatureProfile(row.signature_profile or SignatureProfile.FULL)
+    )
 
 
-def list_partners(connection: Connection) -> list[Partner]:
-    """Every certificate of every partner, by name."""
-    return [_partner(row) for row in connection.execute(select(partners).order_by(partners.c.name))]
+def may_sign_less(connection: Connection, certificate: x509.Certificate, now: datetime | None = None) -> bool:
+    """Whether a certificate is of an active partner whose addressing headers need not be signed."""
+    partner = find_partner(connection, certificate, now)
+    return partner is not None and partner.signature_profile is SignatureProfile.BODY_TIMESTAMP
 
 
-def _partner(row: Row[tuple[object, ...]]) -> Partner:
+def list_partners(connection: Connection, now: datetime | None = None) -> list[Partner]:
+    """Every certificate of every partner, by name, as they are now unless another instant is given."""
+    rows = connection.execute(select(partners).order_by(partners.c.name, partners.c.created_at))
+    return [_partner(row, now or utc_now()) for row in rows]
+
+
+def _active(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        partners.c.disabled_at.is_(None), or_(partners.c.retires_at.is_(None), partners.c.retires_at > now)
+    )
+
+
+def _disabled(row: Row[tuple[object, ...]], now: datetime) -> bool:
+    """What `_active` says, of a row that was read."""
+    return row.disabled_at is not None or (row.retires_at is not None and row.retires_at <= now)
+
+
+def _partner(row: Row[tuple[object, ...]], now: datetime) -> Partner:
     certificate = x509.load_pem_x509_certificate(row.certificate.encode())
-    return Partner(row.name, row.recipient, row.fingerprint, certificate, row.disabled_at is not None)
+    disabled = _disabled(row, now)
+    return Partner(
+        row.name,
+        row.recipient,
+        row.fingerprint,
+        certificate,
+        disabled,
+        None if disabled else row.retires_at,
+    )
 
 
 def _digest(key: str) -> str:

@@ -64,6 +64,13 @@ def use(connection: Connection, recipient: str, subject: str | None, quota: Quot
     )
 
 
+def last_day(connection: Connection, recipient: str) -> date | None:
+    """The last day on which a recipient asked for anything that was counted."""
+    return connection.execute(
+        select(func.max(requests.c.day)).where(requests.c.recipient == recipient)
+    ).scalar_one_or_none()
+
+
 def _seconds_left(day: date) -> int:
     midnight = datetime.combine(day + timedelta(days=1), time(), RIGA).astimezone(UTC)
     return max(1, int((midnight - utc_now()).total_seconds()))

@@ -26,7 +26,7 @@ from signxml.algorithms import (
     SignatureConstructionMethod,
     SignatureMethod,
 )
-from signxml.exceptions import SignXMLException
+from signxml.exceptions import InvalidDigest, SignXMLException
 from signxml.signer import XMLSigner
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
@@ -248,6 +248,10 @@ def _signed(root: Element, parts: profile.Parts, certificate: x509.Certificate, 
                 digest_algorithms=_DIGESTS,
             ),
         )
+    except InvalidDigest as error:
+        raise SignatureInvalid(
+            "SignedInfo/Reference: a digest is not the one of the part it names"
+        ) from error
     except (SignXMLException, InvalidSignature, UnsupportedAlgorithm, ValueError, etree.LxmlError) as error:
         raise SignatureInvalid from error
     if not isinstance(results, list) or len(results) != len(parts.references):

@@ -146,6 +146,18 @@ def test_a_right_to_what_is_not_there_is_found(right: Right, finding: str) -> No
     assert found == ([f"access.d: spolis-core is granted the {finding}"] if finding else [])
 
 
+def test_what_says_something_of_a_person_is_not_granted_to_everyone(home: Home) -> None:
+    (home.folder / "access.d").mkdir()
+    (home.folder / "access.d" / "x.toml").write_text(
+        '[[grant]]\nrecipient = "*"\noperations = ["ping.Ping", "persons.GetPerson"]\npurposes = ["y"]\n'
+        'rules = ["p8"]\nsources = ["pmlp"]\nrequests_day = 1\npersons_day = 1\n',
+        encoding="utf-8",
+    )
+    result = home.run("check")
+    assert result.exit_code == 78
+    assert "x.toml: grant 1: persons.GetPerson may not be granted to everyone" in result.stderr
+
+
 def test_a_finding_ends_with_exit_code_1(home: Home) -> None:
     (home.folder / "access.d").mkdir()
     (home.folder / "access.d" / "x.toml").write_text(

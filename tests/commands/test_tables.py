@@ -128,6 +128,13 @@ def test_access_check_explains_with_the_rules_text(home: Home) -> None:
     assert "family_name" not in told["withheld"]
 
 
+def test_access_check_knows_what_everyone_may_ask(home: Home) -> None:
+    told = home.json("access", "check", "anybody", "ping.Ping", "--purpose", "connection-check")
+    assert (told["allowed"], told["withheld"]) == (True, [])
+    assert "anybody may ask for ping.Ping" in home.run("access", "check", "anybody", "ping.Ping").output
+    assert home.run("access", "check", "anybody", "ping.Pong").exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

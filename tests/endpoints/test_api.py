@@ -159,6 +159,7 @@ ON_RECORD = {
     "unknown system": Bad(404, "unknown_operation", "/nowhere/get-person"),
     "unknown operation": Bad(404, "unknown_operation", "/pmlp/get-nothing"),
     "a service of partners": Bad(404, "unknown_operation", "/persons/get-person"),
+    "the gateway itself": Bad(404, "unknown_operation", "/gateway/ping"),
     "operation in Pascal case": Bad(404, "unknown_operation", "/pmlp/GetPerson"),
     "unknown register": Bad(404, "unknown_operation", "/registers/nothing/search"),
     "an operation of the registers by name": Bad(404, "unknown_operation", "/registers/search-persons"),

@@ -66,7 +66,8 @@ def test_without_rights_nothing_about_a_person_leaves(name: str, data: st.DataOb
     table, contract = MESSAGES[name]
     record = data.draw(records(table, contract))
     always = {line.field for line in table.lineage("x")} - set(table.withheld(lambda _rule: False))
-    assert set(table.json(record, lambda _rule: False)) == always
+    outermost = {name.partition(".")[0].removesuffix("[]") for name in always}
+    assert set(table.json(record, lambda _rule: False)) == outermost
     written = table.write(record, lambda _rule: False)
     carried = {element.text for element in written.iter() if not len(element) and element.text}
     allowed = {

@@ -14,7 +14,7 @@ import config
 from adapters import Selection
 from errors import AccessDenied, ConfigurationError, PurposeNotAllowed
 from exchange import Context, Environment, Grant, Official
-from routing.access import Access, Right, narrow
+from routing.access import EVERYONE, Access, Right, narrow, open_operations
 
 RIGHT = Right(
     recipient="spolis-core",
@@ -52,6 +52,22 @@ def test_what_is_not_granted_is_denied(
 ) -> None:
     with pytest.raises(error):
         Access((RIGHT,)).decide(recipient, operation, asked)
+
+
+def test_what_everyone_has_adds_to_what_one_has_and_opens_nothing_else() -> None:
+    everyone = dataclasses.replace(RIGHT, recipient=EVERYONE, operations=("ping.Ping",), rules=("p20",))
+    access = Access((RIGHT, everyone))
+    for recipient in ("spolis-core", "labis"):
+        assert access.decide(recipient, "ping.Ping", context(rule="p20")).rights == (everyone,)
+    with pytest.raises(AccessDenied):
+        access.decide("labis", "pmlp.GetPerson", context())
+    with pytest.raises(PurposeNotAllowed):
+        access.decide("labis", "ping.Ping", context(rule="p8.1"))
+    assert access.rights_of("labis") == (everyone,)
+
+
+def test_only_operations_without_a_field_of_law_may_be_granted_to_everyone() -> None:
+    assert open_operations() == {"ping.Ping"}
 
 
 def test_no_rights_at_all_deny_everything() -> None:

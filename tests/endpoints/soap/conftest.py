@@ -138,7 +138,11 @@ class World:
 
     def believed(self, response: TestResponse) -> Verified:
         """The answer, if the gateway signed it."""
-        verified = wsse.verify(response.data, self.state.policy, now=self.clock())
+        return self.vouched(response.data)
+
+    def vouched(self, content: bytes) -> Verified:
+        """The bytes of an answer, if the gateway signed them."""
+        verified = wsse.verify(content, self.state.policy, now=self.clock())
         subject = verified.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
         assert subject == "gateway"
         return verified
@@ -179,9 +183,16 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> State:
 
 @contextmanager
 def opened(
-    state: State, folder: Path, profile: Callable[[str], Profile] | None = None, access: Path | None = None
+    state: State,
+    folder: Path,
+    profile: Callable[[str], Profile] | None = None,
+    access: Path | None = None,
+    environment: Environment = Environment.TEST,
 ) -> Iterator[World]:
-    """A world of its own in an empty folder; other transports and rights where a test brings them."""
+    """A world of its own in an empty folder; other transports and rights where a test brings them.
+
+    In production the test authority is one of those trusted.
+    """
     for name in ("access", "trust", "crl"):
         (folder / name).mkdir()
     rights = (
@@ -194,9 +205,12 @@ def opened(
     )
     shutil.copy(state.database, folder / "gateway.db")
     known = config.load({})
+    shutil.copy(known.access / "ping.toml", folder / "access" / "ping.toml")
+    if environment is Environment.PRODUCTION:
+        shutil.copy(state.folder / "keys" / "authority.pem", folder / "trust" / "authority.pem")
     settings = dataclasses.replace(
         known,
-        environment=Environment.TEST,
+        environment=environment,
         state=state.folder,
         database_url=f"sqlite:///{folder / 'gateway.db'}",
         access=access or folder / "access",
@@ -226,13 +240,13 @@ def shared(state: State, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
 
 
 @contextmanager
-def on_a_socket(app: WSGIApplication) -> Iterator[str]:
+def on_a_socket(app: WSGIApplication, path: str = PATH) -> Iterator[str]:
     """An application on a real socket, on a free port; the address of the service."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.port}{PATH}"
+        yield f"http://127.0.0.1:{server.port}{path}"
     finally:
         server.shutdown()
         thread.join()
