@@ -8,7 +8,7 @@ from alembic import op
 from storage import Instant
 
 revision = "routing_0005"
-down_revision = "routing_0003"
+down_revision = "routing_0004"
 branch_labels = None
 depends_on = None
 
