@@ -14,8 +14,9 @@ from commands import print_json
 from commands.opening import Name, administer, open_database
 from commands.rendering import print_rows
 from config import Settings
+from endpoints.partner_trust import PartnerTrust
 from errors import InvalidRequest, NotFound, UntrustedCertificate
-from exchange import Environment, Json, instant_text, utc_now
+from exchange import Json, instant_text, utc_now
 from routing.access import Access
 from routing.parties import Partner, add_partner, disable_partner, list_partners
 from security import certificates
@@ -57,7 +58,7 @@ def add(name: str, certificate: Path, recipient: str, as_json: bool) -> None:
         recipient,
         lambda connection: add_partner(connection, name, recipient, found, utc_now()),
     )
-    _warn_of_trust(settings, found)
+    _warn_of_trust(settings, engine, found)
     _show(partner, as_json, "registered")
 
 
@@ -143,7 +144,7 @@ def rotate(name: str, certificate: Path, at_once: bool, as_json: bool) -> None:
         return partner
 
     partner = administer(settings, engine, "partner rotate", name, known[0].recipient, work)
-    _warn_of_trust(settings, found)
+    _warn_of_trust(settings, engine, found)
     _show(partner, as_json, "registered")
     if not as_json and not at_once:
         click.echo(f"To end the rollover: gateway partner disable {name} --but {partner.fingerprint}")
@@ -176,12 +177,10 @@ def warn_of_recipient(settings: Settings, recipient: str) -> None:
         )
 
 
-def _warn_of_trust(settings: Settings, certificate: x509.Certificate) -> None:
-    authorities = certificates.load_authorities(settings.trust)
-    if settings.environment is Environment.TEST:
-        authorities += certificates.load_authorities(settings.keys / "authority.pem")
+def _warn_of_trust(settings: Settings, engine: Engine, certificate: x509.Certificate) -> None:
+    policy = PartnerTrust(settings, engine).policy()
     try:
-        certificates.check(certificate, authorities, certificates.load_revocations(settings.crl), utc_now())
+        certificates.check(certificate, policy.authorities, policy.crls, utc_now(), policy.revocation)
     except UntrustedCertificate as error:
         click.echo(f"warning: its messages will be refused as it stands: {error}", err=True)
 

@@ -31,6 +31,7 @@ from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
 from endpoints.work.jobs import Loop, Scheduled, Work
 from endpoints.work.looks import looks
+from endpoints.work.revocations import EVERY, Revocations
 from endpoints.work.watch import Watch
 from errors import GatewayError
 from exchange import RIGA, utc_now
@@ -88,6 +89,7 @@ class Background:
             [
                 Scheduled("sweeper", every(_SWEEP), lambda _slot: sweeper.sweep()),
                 Scheduled("tidying", CronTrigger(hour=2, timezone=UTC), self._tidy),
+                *self._revocations(),
                 *self._syncs(),
             ],
         )
@@ -110,6 +112,15 @@ class Background:
             diagnostics.warning("records are left for the next start: %s", error)
         self._gateway.tracing.close()
         self._gateway.engine.dispose()
+
+    def _revocations(self) -> Iterator[Scheduled]:
+        """What the issuers of partners' certificates revoked: answers for all processes, lists for each host."""
+        settings = self._gateway.settings
+        asking = Revocations(self._gateway.engine, settings)
+        if settings.revocation.ocsp:
+            yield Scheduled("revocations", every(EVERY), asking.ask)
+        if settings.revocation.crl:
+            yield Scheduled("revocation-lists", every(EVERY), asking.fetch, everywhere=True)
 
     def _syncs(self) -> Iterator[Scheduled]:
         """What is asked on a schedule: the job only queues the question, which goes its way like any other."""

@@ -117,8 +117,7 @@ class Saying:
     end: timedelta | None = HOUR
     reason: x509.ReasonFlags | None = None
     signer: Identity | None = None
-    key: PrivateKey | None = None
-    enclosed: bool = True
+    enclosed: Sequence[x509.Certificate] | None = None
     about: x509.Certificate | None = None
     nonce: bytes | None = None
     by_hash: bool = False
@@ -144,14 +143,15 @@ class Saying:
             )
             .responder_id(encoding, signer.certificate)
         )
-        if self.enclosed and self.signer is not None:
-            builder = builder.certificates([signer.certificate])
+        enclosed = [signer.certificate] if self.enclosed is None else list(self.enclosed)
+        if self.signer is not None and enclosed:
+            builder = builder.certificates(enclosed)
         given = self.nonce
         if given is None:
             given = asked.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce
         if given:
             builder = builder.add_extension(x509.OCSPNonce(given), critical=False)
-        return builder.sign(self.key or signer.key, self.digest()).public_bytes(Encoding.DER)
+        return builder.sign(signer.key, self.digest()).public_bytes(Encoding.DER)
 
 
 def delegated(
