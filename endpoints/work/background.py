@@ -117,10 +117,13 @@ class Background:
         """What the issuers of partners' certificates revoked: answers for all processes, lists for each host."""
         settings = self._gateway.settings
         asking = Revocations(self._gateway.engine, settings)
+        often = every(
+            max(timedelta(seconds=1), min(EVERY, timedelta(minutes=settings.revocation.ask_minutes)))
+        )
         if settings.revocation.ocsp:
-            yield Scheduled("revocations", every(EVERY), asking.ask)
+            yield Scheduled("revocations", often, asking.ask)
         if settings.revocation.crl:
-            yield Scheduled("revocation-lists", every(EVERY), asking.fetch, everywhere=True)
+            yield Scheduled("revocation-lists", often, asking.fetch, everywhere=True)
 
     def _syncs(self) -> Iterator[Scheduled]:
         """What is asked on a schedule: the job only queues the question, which goes its way like any other."""
