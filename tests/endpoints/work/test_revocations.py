@@ -451,3 +451,33 @@ def test_nobody_is_asked_while_a_message_is_checked(home: Home) -> None:
             home.check()
         assert isinstance(found, Server)
     assert asked == []
+
+
+ONE = '[[revocation.ocsp]]\nissuer = "agency.pem"\nurl = "http://ocsp.example/"\n'
+
+
+def test_issuers_are_set_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text(f"[revocation]\nstale_hours = 2\n{ONE}")
+    found = config.load({"GATEWAY_CONFIG": str(tmp_path)}).revocation
+    assert found.ocsp == (RevocationSource("agency.pem", "http://ocsp.example/"),)
+    assert (found.stale_hours, found.when_stale, found.ask_minutes, found.crl) == (2.0, "refuse", 60.0, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('[revocation]\nwhen_stale = "ignore"\n', "when_stale"),
+        ("[revocation]\nstale_hours = -1.0\n", "stale_hours"),
+        ("[revocation]\nask_minutes = 0.0\n", "ask_minutes"),
+        (ONE.replace("agency.pem", "../agency.pem"), "trust/"),
+        (ONE.replace("agency.pem", "agency"), "trust/"),
+        (ONE.replace("http:", "ldap:"), "http://"),
+        (ONE + 'proxy = "x"\n', "nothing else"),
+        (ONE + ONE, "twice"),
+        ("[revocation]\nocsp = [1]\n", "nothing else"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "gateway.toml").write_text(text)
+    with pytest.raises(ConfigurationError, match=why):
+        config.load({"GATEWAY_CONFIG": str(tmp_path)})
