@@ -75,18 +75,19 @@ def partners(engine: Engine) -> list[Expiry]:
     return [Expiry("partner", name, end) for name, end in ends.items()]
 
 
-def responders(engine: Engine) -> list[Expiry]:
-    """For each issuer the certificate by which its responder last signed, where that is not the issuer's own.
+def responders(settings: Settings, engine: Engine) -> list[Expiry]:
+    """For each issuer that is asked the certificate by which its responder last signed, where it is not the issuer's.
 
     Raises: SQLAlchemyError.
     """
+    asked = {source.issuer for source in settings.revocation.ocsp}
     with reading(engine).begin() as connection:
-        return [Expiry("responder", name, end) for name, end in signers(connection)]
+        return [Expiry("responder", name, end) for name, end in signers(connection) if name in asked]
 
 
 def every(settings: Settings, engine: Engine) -> list[Expiry]:
     """All of them. Raises: ConfigurationError, SQLAlchemyError."""
-    return [*files(settings), *partners(engine), *responders(engine)]
+    return [*files(settings), *partners(engine), *responders(settings, engine)]
 
 
 def soonest(expiries: Iterable[Expiry], now: datetime) -> dict[str, float]:

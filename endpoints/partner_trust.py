@@ -18,7 +18,7 @@ from errors import ConfigurationError
 from exchange import Environment
 from routing.revocations import verdict_of
 from security.certificates import load_authorities, load_revocations
-from security.revocation import Rules
+from security.revocation import Memory, Rules
 from security.wsse import Policy
 
 # What tells that a file is another one than before: name, inode, size, instant of change (ns).
@@ -64,6 +64,7 @@ class PartnerTrust:
                 listed=frozenset(issuer(settings, source) for source in known.crl),
                 answering=frozenset(issuer(settings, source) for source in known.ocsp),
                 verdict=partial(verdict_of, self.engine),
+                memory=Memory(),
             ),
         )
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from endpoints.partner_trust import PartnerTrust, authorities, issuer
 from routing import revocations
 from security import revocation
-from security.revocation import Status
+from security.revocation import Memory, Status
 from storage import reading
 
 
@@ -48,9 +48,10 @@ def sources(trust: PartnerTrust, now: datetime) -> list[Source]:
 def lists(trust: PartnerTrust, now: datetime) -> Iterator[Source]:
     """Every authority that has a list, or of which one is to be fetched. Raises: ConfigurationError."""
     policy = trust.policy()
+    memory = policy.revocation.memory or Memory()
     for name, certificates in authorities(trust.settings):
         for certificate in certificates:
-            newest = revocation.newest(policy.crls, certificate, now)
+            newest = revocation.newest(policy.crls, certificate, now, memory)
             if newest is not None:
                 yield Source("list", name, revocation.ends(newest))
             elif certificate in policy.revocation.listed:

@@ -7,7 +7,7 @@ Source: RFC 5280 (5, revocation lists), RFC 6960 (answers).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -43,6 +43,55 @@ class Verdict:
     ends: datetime
 
 
+class _Same:
+    """A list as a key: the library's lists have no hash, and their digest takes as long as a signature."""
+
+    __slots__ = ("revocations",)
+
+    def __init__(self, revocations: x509.CertificateRevocationList) -> None:
+        self.revocations = revocations
+
+    def __hash__(self) -> int:
+        return id(self.revocations)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.revocations is other.revocations
+
+
+class Memory:
+    """What was found out about the lists of a policy: found once, since a list has megabytes and every message asks.
+
+    It goes with the policy, so that lists that were replaced are forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._signed = lru_cache(maxsize=None)(_signed)
+        self._entries = lru_cache(maxsize=None)(_entries)
+
+    def is_signed_by(self, revocations: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+        """Whether a list is the issuer's: in its name and signed by its key."""
+        return revocations.issuer == issuer.subject and self._signed(_Same(revocations), issuer)
+
+    def entries(self, revocations: x509.CertificateRevocationList) -> Mapping[int, bool]:
+        """The serial numbers that a list names, each with whether it is released."""
+        return self._entries(_Same(revocations))
+
+
+def _signed(same: _Same, issuer: x509.Certificate) -> bool:
+    key = issuer.public_key()
+    return isinstance(
+        key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+    ) and same.revocations.is_signature_valid(key)
+
+
+def _entries(same: _Same) -> Mapping[int, bool]:
+    entries: dict[int, bool] = {}
+    for entry in same.revocations:
+        # Named twice, it is released only where both say so.
+        entries[entry.serial_number] = entries.get(entry.serial_number, True) and _releases(entry)
+    return entries
+
+
 def _no_verdict(_certificate: x509.Certificate) -> Verdict | None:
     return None
 
@@ -52,7 +101,8 @@ class Rules:
     """Who is held to what, and how old it may be.
 
     Shape: `grace` counts from the end of a list or an answer; after it `refuse_stale` decides. Issuers in `listed` are
-    held to a list even while there is none, those in `answering` to a stored answer, which `verdict` gives.
+    held to a list even while there is none, those in `answering` to a stored answer, which `verdict` gives. `memory`
+    is kept by whoever checks with the same lists again.
     """
 
     grace: timedelta = timedelta(0)
@@ -60,6 +110,7 @@ class Rules:
     listed: frozenset[x509.Certificate] = frozenset()
     answering: frozenset[x509.Certificate] = frozenset()
     verdict: Callable[[x509.Certificate], Verdict | None] = _no_verdict
+    memory: Memory | None = None
 
 
 def read_lists(content: bytes) -> list[x509.CertificateRevocationList]:
@@ -106,16 +157,16 @@ def ends(revocations: x509.CertificateRevocationList) -> datetime:
     return end
 
 
-def is_signed_by(revocations: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    """Whether a list is the issuer's: in its name and signed by its key."""
-    return revocations.issuer == issuer.subject and _signed(_Same(revocations), issuer)
-
-
 def newest(
-    revocations: Sequence[x509.CertificateRevocationList], issuer: x509.Certificate, now: datetime
+    revocations: Sequence[x509.CertificateRevocationList],
+    issuer: x509.Certificate,
+    now: datetime,
+    memory: Memory,
 ) -> x509.CertificateRevocationList | None:
     """The newest of an issuer's lists; one that is not valid yet does not count."""
-    own = [one for one in revocations if is_signed_by(one, issuer) and one.last_update_utc <= now + SKEW]
+    own = [
+        one for one in revocations if memory.is_signed_by(one, issuer) and one.last_update_utc <= now + SKEW
+    ]
     return max(own, key=age_key, default=None)
 
 
@@ -134,8 +185,9 @@ def check(
     answer, must be up to date or within its grace: one of them is enough.
     Raises: RevokedCertificate, RevocationUnknown.
     """
-    lists = _own(revocations, issuer, authorities)
-    if _named(certificate.serial_number, lists):
+    memory = rules.memory or Memory()
+    lists = _own(revocations, issuer, authorities, memory)
+    if _named(certificate.serial_number, lists, memory):
         raise RevokedCertificate("named in a list of its issuer")
     answering = issuer in rules.answering and not _is_authority(certificate)
     verdict = rules.verdict(certificate) if answering else None
@@ -146,41 +198,18 @@ def check(
     if not (lists or answering or issuer in rules.listed):
         return
     covering = [one for one in lists if _covers(one, certificate)]
-    newest_covering = newest(covering, issuer, now)
+    newest_covering = newest(covering, issuer, now, memory)
     known = [ends(newest_covering)] if newest_covering is not None else []
     known += [verdict.ends] if verdict is not None else []
     if rules.refuse_stale and not any(now <= end + rules.grace for end in known):
         raise RevocationUnknown("stale: what its issuer said is out of date" if known else "nothing is known")
 
 
-class _Same:
-    """A list as a key of a cache: the library's lists have no hash, and their digest takes as long as a signature."""
-
-    __slots__ = ("revocations",)
-
-    def __init__(self, revocations: x509.CertificateRevocationList) -> None:
-        self.revocations = revocations
-
-    def __hash__(self) -> int:
-        return id(self.revocations)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.revocations is other.revocations
-
-
-@lru_cache(maxsize=256)
-def _signed(same: _Same, issuer: x509.Certificate) -> bool:
-    """Verified once for each list that was read: a list may have megabytes, and every message asks."""
-    key = issuer.public_key()
-    return isinstance(
-        key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey
-    ) and same.revocations.is_signature_valid(key)
-
-
 def _own(
     revocations: Sequence[x509.CertificateRevocationList],
     issuer: x509.Certificate,
     authorities: Sequence[x509.Certificate],
+    memory: Memory,
 ) -> list[x509.CertificateRevocationList]:
     """The lists of an issuer. Another authority of the same name (a new key) has lists of its own.
 
@@ -190,21 +219,21 @@ def _own(
     for one in revocations:
         if one.issuer != issuer.subject:
             continue
-        if is_signed_by(one, issuer):
+        if memory.is_signed_by(one, issuer):
             own.append(one)
-        elif not any(is_signed_by(one, other) for other in authorities):
+        elif not any(memory.is_signed_by(one, other) for other in authorities):
             raise RevocationUnknown("a list in the name of its issuer is not signed by the issuer")
     return own
 
 
-def _named(serial: int, lists: Sequence[x509.CertificateRevocationList]) -> bool:
+def _named(serial: int, lists: Sequence[x509.CertificateRevocationList], memory: Memory) -> bool:
     """Whether a serial number is revoked: by any list that no newer one takes back."""
     released: tuple[int, datetime] | None = None
     for one in sorted(lists, key=age_key, reverse=True):
-        entry = one.get_revoked_certificate_by_serial_number(serial)
-        if entry is None:
+        releases = memory.entries(one).get(serial)
+        if releases is None:
             continue
-        if not _releases(entry):
+        if not releases:
             return released is None or age_key(one) >= released
         released = released or age_key(one)
     return False

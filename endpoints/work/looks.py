@@ -67,7 +67,8 @@ def looks(gateway: Gateway, clock: Callable[[], datetime] = utc_now) -> dict[str
         "partners": Look(
             _Seldom(
                 lambda: _ending(
-                    [*expiry.partners(gateway.engine), *expiry.responders(gateway.engine)], clock()
+                    [*expiry.partners(gateway.engine), *expiry.responders(gateway.settings, gateway.engine)],
+                    clock(),
                 ),
                 _FILES_EVERY,
             )

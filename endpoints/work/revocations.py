@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import requests
@@ -31,7 +31,7 @@ from routing import revocations
 from routing.parties import Partner
 from routing.revocations import Stored
 from security import revocation, revocation_ocsp
-from security.revocation import Status
+from security.revocation import Memory, Status
 from security.revocation_ocsp import AnswerNotBelieved
 from storage import reading
 
@@ -111,10 +111,12 @@ class Revocations:
         with reading(self._engine).begin() as connection:
             partners = revocations.asked_about(connection, above, now)
             known = revocations.stored(connection, [partner.fingerprint for partner in partners])
+        due = [partner for partner in partners if self._is_due(known.get(partner.fingerprint), now)]
+        # Whoever has waited longest comes first: one that the responder chokes on must not keep it from the others.
+        due.sort(key=lambda partner: _asked_at(known.get(partner.fingerprint)))
         not_believed = 0
-        for partner in partners:
-            if self._is_due(known.get(partner.fingerprint), now):
-                not_believed += not self._ask_about(session, source, above, partner)
+        for partner in due:
+            not_believed += not self._ask_about(session, source, above, partner)
         if not_believed:
             raise AnswerRefused(f"{not_believed} answers of the responder were not believed")
 
@@ -157,7 +159,7 @@ class Revocations:
             found = revocation.read_lists(content)
         except ConfigurationError as error:
             raise AnswerRefused(error.detail) from error
-        if len(found) != 1 or not revocation.is_signed_by(found[0], above):
+        if len(found) != 1 or not Memory().is_signed_by(found[0], above):
             raise AnswerRefused("what was fetched is not one list signed by the issuer")
         if found[0].last_update_utc > now + revocation.SKEW:
             raise AnswerRefused("the list that was fetched is of a time to come")
@@ -206,17 +208,21 @@ def _body(response: requests.Response, most: int, until: float) -> bytes:
     return found
 
 
+def _asked_at(known: Stored | None) -> datetime:
+    return datetime.min.replace(tzinfo=UTC) if known is None else known.asked_at
+
+
 def _held(path: Path, above: x509.Certificate) -> x509.CertificateRevocationList | None:
     """The list that was fetched before, if it is one of this issuer."""
     try:
         (held,) = revocation.read_lists(path.read_bytes())
     except (OSError, ValueError, ConfigurationError):
         return None
-    return held if revocation.is_signed_by(held, above) else None
+    return held if Memory().is_signed_by(held, above) else None
 
 
 def _fetched_at(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, utc_now().tzinfo)
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _replace(path: Path, content: bytes) -> None:

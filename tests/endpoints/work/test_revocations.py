@@ -131,7 +131,7 @@ def test_openssl_is_asked_and_revoked_is_remembered_when_it_is_silent(
         home.ask(responder.url)
         home.check()
         assert home.status() is Status.GOOD
-        ends = [one.ends for one in expiry.responders(home.engine)]
+        ends = [one.ends for one in expiry.responders(home.settings, home.engine)]
         assert ends == ([] if signer is AUTHORITY else [RESPONDER.certificate.not_valid_after_utc])
         responder.stop()
         home.configure(ask_minutes=0.0001)
@@ -265,13 +265,21 @@ def test_only_what_is_due_is_asked(home: Home) -> None:
             assert len(responder.asked) == asked
 
 
-def test_a_responder_that_is_not_there_is_asked_once_in_a_turn(home: Home) -> None:
+def test_a_responder_that_fails_is_asked_once_in_a_turn_and_about_each_in_turn(home: Home) -> None:
     for name in ("second", "third"):
         home.register(name, issued(name, AUTHORITY, NOW))
-    with server(lambda _asked: Told(b"", status=503)) as responder:
-        with pytest.raises(SystemUnavailable):
-            home.ask(responder.url)
-        assert len(responder.asked) == 1
+    serials: list[int] = []
+
+    def fail(asked: bytes) -> Told:
+        serials.append(ocsp.load_der_ocsp_request(asked).serial_number)
+        return Told(b"", status=503)
+
+    with server(fail) as responder:
+        for turn in (1, 2, 3):
+            home.now += timedelta(minutes=1)
+            with pytest.raises(SystemUnavailable):
+                home.ask(responder.url)
+            assert len(serials) == len(set(serials)) == turn
 
 
 def test_one_issuer_that_fails_does_not_hold_up_another(home: Home) -> None:
