@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from endpoints.partner_trust import PartnerTrust, authorities, issuer
+from errors import RevocationUnknown
 from routing import revocations
 from security import revocation
 from security.revocation import Memory, Status
@@ -51,7 +52,12 @@ def lists(trust: PartnerTrust, now: datetime) -> Iterator[Source]:
     memory = policy.revocation.memory or Memory()
     for name, certificates in authorities(trust.settings):
         for certificate in certificates:
-            newest = revocation.newest(policy.crls, certificate, now, memory)
+            try:
+                own = revocation.own(policy.crls, certificate, policy.authorities, memory)
+            except RevocationUnknown:  # a list in its name is forged: its partners are refused
+                yield Source("list", name, None)
+                continue
+            newest = revocation.newest(own, certificate, now, memory)
             if newest is not None:
                 yield Source("list", name, revocation.ends(newest))
             elif certificate in policy.revocation.listed:

@@ -164,10 +164,31 @@ def newest(
     memory: Memory,
 ) -> x509.CertificateRevocationList | None:
     """The newest of an issuer's lists; one that is not valid yet does not count."""
-    own = [
+    valid = [
         one for one in revocations if memory.is_signed_by(one, issuer) and one.last_update_utc <= now + SKEW
     ]
-    return max(own, key=age_key, default=None)
+    return max(valid, key=age_key, default=None)
+
+
+def own(
+    revocations: Sequence[x509.CertificateRevocationList],
+    issuer: x509.Certificate,
+    authorities: Sequence[x509.Certificate],
+    memory: Memory,
+) -> list[x509.CertificateRevocationList]:
+    """The lists of an issuer. Another authority of the same name (a new key) has lists of its own.
+
+    Raises: RevocationUnknown when a list in its name is signed by no authority of that name.
+    """
+    found = []
+    for one in revocations:
+        if one.issuer != issuer.subject:
+            continue
+        if memory.is_signed_by(one, issuer):
+            found.append(one)
+        elif not any(memory.is_signed_by(one, other) for other in authorities):
+            raise RevocationUnknown("a list in the name of its issuer is not signed by the issuer")
+    return found
 
 
 def check(
@@ -186,7 +207,7 @@ def check(
     Raises: RevokedCertificate, RevocationUnknown.
     """
     memory = rules.memory or Memory()
-    lists = _own(revocations, issuer, authorities, memory)
+    lists = own(revocations, issuer, authorities, memory)
     if _named(certificate.serial_number, lists, memory):
         raise RevokedCertificate("named in a list of its issuer")
     answering = issuer in rules.answering and not _is_authority(certificate)
@@ -203,27 +224,6 @@ def check(
     known += [verdict.ends] if verdict is not None else []
     if rules.refuse_stale and not any(now <= end + rules.grace for end in known):
         raise RevocationUnknown("stale: what its issuer said is out of date" if known else "nothing is known")
-
-
-def _own(
-    revocations: Sequence[x509.CertificateRevocationList],
-    issuer: x509.Certificate,
-    authorities: Sequence[x509.Certificate],
-    memory: Memory,
-) -> list[x509.CertificateRevocationList]:
-    """The lists of an issuer. Another authority of the same name (a new key) has lists of its own.
-
-    Raises: RevocationUnknown when a list in its name is signed by no authority of that name.
-    """
-    own = []
-    for one in revocations:
-        if one.issuer != issuer.subject:
-            continue
-        if memory.is_signed_by(one, issuer):
-            own.append(one)
-        elif not any(memory.is_signed_by(one, other) for other in authorities):
-            raise RevocationUnknown("a list in the name of its issuer is not signed by the issuer")
-    return own
 
 
 def _named(serial: int, lists: Sequence[x509.CertificateRevocationList], memory: Memory) -> bool:

@@ -344,6 +344,9 @@ def test_how_up_to_date_it_is_can_be_seen(home: Home) -> None:
     lists, _ = revocation_state.sources(trust, NOW)
     assert (lists.kind, lists.name, lists.hours_left(NOW)) == ("list", "agency.pem", 24.0)
     assert revocation_state.soonest([lists, answers], NOW) == {"list": 24.0, "responder": 2.0}
+    (home.settings.crl / "agency.pem").write_bytes(pem(revoking(AUTHORITY, NOW, signer=OTHER.key)))
+    lists, _ = revocation_state.sources(trust, NOW)
+    assert (lists.kind, lists.name, lists.ends) == ("list", "agency.pem", None)
 
 
 # Lists by their addresses.
