@@ -33,10 +33,11 @@ from errors import (
 )
 from exchange import Environment, utc_now
 from routing.parties import add_partner, disable_partner
-from routing.revocations import stored
+from routing.revocations import put, stored
 from security import certificates, revocation
 from security.keys import Identity, fingerprint
 from security.revocation import Status
+from security.revocation_ocsp import Answer
 from tests.endpoints.work.responders import OpenSsl, Server, Told, server
 from tests.security.revoking import HOUR, Saying, delegated, issued, pem, revoking
 
@@ -151,10 +152,6 @@ def test_openssl_is_asked_and_revoked_is_remembered_when_it_is_silent(
             home.check()
 
 
-def big(saying: bytes) -> Told:
-    return Told(saying + bytes(70_000))
-
-
 WRONG: dict[str, Callable[[Home], Callable[[bytes], Told | None]]] = {
     "signed by a stranger": lambda home: home.responder(Saying(signer=delegated(OTHER, NOW))),
     "delegated without the usage": lambda home: home.responder(
@@ -178,7 +175,8 @@ WRONG: dict[str, Callable[[Home], Callable[[bytes], Told | None]]] = {
     ),
     "a page": lambda _home: lambda _asked: Told(b"<html>sorry</html>"),
     "nothing in it": lambda _home: lambda _asked: Told(b""),
-    "huge": lambda home: lambda asked: big(home.responder(Saying())(asked).body),
+    # Right in everything but its size.
+    "huge": lambda home: home.responder(Saying(signer=RESPONDER, enclosed=[RESPONDER.certificate] * 200)),
     "huge, and says so": lambda home: (
         lambda asked: Told(home.responder(Saying())(asked).body, headers={"Content-Length": str(10**12)})
     ),
@@ -320,6 +318,18 @@ def test_what_may_follow_upon_what_was_said(home: Home, first: Saying, then: Say
             home.ask(responder.url)
         except AnswerRefused:
             assert home.status() is not status or then.begin < timedelta(0)
+    assert home.status() is status
+
+
+@pytest.mark.parametrize(("held", "status"), [(False, Status.REVOKED), (True, Status.GOOD)])
+def test_a_process_that_is_late_takes_back_nothing(home: Home, held: bool, status: Status) -> None:
+    """Another one has stored `revoked` while it still waited for its answer."""
+    mark = fingerprint(home.partner.certificate)
+    with home.engine.begin() as connection:
+        revoked = Answer(Status.REVOKED, held, NOW, NOW + HOUR, None)
+        assert put(connection, mark, "agency.pem", revoked, NOW)
+        good = Answer(Status.GOOD, False, NOW + HOUR, NOW + 2 * HOUR, None)
+        assert put(connection, mark, "agency.pem", good, NOW) is held
     assert home.status() is status
 
 
