@@ -4,7 +4,8 @@
     ├── CallerError                     the caller must change something
     │   ├── InvalidRequest ── InvalidPersonCode, SchemaViolation, MalformedMessage, DoctypeRefused,
     │   │                     TooLarge, UnknownOperation, WrongEnvironment, NotFound, MessageIdReused
-    │   ├── NotAuthenticated ── Unsigned, SignatureInvalid, UntrustedCertificate, UnknownPartner, Stale
+    │   ├── NotAuthenticated ── Unsigned, SignatureInvalid, UnknownPartner, Stale, UntrustedCertificate
+    │   │                       (ExpiredCertificate, RevokedCertificate, RevocationUnknown)
     │   └── AccessDenied ── PurposeNotAllowed, NoOpenStay, QuotaExceeded
     ├── PartnerError                    the external system misbehaves
     │   ├── SystemUnavailable ── SystemTimeout, SystemUnreachable
@@ -170,6 +171,25 @@ class UntrustedCertificate(NotAuthenticated):
     """The certificate is not trusted here. Use one issued by an authority in the trust list and within its dates."""
 
     code = "untrusted_certificate"
+
+
+class ExpiredCertificate(UntrustedCertificate):
+    """The certificate has ended. Sign with the new one, and have it registered first."""
+
+    code = "expired_certificate"
+
+
+class RevokedCertificate(UntrustedCertificate):
+    """The certificate was revoked by its issuer. Obtain a new one and have it registered."""
+
+    code = "revoked_certificate"
+
+
+class RevocationUnknown(UntrustedCertificate):
+    """Whether the certificate is revoked is not known: its issuer's list or answer is out of date. Try again later."""
+
+    code = "revocation_unknown"
+    retryable = True
 
 
 class UnknownPartner(NotAuthenticated):

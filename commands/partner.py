@@ -17,6 +17,7 @@ from commands.opening import Day, Name, administer, open_database
 from commands.partner_evidence import Agreed, Documents, Given
 from commands.rendering import print_rows
 from config import Settings
+from endpoints.partner_trust import PartnerTrust
 from errors import InvalidRequest, NotFound, UntrustedCertificate
 from exchange import RIGA, Environment, Json, instant_text, today_in_riga, utc_now
 from routing.access import Access
@@ -92,7 +93,7 @@ def add(name: str, certificate: Path, recipient: str, as_json: bool, **given: Un
         },
         typed=partner_evidence.typed(told),
     )
-    _warn_of_trust(settings, found)
+    _warn_of_trust(settings, engine, found)
     _warn_of_profile(terms.signature_profile)
     _show(engine, partner, as_json)
 
@@ -256,7 +257,7 @@ def rotate(name: str, certificate: Path, at_once: bool, retire_on: date | None, 
             "retire_old_on": retire_on.isoformat() if retire_on else None,
         },
     )
-    _warn_of_trust(settings, found)
+    _warn_of_trust(settings, engine, found)
     _show(engine, partner, as_json)
     if not as_json and not at_once and retire_on is None:
         click.echo(f"To end the rollover: gateway partner disable {name} --but {partner.fingerprint}")
@@ -370,12 +371,10 @@ def warn_of_recipient(settings: Settings, recipient: str) -> None:
         )
 
 
-def _warn_of_trust(settings: Settings, certificate: x509.Certificate) -> None:
-    authorities = certificates.load_authorities(settings.trust)
-    if settings.environment is Environment.TEST:
-        authorities += certificates.load_authorities(settings.keys / "authority.pem")
+def _warn_of_trust(settings: Settings, engine: Engine, certificate: x509.Certificate) -> None:
+    policy = PartnerTrust(settings, engine).policy()
     try:
-        certificates.check(certificate, authorities, certificates.load_revocations(settings.crl), utc_now())
+        certificates.check(certificate, policy.authorities, policy.crls, utc_now(), policy.revocation)
     except UntrustedCertificate as error:
         click.echo(f"warning: its messages will be refused as it stands: {error}", err=True)
 

@@ -100,6 +100,28 @@ class TelemetrySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RevocationSource:
+    """Where an issuer says what it has revoked; `issuer` is the file in `trust/` that holds its certificate alone."""
+
+    issuer: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationSettings:
+    """How old what partners' issuers say of revocation may be, and who is asked: responders (OCSP) and lists by URL.
+
+    `when_stale` is refuse or accept: what holds `stale_hours` after the end of a list or an answer.
+    """
+
+    stale_hours: float
+    when_stale: str
+    ask_minutes: float
+    ocsp: tuple[RevocationSource, ...]
+    crl: tuple[RevocationSource, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set. Paths are absolute. Secrets are files in `keys`, never settings."""
 
@@ -116,6 +138,7 @@ class Settings:
     outbox: OutboxSettings
     alerts: AlertSettings
     telemetry: TelemetrySettings
+    revocation: RevocationSettings
     systems: Mapping[str, System]
     access: Path
     trust: Path
@@ -126,6 +149,11 @@ class Settings:
     def keys(self) -> Path:
         """The directory of private keys and certificates; made by `gateway keys new`, never in a backup."""
         return self.state / "keys"
+
+    @property
+    def fetched_lists(self) -> Path:
+        """The directory of the revocation lists that were fetched; what an operator puts there lies in `crl`."""
+        return self.state / "crl"
 
     @property
     def longest_call(self) -> float:
@@ -219,6 +247,7 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
         outbox=OutboxSettings(**values["outbox"]),
         alerts=AlertSettings(**values["alerts"]),
         telemetry=TelemetrySettings(**values["telemetry"]),
+        revocation=_revocation(values["revocation"]),
         systems={
             name: System(
                 url=system["url"],
@@ -239,6 +268,36 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
 
 def _path(home: Path, text: str) -> Path:
     return (home / text).resolve()
+
+
+def _revocation(values: Mapping[str, Any]) -> RevocationSettings:
+    if values["when_stale"] not in ("refuse", "accept"):
+        raise ConfigurationError("revocation.when_stale is refuse or accept")
+    if values["stale_hours"] < 0 or values["ask_minutes"] <= 0:
+        raise ConfigurationError("revocation.stale_hours is 0 or more, revocation.ask_minutes more than 0")
+    return RevocationSettings(
+        stale_hours=float(values["stale_hours"]),
+        when_stale=values["when_stale"],
+        ask_minutes=float(values["ask_minutes"]),
+        ocsp=_sources("revocation.ocsp", values["ocsp"]),
+        crl=_sources("revocation.crl", values["crl"]),
+    )
+
+
+def _sources(name: str, entries: list[Any]) -> tuple[RevocationSource, ...]:
+    sources = []
+    for entry in entries:
+        if not isinstance(entry, dict) or entry.keys() != {"issuer", "url"}:
+            raise ConfigurationError(f"[[{name}]] holds issuer and url, and nothing else")
+        source = RevocationSource(str(entry["issuer"]), str(entry["url"]))
+        if Path(source.issuer).name != source.issuer or not source.issuer.endswith(".pem"):
+            raise ConfigurationError(f"[[{name}]] issuer is the name of a file in trust/, *.pem")
+        if not source.url.startswith(("http://", "https://")):
+            raise ConfigurationError(f"[[{name}]] url begins with http:// or https://")
+        sources.append(source)
+    if len({source.issuer for source in sources}) != len(sources):
+        raise ConfigurationError(f"[[{name}]] names an issuer twice")
+    return tuple(sources)
 
 
 def _listen(home: Path, values: Mapping[str, Any]) -> Listen:

@@ -78,6 +78,16 @@ TEXTS = {
             "Obtain a new one and put it in place before the old one ends.",
         ),
     ),
+    "revocation": AlertText(
+        Words(
+            "Atsaukto sertifikātu saraksts vai atbilde ir novecojusi",
+            "A revocation list or a responder's answer is out of date",
+        ),
+        Words(
+            "Saņemiet izdevēja jauno sarakstu vai noskaidrojiet, kāpēc tas neatbild; citādi partneri tiks atteikti.",
+            "Obtain the issuer's new list, or find out why it does not answer; else partners will be refused.",
+        ),
+    ),
     "clock": AlertText(
         Words("Servera pulkstenis atšķiras no datubāzes", "A host's clock differs from the database's"),
         Words(

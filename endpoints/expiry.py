@@ -14,6 +14,7 @@ from config import Settings
 from errors import ConfigurationError
 from exchange import Environment
 from routing.parties import list_partners
+from routing.revocations import signers
 from security.certificates import load_authorities
 from storage import reading
 
@@ -27,7 +28,7 @@ class Expiry:
     """The end of one certificate.
 
     `kind` is gateway (signs what leaves), listener, authority (in trust/ or of a listener's clients), system (signs
-    answers) or partner; `name` is a setting, a file or a registered name.
+    answers), partner or responder (signs what it says of revocation); `name` is a setting, a file or a registered name.
     """
 
     kind: str
@@ -72,6 +73,21 @@ def partners(engine: Engine) -> list[Expiry]:
         end = partner.certificate.not_valid_after_utc
         ends[partner.name] = max(end, ends.get(partner.name, end))
     return [Expiry("partner", name, end) for name, end in ends.items()]
+
+
+def responders(settings: Settings, engine: Engine) -> list[Expiry]:
+    """For each issuer that is asked the certificate by which its responder last signed, where it is not the issuer's.
+
+    Raises: SQLAlchemyError.
+    """
+    asked = {source.issuer for source in settings.revocation.ocsp}
+    with reading(engine).begin() as connection:
+        return [Expiry("responder", name, end) for name, end in signers(connection) if name in asked]
+
+
+def every(settings: Settings, engine: Engine) -> list[Expiry]:
+    """All of them. Raises: ConfigurationError, SQLAlchemyError."""
+    return [*files(settings), *partners(engine), *responders(settings, engine)]
 
 
 def soonest(expiries: Iterable[Expiry], now: datetime) -> dict[str, float]:

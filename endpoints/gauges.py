@@ -1,4 +1,4 @@
-"""What is so at this moment, for /metrics: the log, the outbox, breakers, jobs, certificates, the clock, incidents.
+"""What is so at this moment, for /metrics: log, outbox, breakers, jobs, certificates, revocation, clock, incidents.
 
 Asked when somebody asks, and for no longer than a few seconds: what cannot be had is absent, /readyz says why. Labels
 are names from closed lists.
@@ -12,8 +12,9 @@ from functools import partial
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from endpoints import expiry
+from endpoints import expiry, revocation_state
 from endpoints.bounded import Bounded
+from endpoints.partner_trust import PartnerTrust
 from endpoints.readiness import SECONDS, by_job, is_alive, lag
 from exchange import utc_now
 from gateway import Gateway
@@ -35,7 +36,10 @@ class Gauges:
             "clock": _clock,
             "incidents": _incidents,
         }
-        self._asked = Bounded({name: partial(ask, gateway) for name, ask in asked.items()}, seconds)
+        questions = {name: partial(ask, gateway) for name, ask in asked.items()}
+        # Kept: it reads its files only when they have changed.
+        questions["revocation"] = partial(_revocation, PartnerTrust(gateway.settings, gateway.engine))
+        self._asked = Bounded(questions, seconds)
 
     def collect(self) -> Iterable[Metric]:
         """Every figure that can be had now."""
@@ -115,9 +119,22 @@ def _certificates(gateway: Gateway) -> list[Metric]:
         "Days until the first certificate of a kind ends; negative when one has ended.",
         labels=("kind",),
     )
-    expiries = [*expiry.files(gateway.settings), *expiry.partners(gateway.engine)]
+    expiries = expiry.every(gateway.settings, gateway.engine)
     for kind, days in sorted(expiry.soonest(expiries, utc_now()).items()):
         family.add_metric((kind,), days)
+    return [family]
+
+
+def _revocation(trust: PartnerTrust) -> list[Metric]:
+    family = GaugeMetricFamily(
+        "gateway_revocation_hours_left",
+        "Hours until the first list, or answer of a responder, of a kind is out of date; negative when one is.",
+        labels=("kind",),
+    )
+    now = utc_now()
+    found = revocation_state.sources(trust, now)
+    for kind, hours in sorted(revocation_state.soonest(found, now).items()):
+        family.add_metric((kind,), hours)
     return [family]
 
 

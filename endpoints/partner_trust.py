@@ -1,13 +1,24 @@
-"""Whose signatures count on the ways in for partners: read from files, and read again when they change."""
+"""Whose signatures count on the ways in for partners: read from files, and read again when they change.
+
+What responders said is read from the database when a message asks for it. No message makes the gateway call out.
+"""
 
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-from config import Settings
+from cryptography import x509
+from sqlalchemy import Engine
+
+from config import RevocationSource, Settings
+from errors import ConfigurationError
 from exchange import Environment
+from routing.revocations import verdict_of
 from security.certificates import load_authorities, load_revocations
+from security.revocation import Memory, Rules
 from security.wsse import Policy
 
 # What tells that a file is another one than before: name, inode, size, instant of change (ns).
@@ -17,14 +28,13 @@ _Mark = tuple[str, int, int, int]
 class PartnerTrust:
     """The signature policy for partners: `trust/*.pem`, `crl/*.pem`, in the test environment our own test authority.
 
-    An authority added or a list replaced counts from the next message on, in every process.
+    An authority added or a list replaced, by hand or by the job that fetches them, counts from the next message on,
+    in every process.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._trust = settings.trust
-        self._crl = settings.crl
-        test = settings.environment is Environment.TEST
-        self._own = settings.keys / "authority.pem" if test else None
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self.settings = settings
+        self.engine = engine
         self._lock = threading.Lock()
         self._read: tuple[tuple[_Mark, ...], Policy] | None = None
 
@@ -40,17 +50,62 @@ class PartnerTrust:
             return self._read[1]
 
     def _load(self) -> Policy:
-        authorities = load_authorities(self._trust)
-        # An installation whose test authority was taken away believes only what lies in trust/.
-        if self._own is not None and self._own.exists():
-            authorities += load_authorities(self._own)
-        return Policy(authorities=authorities, crls=load_revocations(self._crl))
+        settings = self.settings
+        lists = load_revocations(settings.crl)
+        for path in fetched(settings):
+            lists += load_revocations(path)
+        known = settings.revocation
+        return Policy(
+            authorities=tuple(certificate for _name, found in authorities(settings) for certificate in found),
+            crls=lists,
+            revocation=Rules(
+                grace=timedelta(hours=known.stale_hours),
+                refuse_stale=known.when_stale == "refuse",
+                listed=frozenset(issuer(settings, source) for source in known.crl),
+                answering=frozenset(issuer(settings, source) for source in known.ocsp),
+                verdict=partial(verdict_of, self.engine),
+                memory=Memory(),
+            ),
+        )
 
     def _marks(self) -> tuple[_Mark, ...]:
-        files = [*self._trust.glob("*.pem"), *self._crl.glob("*.pem")]
-        if self._own is not None:
-            files.append(self._own)
+        settings = self.settings
+        files = [*_authority_files(settings), *settings.crl.glob("*.pem"), *fetched(settings)]
         return tuple(sorted(mark for file in files if (mark := _mark(file)) is not None))
+
+
+def authorities(settings: Settings) -> list[tuple[str, tuple[x509.Certificate, ...]]]:
+    """The authorities of partners' certificates by the name of their file.
+
+    Raises: ConfigurationError naming a file that cannot be read.
+    """
+    return [(path.name, load_authorities(path)) for path in _authority_files(settings)]
+
+
+def issuer(settings: Settings, source: RevocationSource) -> x509.Certificate:
+    """The issuer that is meant by a `[[revocation…]]`.
+
+    Raises: ConfigurationError when its file in trust/ does not hold exactly one certificate.
+    """
+    found = load_authorities(settings.trust / source.issuer)
+    if len(found) != 1:
+        raise ConfigurationError(
+            f"trust/{source.issuer} holds {len(found)} certificates; an issuer that is asked has a file of its own"
+        )
+    return found[0]
+
+
+def fetched(settings: Settings) -> list[Path]:
+    """The files of the lists that are to be fetched, those that were."""
+    paths = [settings.fetched_lists / source.issuer for source in settings.revocation.crl]
+    return [path for path in paths if path.exists()]
+
+
+def _authority_files(settings: Settings) -> list[Path]:
+    own = settings.keys / "authority.pem"
+    # An installation whose test authority was taken away believes only what lies in trust/.
+    test = [own] if settings.environment is Environment.TEST and own.exists() else []
+    return [*sorted(settings.trust.glob("*.pem")), *test]
 
 
 def _mark(file: Path) -> _Mark | None:

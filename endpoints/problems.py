@@ -48,6 +48,11 @@ LATVIAN = {
         "Sertifikātam te neuzticas. "
         "Lietojiet uzticamo sarakstā esošas iestādes izdotu, spēkā esošu sertifikātu."
     ),
+    "expired_certificate": "Sertifikāta termiņš ir beidzies. Parakstiet ar jauno, iepriekš to reģistrējot.",
+    "revoked_certificate": "Sertifikātu ir atsaucis tā izdevējs. Saņemiet jaunu un lūdziet to reģistrēt.",
+    "revocation_unknown": (
+        "Nav zināms, vai sertifikāts ir atsaukts: izdevēja saraksts vai atbilde ir novecojusi. Mēģiniet vēlāk."
+    ),
     "unknown_partner": "Sertifikāts nepieder nevienam aktīvam partnerim. Lūdziet uzturētāju to reģistrēt.",
     "stale": (
         "Ziņojuma derīguma laiks beidzies vai nav sācies. "

@@ -17,8 +17,9 @@ from sqlalchemy import func, insert, select
 
 from audit.tables import leases, log_records, sequencer_queue
 from config import Settings
-from endpoints import expiry
+from endpoints import expiry, revocation_state
 from endpoints.bounded import Bounded
+from endpoints.partner_trust import PartnerTrust
 from exchange import Json, instant_text, new_id, utc_now
 from gateway import Gateway
 from routing import broker, jobs, outbox
@@ -58,6 +59,7 @@ class Readiness:
             "contracts": partial(_contracts, gateway),
             "sequencer": partial(_sequencer, gateway),
             "certificates": partial(_certificates, gateway, clock),
+            "revocation": partial(_revocation, PartnerTrust(gateway.settings, gateway.engine), clock),
             "clock": partial(_clock, gateway, clock),
             "jobs": partial(_jobs, gateway),
             "outbox": partial(_outbox, gateway),
@@ -177,9 +179,24 @@ def _contracts(gateway: Gateway) -> dict[str, Json]:
 
 def _certificates(gateway: Gateway, clock: Callable[[], datetime]) -> dict[str, Json]:
     """Days until the first of each kind ends; our own decide, another's concerns that party alone."""
-    days = expiry.soonest(expiry.files(gateway.settings), clock())
+    days = expiry.soonest(expiry.every(gateway.settings, gateway.engine), clock())
     told: dict[str, Json] = {kind: round(left, 1) for kind, left in sorted(days.items())}
     return {"ok": all(left > 0 for kind, left in days.items() if kind in expiry.OWN), "days_left": told}
+
+
+def _revocation(trust: PartnerTrust, clock: Callable[[], datetime]) -> dict[str, Json]:
+    """Holds while every list and every answer is up to date; within the grace they count all the same."""
+    now = clock()
+    found = revocation_state.sources(trust, now)
+    told: dict[str, Json] = {
+        f"{source.kind} {source.name}": {
+            "hours_left": _rounded(source.hours_left(now)),
+            "revoked": source.revoked,
+            "unknown": source.unknown,
+        }
+        for source in found
+    }
+    return {"ok": all(source.is_current(now) for source in found), "sources": told}
 
 
 def _clock(gateway: Gateway, clock: Callable[[], datetime]) -> dict[str, Json]:

@@ -52,7 +52,7 @@ def rehearse(settings: Settings, *, listening: bool) -> None:
         for path in readiness.missing_keys(settings):
             raise ConfigurationError(f"{path} is missing: gateway keys new")
         readiness.load_contracts(wired)
-        PartnerTrust(settings).policy()
+        PartnerTrust(settings, wired.engine).policy()
     finally:
         wired.engine.dispose()
 

@@ -121,7 +121,7 @@ def _mount(gateway: Gateway, clock: Callable[[], datetime]) -> dict[str, _Mounte
     """Every service by the path that it is reached at."""
     settings = gateway.settings
     identity = Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key")
-    trust = PartnerTrust(settings)
+    trust = PartnerTrust(settings, gateway.engine)
 
     def sign(envelope: Element) -> bytes:
         return wsse.sign(envelope, identity, now=clock())

@@ -12,12 +12,16 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import verification
 
-from errors import ConfigurationError, UntrustedCertificate
+from errors import ConfigurationError, ExpiredCertificate, UntrustedCertificate
+from security import revocation
+from security.revocation import Rules
 
 MIN_RSA_BITS = 2048
 CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
-_LIST = b"-----BEGIN X509 CRL-----"
+NO_RULES = Rules()
+# What a list revokes is refused, and nobody is held to be up to date.
+ONLY_NAMED = Rules(refuse_stale=False)
 # What the library raises for a certificate that it cannot read; not all of it is a ValueError.
 _UNREADABLE = (
     ValueError,
@@ -43,19 +47,19 @@ def load_authorities(path: Path) -> tuple[x509.Certificate, ...]:
     return tuple(certificates)
 
 
-def load_revocations(directory: Path) -> tuple[x509.CertificateRevocationList, ...]:
-    """Read the revocation lists of all `*.pem` in a directory (`crl/`), one or more in each.
+def load_revocations(path: Path) -> tuple[x509.CertificateRevocationList, ...]:
+    """Read the revocation lists of a file, or of all `*.pem` in a directory (`crl/`), one or more in each.
 
-    Raises: ConfigurationError naming the file.
+    Raises: ConfigurationError naming the file: it cannot be read, or is of a kind that is not understood.
     """
     lists: list[x509.CertificateRevocationList] = []
-    for file in sorted(directory.glob("*.pem")):
+    for file in [path] if path.is_file() else sorted(path.glob("*.pem")):
         try:
-            # The library reads the first list of a file only; the ones behind it revoke as well.
-            begin, *rest = file.read_bytes().split(_LIST)
-            lists += [x509.load_pem_x509_crl(_LIST + one) for one in (rest or [begin])]
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(f"{file}: no revocation list in PEM") from error
+            lists += revocation.read_lists(file.read_bytes())
+        except OSError as error:
+            raise ConfigurationError(f"{file}: cannot be read") from error
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{file}: {error.detail}") from error
     return tuple(lists)
 
 
@@ -80,13 +84,15 @@ def check(
     authorities: Sequence[x509.Certificate],
     revocations: Sequence[x509.CertificateRevocationList],
     now: datetime,
+    rules: Rules = NO_RULES,
 ) -> None:
     """Check that a certificate may sign messages at an instant.
 
     Shape: issued by one of the authorities (an intermediate may be one of them); within its dates; RSA of 2048 bits
-    or more, or P-256, P-384, P-521; digitalSignature where it has a key usage; not itself an authority; not revoked.
+    or more, or P-256, P-384, P-521; digitalSignature where it has a key usage; not itself an authority; not revoked,
+    and that known as `rules` ask.
     A subject alternative name is not asked for: partners sign with seals, which have none.
-    Raises: UntrustedCertificate.
+    Raises: UntrustedCertificate; beneath it ExpiredCertificate, RevokedCertificate, RevocationUnknown.
     """
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
@@ -94,8 +100,10 @@ def check(
             raise UntrustedCertificate(f"RSA key under {MIN_RSA_BITS} bits")
     elif not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, CURVES):
         raise UntrustedCertificate("neither an RSA key nor one on P-256, P-384 or P-521")
-    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        raise UntrustedCertificate("outside its dates")
+    if now > certificate.not_valid_after_utc:
+        raise ExpiredCertificate("outside its dates")
+    if now < certificate.not_valid_before_utc:
+        raise UntrustedCertificate("outside its dates: not valid yet")
     if certificate.version is not x509.Version.v3:
         raise UntrustedCertificate("X.509 version 1; version 3 is needed")
     if not authorities:
@@ -123,7 +131,7 @@ def check(
             "no chain to a trusted authority, or not a certificate for signatures"
         ) from error
     for issued, issuer in pairwise(chain):
-        _refuse_revoked(issued, issuer, revocations)
+        revocation.check(issued, issuer, revocations, authorities, rules, now)
 
 
 def _signs(_policy: object, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
@@ -148,25 +156,3 @@ def _is_leaf(
 ) -> None:
     if constraints is not None and constraints.ca:
         raise ValueError("an authority signs no messages")
-
-
-def _refuse_revoked(
-    certificate: x509.Certificate,
-    issuer: x509.Certificate,
-    revocations: Sequence[x509.CertificateRevocationList],
-) -> None:
-    """Look a certificate up in the lists of its issuer.
-
-    An old list still refuses what it holds; that it is old is for the operator's alarms, not a reason to stop all.
-    Raises: UntrustedCertificate; also when a list in the issuer's name is not signed by it.
-    """
-    key = issuer.public_key()
-    for revocation in revocations:
-        if revocation.issuer != certificate.issuer:
-            continue
-        if not isinstance(
-            key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey
-        ) or not revocation.is_signature_valid(key):
-            raise UntrustedCertificate("the revocation list of its issuer is not signed by the issuer")
-        if revocation.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None:
-            raise UntrustedCertificate("revoked by its issuer")

@@ -41,6 +41,7 @@ from errors import (
 from security import certificates, profile
 from security.keys import Identity
 from security.profile import DS, SOAP_VERSIONS, WSSE, WSU
+from security.revocation import Rules
 from security.xml import Element, canonical, parse, serialise
 
 # The prefixes that new attributes and elements are written with.
@@ -66,6 +67,7 @@ class Policy:
     skew_s: int = 60
     max_lifetime_s: int = 900
     crls: tuple[x509.CertificateRevocationList, ...] = ()
+    revocation: Rules = certificates.NO_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def verify(envelope: Element | bytes, policy: Policy, *, now: datetime) -> Verif
         root = _reparsed(serialise(envelope))
     parts = profile.parts(root)
     certificate = certificates.read(_token(parts.token))
-    certificates.check(certificate, policy.authorities, policy.crls, now)
+    certificates.check(certificate, policy.authorities, policy.crls, now, policy.revocation)
     signed = dict(
         zip((r.element for r in parts.references), _signed(root, parts, certificate, now), strict=True)
     )

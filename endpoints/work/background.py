@@ -33,6 +33,7 @@ from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
 from endpoints.work.jobs import Loop, Scheduled, Work
 from endpoints.work.looks import looks
+from endpoints.work.revocations import EVERY, Revocations
 from endpoints.work.watch import Watch
 from errors import GatewayError
 from exchange import RIGA, utc_now
@@ -90,6 +91,7 @@ class Background:
             [
                 Scheduled("sweeper", every(_SWEEP), lambda _slot: sweeper.sweep()),
                 Scheduled("tidying", CronTrigger(hour=2, timezone=UTC), self._tidy),
+                *self._revocations(),
                 *self._syncs(),
             ],
         )
@@ -112,6 +114,18 @@ class Background:
             diagnostics.warning("records are left for the next start: %s", error)
         self._gateway.tracing.close()
         self._gateway.engine.dispose()
+
+    def _revocations(self) -> Iterator[Scheduled]:
+        """What the issuers of partners' certificates revoked: answers for all processes, lists for each host."""
+        settings = self._gateway.settings
+        asking = Revocations(self._gateway.engine, settings)
+        often = every(
+            max(timedelta(seconds=1), min(EVERY, timedelta(minutes=settings.revocation.ask_minutes)))
+        )
+        if settings.revocation.ocsp:
+            yield Scheduled("revocations", often, asking.ask)
+        if settings.revocation.crl:
+            yield Scheduled("revocation-lists", often, asking.fetch, everywhere=True)
 
     def _syncs(self) -> Iterator[Scheduled]:
         """What is asked on a schedule: the job only queues the question, which goes its way like any other."""

@@ -17,9 +17,11 @@ from functools import partial
 from sqlalchemy import Connection, Engine
 
 from audit.tables import leases
-from endpoints import expiry, metered
+from endpoints import expiry, metered, revocation_state
 from endpoints.expiry import Expiry
+from endpoints.partner_trust import PartnerTrust
 from endpoints.readiness import MOST_BEHIND_SECONDS, MOST_OFFSET_SECONDS, by_job, is_alive, lag
+from endpoints.revocation_state import Source
 from exchange import utc_now
 from gateway import Gateway
 from routing import broker, jobs, outbox
@@ -56,6 +58,8 @@ class Look:
 def looks(gateway: Gateway, clock: Callable[[], datetime] = utc_now) -> dict[str, Look]:
     """Every look of a gateway, by name."""
     host = socket.gethostname()
+    trust = PartnerTrust(gateway.settings, gateway.engine)
+    grace = timedelta(hours=gateway.settings.revocation.stale_hours)
     found = {
         "log": Look(_Log(gateway.engine), Finding("log", "")),
         "tables": Look(partial(_tables, gateway, clock)),
@@ -63,7 +67,22 @@ def looks(gateway: Gateway, clock: Callable[[], datetime] = utc_now) -> dict[str
             _Seldom(lambda: _ending(expiry.files(gateway.settings), clock()), _FILES_EVERY),
             Finding("certificate", "files"),
         ),
-        "partners": Look(_Seldom(lambda: _ending(expiry.partners(gateway.engine), clock()), _FILES_EVERY)),
+        "partners": Look(
+            _Seldom(
+                lambda: _ending(
+                    [*expiry.partners(gateway.engine), *expiry.responders(gateway.settings, gateway.engine)],
+                    clock(),
+                ),
+                _FILES_EVERY,
+            )
+        ),
+        "lists": Look(
+            _Seldom(lambda: _stale(revocation_state.lists(trust, clock()), grace, clock()), _FILES_EVERY),
+            Finding("revocation", "files"),
+        ),
+        "responders": Look(
+            _Seldom(lambda: _stale(revocation_state.responders(trust, clock()), grace, clock()), _FILES_EVERY)
+        ),
         "disk": Look(partial(_disk, gateway, host), Finding("disk", host)),
     }
     if gateway.settings.amqp_url:
@@ -162,6 +181,18 @@ def _ending(expiries: Iterable[Expiry], now: datetime) -> Findings:
 
 def _grade(left: timedelta) -> int:
     return sum(left <= timedelta(days=days) for days in DAYS) - 1
+
+
+def _stale(sources: Iterable[Source], grace: timedelta, now: datetime) -> Findings:
+    """Lists and answers that are out of date; graver when their grace is over too, so that partners are refused."""
+    found: Findings = []
+    for source in sources:
+        if not source.is_current(now):
+            hours = source.hours_left(now)
+            over = source.ends is None or now > source.ends + grace
+            detail = "nothing is known" if hours is None else f"hours={hours:.1f}"
+            found.append(Finding("revocation", f"{source.kind} {source.name}", detail, grade=int(over)))
+    return found
 
 
 def _disk(gateway: Gateway, host: str) -> Findings:

@@ -160,7 +160,7 @@ def test_a_revoked_certificate_is_refused_from_the_next_message_on(world: World)
     path.write_bytes(revocations.public_bytes(Encoding.PEM))
     assert (
         world.fault(world.post(world.message(body=get_person()).signed())).kluda["Kods"]
-        == "untrusted_certificate"
+        == "revoked_certificate"
     )
     path.unlink()
     assert world.post(world.message(body=get_person()).signed()).status_code == 200

@@ -14,28 +14,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 import config
 from audit import Entry, Kind
-from config import AlertSettings
+from config import AlertSettings, RevocationSource
 from endpoints.alert_texts import TEXTS
+from endpoints.readiness import Readiness
 from endpoints.work.looks import Look, looks, nearly_full
 from endpoints.work.watch import Times, Watch
 from errors import ConfigurationError, GatewayError
 from exchange import Environment, new_id, utc_now
 from gateway import Gateway, wire
-from routing import incidents, jobs, outbox
+from routing import incidents, jobs, outbox, revocations
 from routing.breakers import MOST_FAILURES
 from routing.incidents import Finding, Incident
 from routing.jobs import JobState, JobStatus
 from routing.parties import add_partner
-from security.keys import issue
+from security.keys import fingerprint, issue
+from security.revocation import Status
+from security.revocation_ocsp import Answer
 from storage import migrate, open_engine
 from tests.endpoints.test_readiness import wired
 from tests.endpoints.work.exchanging import exchanging
 from tests.instances import PrivatePostgres
+from tests.security.revoking import issued, pem, revoking
 from tests.told import Told, listening
 
 __all__ = ["wired"]
@@ -343,6 +348,64 @@ def test_certificates_that_end_soon(wired: Gateway) -> None:
     with pytest.raises(ConfigurationError):
         look.run()
     assert look.broken == Finding("certificate", "files")
+
+
+def test_lists_and_answers_that_are_out_of_date(wired: Gateway, tmp_path: Path) -> None:
+    now = utc_now()
+    agency, listing = (issued(name, None, now, ca=True) for name in ("agency", "listing"))
+    for name in ("trust", "crl"):
+        (tmp_path / name).mkdir()
+    for name, authority in (("agency", agency), ("listing", listing)):
+        (tmp_path / "trust" / f"{name}.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    (tmp_path / "crl" / "listing.pem").write_bytes(pem(revoking(listing, now)))
+    source = RevocationSource("agency.pem", "http://127.0.0.1:9/")
+    gateway = dataclasses.replace(
+        wired,
+        settings=dataclasses.replace(
+            wired.settings,
+            trust=tmp_path / "trust",
+            crl=tmp_path / "crl",
+            revocation=dataclasses.replace(wired.settings.revocation, ocsp=(source,), crl=(source,)),
+        ),
+    )
+    partner = issued("riga", agency, now)
+    mark = fingerprint(partner.certificate)
+    answer = Answer(Status.GOOD, False, now, now + timedelta(hours=1), now + timedelta(days=5))
+    with gateway.engine.begin() as connection:
+        add_partner(connection, "riga", "riga", partner.certificate, now)
+        assert revocations.put(connection, mark, "agency.pem", answer, now)
+
+    def grades(hours: float) -> dict[str, tuple[int, str]]:
+        wrong = found(gateway, clock=lambda: now + timedelta(hours=hours))
+        return {
+            subject: (one.grade, one.detail) for (kind, subject), one in wrong.items() if kind == "revocation"
+        }
+
+    unknown = {"list agency.pem": (1, "nothing is known")}
+    assert grades(0) == unknown
+    assert grades(2) == unknown | {"responder agency.pem": (0, "hours=-1.0")}
+    assert grades(25.5) == unknown | {
+        "responder agency.pem": (1, "hours=-24.5"),
+        "list listing.pem": (0, "hours=-1.5"),
+    }
+    ending = [one for (_, subject), one in found(gateway).items() if subject == "responder agency.pem"]
+    assert [(one.kind, one.grade) for one in ending] == [("certificate", 1)]
+    report = Readiness(gateway, clock=lambda: now + timedelta(hours=2)).report()
+    told = report["checks"]
+    assert isinstance(told, dict)
+    assert told["revocation"] == {
+        "ok": False,
+        "sources": {
+            "list agency.pem": {"hours_left": None, "revoked": 0, "unknown": 0},
+            "list listing.pem": {"hours_left": 22.0, "revoked": 0, "unknown": 0},
+            "responder agency.pem": {"hours_left": -1.0, "revoked": 0, "unknown": 0},
+        },
+    }
+    (tmp_path / "crl" / "listing.pem").write_text("no list")
+    look = looks(gateway)["lists"]
+    with pytest.raises(ConfigurationError):
+        look.run()
+    assert look.broken == Finding("revocation", "files")
 
 
 def test_a_disk_nearly_full_and_a_broker_that_is_away(wired: Gateway) -> None:
