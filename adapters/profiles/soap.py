@@ -28,7 +28,7 @@ from config import System
 from exchange import utc_now
 from security import wsse
 from security.keys import Identity
-from security.xml import Element, parse
+from security.xml import Element, parse, serialise
 from wsdl import Contract, contract
 
 WSA = "http://www.w3.org/2005/08/addressing"
@@ -51,7 +51,23 @@ class _LocalOnly(zeep.Transport):
         path = Path(url).resolve()
         if not path.is_relative_to(self._folder):
             raise errors.ConfigurationError(f"the contract refers to {path.name} outside its folder")
-        return path.read_bytes()
+        try:
+            return serialise(parse(path.read_bytes()))
+        except (OSError, errors.InvalidRequest) as error:
+            raise errors.ConfigurationError(f"{path.name} of the contract cannot be read") from error
+
+
+def _client(wsdl: Path) -> zeep.Client:
+    """zeep's reading of a contract; nothing outside its folder is looked at.
+
+    Raises: ConfigurationError, or an error of zeep's, for a contract that is not as ours are.
+    """
+    return zeep.Client(  # type: ignore[no-untyped-call] # as above
+        str(wsdl),
+        transport=_LocalOnly(wsdl.parent),
+        plugins=[_Addressing()],
+        settings=zeep.Settings(forbid_dtd=True, forbid_entities=True, forbid_external=True),
+    )
 
 
 class _Addressing(zeep.Plugin):
@@ -112,11 +128,7 @@ class SoapProfile:
         self._clock = clock
         self._contract: Contract = contract(adapter.name, adapter.version)
         self._policy, self._pinned = _trust(system.trust, authority)
-        self._client = zeep.Client(  # type: ignore[no-untyped-call] # as above
-            str(self._contract.wsdl),
-            transport=_LocalOnly(self._contract.wsdl.parent),
-            plugins=[_Addressing()],
-        )
+        self._client = _client(self._contract.wsdl)
         self._binding = (
             self._client.service._binding
         )  # no public call builds envelope and action; zeep is pinned
