@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import ssl
 import threading
 import time
@@ -22,6 +23,12 @@ diagnostics = logging.getLogger("gateway.endpoints")
 # Where `endpoints.proxied` puts the certificate (DER) that a proxy has verified; no header gets such a name.
 PEER_CERTIFICATE = "gateway.peer_certificate"
 
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}")
+_PARAMETER = re.compile(
+    rf'[ \t]*;[ \t]*(?:(?P<name>{_WORD})=(?:(?P<token>{_WORD})|"(?P<quoted>(?:[^"\\]|\\.)*)"))?'
+)
+_ESCAPED = re.compile(r"\\(.)")
 _PIECE = 65_536
 _MOST_PEERS = 10_000
 
@@ -35,6 +42,28 @@ def peer(environ: Environ) -> Peer:
         else environ.get(PEER_CERTIFICATE)
     )
     return Peer(str(environ.get("REMOTE_ADDR", "")), certificate)
+
+
+def media_type(text: str) -> tuple[str, Mapping[str, str]]:
+    """A Content-Type as media type and parameters, names in lower case; an empty one where it is none.
+
+    Strict, since two readers must not take different charsets from it: a parameter that is given twice is refused.
+    Source: RFC 9110, 5.6.6 and 8.3.1.
+    """
+    found = _MEDIA_TYPE.match(text)
+    if found is None:
+        return "", {}
+    parameters: dict[str, str] = {}
+    at = found.end()
+    while (parameter := _PARAMETER.match(text, at)) is not None:
+        at = parameter.end()
+        if parameter["name"] is None:
+            continue
+        name = parameter["name"].lower()
+        if name in parameters:
+            return "", {}
+        parameters[name] = parameter["token"] or _ESCAPED.sub(r"\1", parameter["quoted"] or "")
+    return (found[0].lower(), parameters) if not text[at:].strip(" \t") else ("", {})
 
 
 def read_body(environ: Environ, limit: int) -> bytes:

@@ -53,6 +53,7 @@ _DECLARED = {
     "utf-16-le": {"utf-16", "utf-16le"},
     "utf-16-be": {"utf-16", "utf-16be"},
 }
+_ACCEPTED = frozenset().union(*_DECLARED.values())
 
 _TOO_DEEP = etree.XPath("boolean(/" + "/".join(["*"] * (MAX_DEPTH + 1)) + ")")
 _TOO_MANY_ATTRIBUTES = etree.XPath(f"boolean(//*[count(@*) > {MAX_ATTRIBUTES}])")
@@ -71,7 +72,8 @@ def parse(
     """Parse a message from outside into its root element.
 
     Shape: UTF-8, or UTF-16 with a byte order mark; XML 1.0. Comments are dropped, so that a text is one text.
-    `encoding` is what the transport says of the bytes, where it says anything; it must be true.
+    `encoding` is what the transport says of the bytes, where it says anything: one that is accepted, and where no mark
+    says which one it is, the one that is used (RFC 7303, 3).
     Raises: DoctypeRefused, TooLarge (bytes, nodes, depth, attributes, names, text, declarations, time),
     MalformedMessage (with the position).
     """
@@ -191,7 +193,8 @@ def _without_declaration(data: bytes, told: str | None) -> bytes:
         text = data.decode(encoding).removeprefix("\ufeff").encode("utf-8")
     except UnicodeError as error:
         raise MalformedMessage(f"the bytes are not {encoding}") from error
-    if told is not None and told.lower() not in _DECLARED[encoding]:
+    marked = data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if told is not None and told.lower() not in (_ACCEPTED if marked else _DECLARED[encoding]):
         raise MalformedMessage("the encoding told by the transport is not the one used, or not one accepted")
     declaration = _DECLARATION.match(text)
     if declaration is None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,34 +10,13 @@ import zeep.exceptions
 import wsdl
 from adapters.profiles.soap import _client
 from errors import ConfigurationError, GatewayError
+from tests.calls import Calls
 from wsdl import ROOT, _compile
 
 XS = "http://www.w3.org/2001/XMLSchema"
 XI = "http://www.w3.org/2001/XInclude"
 # zeep tells an element that it has no use for by a ValueError.
 REFUSED = (ConfigurationError, zeep.exceptions.Error, ValueError)
-
-
-@pytest.fixture
-def calls() -> Iterator[tuple[str, list[object]]]:
-    """An address on loopback, and who has called it."""
-    heard: list[object] = []
-    ended = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(0.05)
-
-        def count() -> None:
-            while not ended.is_set():
-                with suppress(TimeoutError):
-                    connection, peer = listening.accept()
-                    connection.close()
-                    heard.append(peer)
-
-        thread = threading.Thread(target=count)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}", heard
-        ended.set()
-        thread.join()
 
 
 def schema(inside: str, before: str = "") -> str:
@@ -68,9 +43,9 @@ OUTSIDE = {
 
 @pytest.mark.parametrize(("inside", "before"), OUTSIDE.values(), ids=OUTSIDE)
 def test_a_contract_that_refers_outside_does_not_load(
-    inside: str, before: str, calls: tuple[str, list[object]], tmp_path: Path
+    inside: str, before: str, calls: Calls, tmp_path: Path
 ) -> None:
-    url, heard = calls
+    url = calls.url
     folder = tmp_path / "v1-0"
     folder.mkdir()
     (tmp_path / "outside.xsd").write_text(schema(""))
@@ -91,7 +66,7 @@ def test_a_contract_that_refers_outside_does_not_load(
     )
     with pytest.raises(REFUSED):
         _client(folder / "t.wsdl")
-    assert heard == []
+    assert calls.heard == []
 
 
 def test_every_contract_of_ours_loads_by_both_readers() -> None:
