@@ -23,6 +23,8 @@ diagnostics = logging.getLogger("gateway.endpoints")
 # Where `endpoints.proxied` puts the certificate (DER) that a proxy has verified; no header gets such a name.
 PEER_CERTIFICATE = "gateway.peer_certificate"
 
+# A host and a port, as they may stand in a Host header.
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}")
 _PARAMETER = re.compile(
@@ -42,6 +44,21 @@ def peer(environ: Environ) -> Peer:
         else environ.get(PEER_CERTIFICATE)
     )
     return Peer(str(environ.get("REMOTE_ADDR", "")), certificate)
+
+
+def check_target(environ: Environ) -> None:
+    """What names the resource must be one host and one path.
+
+    Raises: MalformedMessage.
+    Source: RFC 9112, 3.2.
+    """
+    host = environ.get("HTTP_HOST")
+    if host is None and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
+        raise MalformedMessage("the Host header is missing")
+    if host is not None and not _HOST.fullmatch(host):
+        raise MalformedMessage("the Host header is no host")
+    if "#" in str(environ.get("RAW_URI") or ""):
+        raise MalformedMessage("a fragment in the address")
 
 
 def media_type(text: str) -> tuple[str, Mapping[str, str]]:

@@ -71,6 +71,36 @@ class _TimelyReader(SocketUnreader):  # type: ignore[misc] # — gunicorn publis
         return data
 
 
+class _Awaited:
+    """The body of a request whose sender waits to hear that it is wanted: he hears it when it is first read, or never.
+
+    Who is refused unheard must not send his body any more, so the connection ends with the refusal.
+    Source: RFC 9110, 10.1.1.
+    """
+
+    def __init__(self, request: Any, connection: socket.socket) -> None:
+        self._request = request
+        self._body = request.body
+        self._connection = connection
+        self._ends = request.must_close
+        self._wanted = False
+        request.must_close = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether it broke; gunicorn asks, since nobody knows then where the next request begins."""
+        return bool(self._body.failed)
+
+    def read(self, size: int | None = None) -> bytes:
+        """The next bytes of the body."""
+        if not self._wanted:
+            self._wanted = True
+            self._request.must_close = self._ends
+            self._connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        data: bytes = self._body.read(size)
+        return data
+
+
 class _Connection(TConn):  # type: ignore[misc] # — gunicorn publishes no types
     """A connection that is read against the clock."""
 
@@ -153,6 +183,13 @@ class TimelyWorker(ThreadWorker):  # type: ignore[misc] # — gunicorn publishes
             # Who was too slow has sent nothing that is still unread, and gets no more of anybody's time.
             conn.close(graceful=not (conn.parser and conn.parser.unreader.late))
         return kept
+
+    def handle_request(self, req: Any, conn: _Connection) -> Any:
+        """Serve a request that was read as far as its body. gunicorn would ask for every body before it is judged."""
+        if req._expected_100_continue:
+            req._expected_100_continue = False
+            req.body = _Awaited(req, conn.sock)
+        return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer what cannot be read, or what failed beyond every step, without repeating any of it."""
