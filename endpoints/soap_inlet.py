@@ -25,7 +25,7 @@ from endpoints.spyne_protocol import FAULT, ONLY_ANONYMOUS, SOAP, Dispatched, Le
 from exchange import Caller, Disclosed, Received, Reply, Request
 from mappings.services import Service, ServiceOperation
 from routing.parties import find_partner
-from security import wsse
+from security import profile, wsse
 from security.profile import ADDRESSING, SOAP_VERSIONS, WSA, WSSE
 from security.xml import Element, canonical, parse
 from storage import reading
@@ -40,9 +40,9 @@ _SOAP_ACTION = re.compile(r'"(?P<quoted>[^"]*)"|(?P<plain>[^",\s]*)')
 # The column that remembers answered messages holds no more.
 _LONGEST_ID = 200
 _MOST_SECONDS = 604_800
-# A large message takes many times its size while it is verified: in each process they take turns.
+# A large message takes many times its size while it is verified: in each process they take turns, one at a time.
 _LARGE_BYTES = 65_536
-_turns = threading.BoundedSemaphore(2)
+_turn = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,16 @@ class SoapInlet:
         UnknownPartner, UnknownOperation, SchemaViolation, InvalidPersonCode, InvalidRequest.
         """
         endpoint = self._endpoint
-        with _turn(received.arrival.body):
+        with _its_turn(received.arrival.body) as is_large:
             root = parse(
                 received.arrival.body,
                 max_bytes=endpoint.body_bytes,
                 encoding=self._parameters.get("charset"),
             )
             self._negotiate(root)
+            if is_large:
+                # Seen again by `verify`, but there after a second tree is made of it.
+                profile.parts(root)
             verified = wsse.verify(root, endpoint.trust.policy(), now=endpoint.clock())
         caller = self._partner(verified.certificate)
         self._relates_to = verified.message_id
@@ -258,8 +261,8 @@ def _anonymous(edition: str) -> str:
     return spyne_protocol.ANONYMOUS if edition == WSA else f"{edition}/role/anonymous"
 
 
-def _turn(body: bytes) -> AbstractContextManager[object]:
-    return _turns if len(body) > _LARGE_BYTES else nullcontext()
+def _its_turn(body: bytes) -> AbstractContextManager[bool]:
+    return _turn if len(body) > _LARGE_BYTES else nullcontext(False)
 
 
 def _addressed_to_us(header: Element, soap: str) -> bool:

@@ -9,6 +9,7 @@ same time.
 from __future__ import annotations
 
 import errno
+import gc
 import socket
 import ssl
 import time
@@ -26,7 +27,9 @@ import errors
 from endpoints import refusals
 from endpoints.arrivals import diagnostics
 from endpoints.problems import problem
+from endpoints.processes import give_back_memory
 from exchange import new_id
+from security.xml import forget_names
 
 READ_SECONDS = 20.0
 
@@ -179,6 +182,10 @@ class TimelyWorker(ThreadWorker):  # type: ignore[misc] # — gunicorn publishes
     def handle(self, conn: _Connection) -> Any:
         """Serve one request; what lingers at the end of a connection lingers here, not in the loop that accepts."""
         kept = super().handle(conn)
+        if forget_names():
+            # A refusal holds on to its message until it is collected: an error, its trace and its frame form a ring.
+            gc.collect(1)
+            give_back_memory()
         if kept is False:
             # Who was too slow has sent nothing that is still unread, and gets no more of anybody's time.
             conn.close(graceful=not (conn.parser and conn.parser.unreader.late))

@@ -7,7 +7,9 @@ a DOCTYPE, whatever the encoding. Exclusive canonicalisation, which the signatur
 from __future__ import annotations
 
 import codecs
+import ctypes
 import re
+import threading
 import time
 from typing import Any, TypeAlias
 
@@ -34,6 +36,11 @@ _LEAST_NODES = 4_194_304 // BYTES_A_NODE
 # and in all those around it.
 MAX_DECLARATIONS = 64
 MAX_DECLARATIONS_IN_SCOPE = 256
+# lxml keeps every name that a thread has ever parsed, for as long as the thread lives: who makes up names fills the
+# memory. After so many bytes a thread may forget them.
+_MOST_REMEMBERED = 1_048_576
+_parsed = threading.local()
+_NAMES = "_ParserDictionaryContext"
 # What the parser is given at a time; between two pieces it is asked how long it has been at it.
 _PIECE = 65_536
 
@@ -46,6 +53,7 @@ _SPACE_AND_COMMENTS = re.compile(rb"(?:[ \t\r\n]+|<!--.*?-->)*", re.DOTALL)
 # What may be a long name, which is then looked at in the tree; few messages have anything like it.
 _LONG_RUN = re.compile(rb"[< \t\r\n][^ \t\r\n<>=/\"']{%d}" % (MAX_NAME_CHARACTERS + 1))
 _LONG_PREFIX = re.compile(rb"xmlns:[^ \t\r\n=]{%d}" % (MAX_NAME_CHARACTERS + 1))
+_TAG_AND_TEXT = re.compile(rb"[^<]+")
 _VALUE = re.compile(rb"\"[^\"]*\"|'[^']*'")
 _UTF_16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _DECLARED = {
@@ -79,6 +87,7 @@ def parse(
     """
     if len(data) > max_bytes:
         raise TooLarge(f"more than {max_bytes} bytes")
+    _parsed.bytes = getattr(_parsed, "bytes", 0) + len(data)
     until = time.monotonic() + max_seconds
     text = _without_declaration(data, encoding)
     _refuse_prolog(text)
@@ -86,7 +95,9 @@ def parse(
     # Before any of them is made: tags, and attributes by their quotation marks.
     if text.count(b"<") + (text.count(b'"') + text.count(b"'")) // 2 > nodes:
         raise TooLarge(f"more than {nodes} tags and attributes")
-    if text.count(b"xmlns") > MAX_DECLARATIONS and any(map(_declares_too_much, text.split(b"<"))):
+    if text.count(b"xmlns") > MAX_DECLARATIONS and any(
+        _declares_too_much(tag[0]) for tag in _TAG_AND_TEXT.finditer(text)
+    ):
         raise TooLarge(f"more than {MAX_DECLARATIONS} namespace declarations in one element")
     root = _tree(text, until)
     # Never reached as long as the prolog is read rightly; kept because everything above rests on it.
@@ -96,6 +107,28 @@ def parse(
     if _INSTRUCTION(root):
         raise MalformedMessage("processing instruction")
     return root
+
+
+def forget_names() -> bool:
+    """Let go of the names that this thread has parsed, where they may be many; whether it was so.
+
+    For the end of a request, never within lxml's own work. lxml has no call for it: it keeps them in the dictionary of
+    the thread, and makes a new one where there is none. Documents that are still in use keep theirs.
+    """
+    if getattr(_parsed, "bytes", 0) < _MOST_REMEMBERED:
+        return False
+    _parsed.bytes = 0
+    _thread_state().pop(_NAMES, None)
+    return True
+
+
+def _thread_state() -> dict[object, object]:
+    """The dictionary of this thread in the interpreter, where libraries keep what is a thread's own."""
+    get = ctypes.pythonapi.PyThreadState_GetDict
+    # Borrowed: as an object, ctypes would count one owner too few.
+    get.restype = ctypes.c_void_p
+    found: dict[object, object] = ctypes.cast(get(), ctypes.py_object).value
+    return found
 
 
 def serialise(element: Element) -> bytes:
@@ -190,7 +223,11 @@ def _without_declaration(data: bytes, told: str | None) -> bytes:
     encoding = next((name for mark, name in _UTF_16 if data.startswith(mark)), "utf-8")
     try:
         # Strict, and from the bytes: a declaration must not choose how itself is read.
-        text = data.decode(encoding).removeprefix("\ufeff").encode("utf-8")
+        if encoding == "utf-8":
+            _check_utf_8(data)
+            text = data.removeprefix(codecs.BOM_UTF8)
+        else:
+            text = data.decode(encoding).removeprefix("\ufeff").encode("utf-8")
     except UnicodeError as error:
         raise MalformedMessage(f"the bytes are not {encoding}") from error
     marked = data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -203,6 +240,17 @@ def _without_declaration(data: bytes, told: str | None) -> bytes:
     if declared is not None and declared.decode("ascii").lower() not in _DECLARED[encoding]:
         raise MalformedMessage("the encoding declared is not the one used, or not one accepted")
     return text[declaration.end() :]
+
+
+def _check_utf_8(data: bytes) -> None:
+    """Piece by piece: a text of its own would take four times the bytes for one rare character.
+
+    Raises: UnicodeError.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    for start in range(0, len(data), _PIECE):
+        decoder.decode(data[start : start + _PIECE])
+    decoder.decode(b"", final=True)
 
 
 def _refuse_prolog(text: bytes) -> None:

@@ -119,7 +119,7 @@ def test_what_is_half_sent_ends_in_time(hasty: Nginx, folder: Path) -> None:
     context = client(folder / "state" / "keys", "partner")
     began = time.monotonic()
     with ExitStack() as stack:
-        held = []
+        held: list[socket.socket] = []
         for half in (b"", b"POST /so", *HALVES.values()):
             plain = stack.enter_context(socket.create_connection(("127.0.0.1", hasty.partners_port), 20))
             connection = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))

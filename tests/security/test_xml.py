@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import codecs
 import contextlib
+import threading
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from security.xml import (
     MAX_NAME_CHARACTERS,
     MAX_TEXT_CHARACTERS,
     canonical,
+    forget_names,
     parse,
     serialise,
 )
@@ -274,6 +276,47 @@ def test_a_message_that_the_parser_gets_in_pieces_is_the_same_message(size: int)
         text = f"<a>{'x' * (size - 4)}{middle}{'x' * 70_000}</a>".encode()
         plain = etree.fromstring(text, etree.XMLParser(remove_comments=True, resolve_entities=False))
         assert canonical(parse(text)) == etree.tostring(plain, method="c14n", exclusive=True)
+
+
+def test_names_that_somebody_makes_up_are_forgotten() -> None:
+    """In a thread of its own, since the first names of a thread stay as long as its first documents."""
+
+    def memory() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    def made_up(number: int) -> bytes:
+        return b"<a>" + b"".join(b"<n%s%d_%d/>" % (b"n" * 200, number, n) for n in range(17_000)) + b"</a>"
+
+    grown: list[int] = []
+
+    def work() -> None:
+        kept = parse(b"<kept><k a='1'/></kept>")
+        for number in range(30):
+            if number == 5:
+                grown.append(memory())
+            parse(made_up(number))
+            assert forget_names()
+        grown.append(memory())
+        # What was made before goes on with what is made after.
+        later = parse(b"<later><l/></later>")
+        later.append(kept[0])
+        etree.SubElement(later, "new").set("b", "2")
+        grown.append(int(canonical(later) == b'<later><l></l><k a="1"></k><new b="2"></new></later>'))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    before, after, right = grown
+    assert right
+    # Each of 25 messages has brought four megabytes of names.
+    assert after - before < 30_000_000
+
+
+def test_names_are_kept_as_long_as_they_are_few() -> None:
+    while not forget_names():
+        parse(b"<a>" + b" " * 1_100_000 + b"</a>")
+    parse(b"<a/>")
+    assert not forget_names()
 
 
 # Where else a parser is made, and why it may be.
