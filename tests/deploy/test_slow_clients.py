@@ -129,9 +129,9 @@ def test_what_is_half_sent_ends_in_time(hasty: Nginx, folder: Path) -> None:
             plain = stack.enter_context(socket.create_connection(("127.0.0.1", hasty.partners_port), 20))
             plain.sendall(hello)
             held.append(plain)
-        for connection in held:
+        for each in held:
             with suppress(OSError):
-                while connection.recv(1000):
+                while each.recv(1000):
                     continue
     assert time.monotonic() - began < 15
 

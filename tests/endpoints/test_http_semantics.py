@@ -11,6 +11,7 @@ import json
 import re
 import socket
 import ssl
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -490,3 +491,77 @@ def test_a_json_request(world: World, sent: bytes, status: int, code: str) -> No
 def test_a_key_is_sent_once_and_as_such(world: World, headers: list[str]) -> None:
     (heard,) = world.say("internal", api(*(header.replace("KEY", world.key) for header in headers)))
     assert (heard.status, heard.code) == (401, "not_authenticated")
+
+
+HEAD = request(length=False, close=False, body=b"")[:-2]
+HALVES = {
+    "a request line": b"POST /so",
+    "a header": HEAD + b"X: ",
+    "a body": HEAD + b"Content-Length: 50000\r\n\r\n<",
+    "a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\nc350\r\n<",
+    "the size of a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n0",
+    "a trailer": HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+    "a body that was asked for": HEAD + b"Content-Length: 50000\r\nExpect: 100-continue\r\n\r\n<",
+}
+
+
+@pytest.mark.parametrize("listener", ["internal", "partners"])
+@pytest.mark.parametrize("pause", [None, 0.1], ids=["silent", "dripping"])
+def test_what_is_half_sent_ends_in_time_and_others_are_served_meanwhile(
+    world: World, listener: str, pause: float | None
+) -> None:
+    """Three of four threads wait; who sends his request whole is served by the fourth."""
+    halves = list(HALVES.values())
+    for some in (halves[:3], halves[3:6], halves[6:]):
+        began = time.monotonic()
+        held = [world.connect(listener) for _ in some]
+        for connection, half in zip(held, some, strict=True):
+            connection.sendall(half)
+        time.sleep(0.2)
+        (heard,) = world.say(listener, request())
+        assert (heard.status, heard.code) == TAKEN
+        still = list(held)
+        while still and time.monotonic() - began < 30:
+            for connection in list(still):
+                try:
+                    if pause is not None:
+                        connection.sendall(b"0")
+                    connection.settimeout(pause or 20)
+                    if not connection.recv(65536):
+                        still.remove(connection)
+                except TimeoutError:
+                    continue
+                except OSError:
+                    still.remove(connection)
+        for connection in held:
+            connection.close()
+        assert not still
+        assert READ_SECONDS * 0.9 < time.monotonic() - began < READ_SECONDS + 10
+
+
+@pytest.mark.parametrize(
+    "hello", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 100]
+)
+@pytest.mark.parametrize("drips", [False, True])
+def test_a_handshake_that_does_not_end_ends_in_time(world: World, hello: bytes, drips: bool) -> None:
+    began = time.monotonic()
+    held = [world.served.connect("partners") for _ in range(3)]
+    for connection in held:
+        connection.sendall(hello)
+    time.sleep(0.2)
+    (heard,) = world.say("partners", request())
+    assert (heard.status, heard.code) == TAKEN
+    for connection in held:
+        connection.settimeout(0.1)
+        while time.monotonic() - began < 30:
+            try:
+                if drips:
+                    connection.sendall(b"\x00")
+                if not connection.recv(1000):
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        connection.close()
+    assert time.monotonic() - began < READ_SECONDS + 10
