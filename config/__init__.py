@@ -52,7 +52,8 @@ class System:
     """How an external system is reached: address, transport profile, seconds for one call, CA of its signatures.
 
     `pool` is how many calls of one process are under way at a time. `repeat`, where set, is the most that may be
-    relied on when an outcome is unclear, whatever the adapter declares: dedupes, queryable or neither.
+    relied on when an outcome is unclear, whatever the adapter declares: dedupes, queryable or neither. `tls_trust` is
+    the file of the authorities of its TLS certificate; without one they are the public ones.
     """
 
     url: str
@@ -61,6 +62,7 @@ class System:
     trust: Path
     pool: int = 8
     repeat: str = ""
+    tls_trust: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 # A system's own file may bring any name under [systems]; what may stand in one is fixed.
-_SYSTEM = {"url": "", "profile": "soap", "timeout_s": 10.0, "trust": "", "pool": 8, "repeat": ""}
+_SYSTEM = {
+    "url": "",
+    "profile": "soap",
+    "timeout_s": 10.0,
+    "trust": "",
+    "pool": 8,
+    "repeat": "",
+    "tls_trust": "",
+}
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any], path: Path, prefix: str) -> dict[str, Any]:
@@ -256,6 +266,7 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
                 trust=_path(home, system["trust"]) if system["trust"] else state / "keys" / f"{name}.pem",
                 pool=system.get("pool", _SYSTEM["pool"]),
                 repeat=system.get("repeat", _SYSTEM["repeat"]),
+                tls_trust=_path(home, system["tls_trust"]) if system.get("tls_trust") else None,
             )
             for name, system in values["systems"].items()
         },

@@ -15,11 +15,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from werkzeug.http import parse_options_header
-
 import errors
 from endpoints import metered, refusals, spyne_protocol
-from endpoints.arrivals import Environ, Limiter, diagnostics, peer, read_body
+from endpoints.arrivals import Environ, Limiter, diagnostics, media_type, peer, read_body
 from endpoints.partner_trust import PartnerTrust
 from endpoints.published_contracts import PublishedContract
 from endpoints.soap_inlet import CONTENT_TYPES, Endpoint, SoapInlet
@@ -150,7 +148,7 @@ class _UnsupportedContent(Exception):
 def _expect_xml(environ: Environ, content_type: str) -> None:
     if str(environ.get("HTTP_CONTENT_ENCODING") or "identity").lower() != "identity":
         raise _UnsupportedContent("send the body without Content-Encoding")
-    if parse_options_header(content_type)[0].lower() not in CONTENT_TYPES:
+    if media_type(content_type)[0] not in CONTENT_TYPES:
         raise _UnsupportedContent("Content-Type: send text/xml (SOAP 1.1) or application/soap+xml (SOAP 1.2)")
 
 
