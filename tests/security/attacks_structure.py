@@ -6,7 +6,7 @@ import copy
 
 from lxml import etree
 
-from errors import InvalidRequest, MalformedMessage, SignatureInvalid, Unsigned
+from errors import MalformedMessage, SignatureInvalid, Unsigned
 from tests.security.attacks import Tree, attack, on_recipe, on_tree
 from tests.security.conftest import World
 from tests.security.messages import (
@@ -334,7 +334,7 @@ def _(world: World) -> bytes:
     return make(world.recipe.change(header=second, extra_references=("#Second",)))
 
 
-@attack("MessageID that holds elements", InvalidRequest)
+@attack("MessageID that holds elements", MalformedMessage)
 def _(world: World) -> bytes:
     return make(world.recipe.change(addressing={"MessageID": "urn:uuid:1<x/>2"}))
 
