@@ -6,8 +6,10 @@ import threading
 from pathlib import Path
 
 from config import Settings
+from errors import ConfigurationError
 from exchange import Environment
 from security.certificates import load_authorities, load_revocations
+from security.keys import of_test_authority
 from security.wsse import Policy
 
 # What tells that a file is another one than before: name, inode, size, instant of change (ns).
@@ -31,7 +33,8 @@ class PartnerTrust:
     def policy(self) -> Policy:
         """The policy of now.
 
-        Raises: ConfigurationError when a file cannot be read: nobody is believed on half of the lists.
+        Raises: ConfigurationError when a file cannot be read, since nobody is believed on half of the lists; in
+        production also for a test authority in trust/.
         """
         with self._lock:
             marks = self._marks()
@@ -41,6 +44,8 @@ class PartnerTrust:
 
     def _load(self) -> Policy:
         authorities = load_authorities(self._trust)
+        if self._own is None and any(map(of_test_authority, authorities)):
+            raise ConfigurationError(f"{self._trust}: a test authority is not believed in production")
         # An installation whose test authority was taken away believes only what lies in trust/.
         if self._own is not None and self._own.exists():
             authorities += load_authorities(self._own)

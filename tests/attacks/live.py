@@ -71,6 +71,15 @@ class Answer:
     within_exchange: bool
 
 
+def client(keys: Path, name: str = "partner") -> requests.Session:
+    """A client with a certificate of the test authority."""
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = str(keys / "authority.pem")
+    session.cert = (str(keys / f"{name}.pem"), str(keys / f"{name}.key"))
+    return session
+
+
 @dataclass
 class Site:
     """The gateway, whose partners sign by `world`; `before_exchange` counts what was refused before an exchange."""
@@ -84,28 +93,15 @@ class Site:
 
     def __post_init__(self) -> None:
         self._policy = wsse.Policy(load_authorities(self.keys / "authority.pem"))
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.verify = str(self.keys / "authority.pem")
-        self._session.cert = (str(self.keys / "partner.pem"), str(self.keys / "partner.key"))
+        self._session = client(self.keys)
 
     @property
     def keys(self) -> Path:
         return self.folder / "state" / "keys"
 
     def fresh(self) -> World:
-        """The world now: a right message is a new request for one person, an attacker's for another."""
-        return dataclasses.replace(
-            self.world,
-            now=utc_now().replace(microsecond=0),
-            body=get_person(self.persons[0]),
-            evil=get_person(self.persons[1]),
-            addressing={
-                "MessageID": f"urn:uuid:{uuid.uuid4()}",
-                "To": f"{self.served.partners}{PATH}",
-                "Action": ACTION,
-            },
-        )
+        """The world now, with a new request."""
+        return fresh(self.world, self.persons)
 
     def send(self, sent: Sent) -> Answer:
         """Send a request over TLS with the partner's client certificate."""
@@ -141,8 +137,7 @@ class Site:
 
     def reached(self) -> int:
         """How many requests have come to the system behind the gateway."""
-        journal = self.folder / "journal.jsonl"
-        return len(journal.read_bytes().splitlines()) if journal.exists() else 0
+        return journal(self.folder)
 
     def attempts(self) -> int:
         """How many attempts are on record."""
@@ -186,6 +181,21 @@ class Site:
         return Answer(status, exchange_id, code, content, False, False)
 
 
+def fresh(world: World, persons: list[str], **context: str) -> World:
+    """A world now: a right message is a new request for one person, an attacker's for another."""
+    return dataclasses.replace(
+        world,
+        now=utc_now().replace(microsecond=0),
+        body=get_person(persons[0], **context),
+        evil=get_person(persons[1], **context),
+        addressing={
+            "MessageID": f"urn:uuid:{uuid.uuid4()}",
+            "To": f"urn:example:gateway{PATH}",
+            "Action": ACTION,
+        },
+    )
+
+
 def summed_up(engine: Engine) -> tuple[Counter[str], int]:
     """The refusals in a log that no exchange has: by code, and in how many leaves."""
     with engine.connect() as connection:
@@ -197,12 +207,12 @@ def summed_up(engine: Engine) -> tuple[Counter[str], int]:
     return total, len(leaves)
 
 
-def new_state(folder: Path, world: World | None = None) -> Engine:
-    """Keys, a client certificate `partner` and a migrated SQLite database, with the world's partners in it."""
+def new_state(folder: Path, world: World | None = None, database: str = "") -> Engine:
+    """Keys, a client certificate `partner` and a migrated database (SQLite unless named) with the world's partners."""
     keys = folder / "state" / "keys"
     new_keys(keys, ["pmlp", "vdeavk", "sais", "npais", "vzd"])
     issue(keys, "partner")
-    engine = open_engine(f"sqlite:///{folder / 'state' / 'gateway.db'}")
+    engine = open_engine(database or f"sqlite:///{folder / 'state' / 'gateway.db'}")
     migrate.upgrade(engine)
     if world is not None:
         with engine.begin() as connection:
@@ -223,26 +233,43 @@ def tls(keys: Path) -> dict[str, object]:
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[Site]:
-    """A site in an empty folder: SQLite, one worker for each listener; its trust list is the world's authority."""
-    world = new_world(utc_now().replace(microsecond=0))
-    engine = new_state(folder, world)
+def simulated(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """A simulated PMLP with its journal in the folder: its address, and persons that it knows."""
     (folder / "simulators").mkdir()
     first = configure(folder / "simulators", state={"directory": str(folder / "state")})
     arguments = ("pmlp", "--persons", "20", "--journal", str(folder / "journal.jsonl"))
     with simulators(folder, {"GATEWAY_CONFIG": str(first)}, *arguments) as said:
-        config = configure(
-            folder,
-            **{
-                "listen.partners": tls(folder / "state" / "keys"),
-                "systems.pmlp": {"url": said["systems"]["pmlp"], "timeout_s": 10.0},
-                "limits": {"requests_per_s": 100_000},
-            },
-        )
-        for name in ("trust", "crl"):
-            (config / name).mkdir()
-        pem = world.authority.certificate.public_bytes(Encoding.PEM)
-        (config / "trust" / "authority.pem").write_bytes(pem)
+        yield said["systems"]["pmlp"], said["persons"]
+
+
+def configured(folder: Path, world: World, pmlp: str, **sections: dict[str, object]) -> Path:
+    """Settings of a site, in which the world's authority is the only one in trust/."""
+    known: dict[str, dict[str, object]] = {
+        "listen.partners": tls(folder / "state" / "keys"),
+        "systems.pmlp": {"url": pmlp, "timeout_s": 10.0},
+        "limits": {"requests_per_s": 100_000},
+    }
+    config = configure(folder, **(known | sections))
+    for name in ("trust", "crl"):
+        (config / name).mkdir()
+    pem = world.authority.certificate.public_bytes(Encoding.PEM)
+    (config / "trust" / "authority.pem").write_bytes(pem)
+    return config
+
+
+@contextmanager
+def site(folder: Path) -> Iterator[Site]:
+    """A site in an empty folder: SQLite, one worker for each listener; its trust list is the world's authority."""
+    world = new_world(utc_now().replace(microsecond=0))
+    engine = new_state(folder, world)
+    with simulated(folder) as (pmlp, persons):
+        config = configured(folder, world, pmlp)
         with serving(config, "--embedded", "--threads", "4", "--read-seconds", "2") as served:
-            yield Site(folder, served, world, said["persons"], engine)
+            yield Site(folder, served, world, persons, engine)
     engine.dispose()
+
+
+def journal(folder: Path) -> int:
+    """How many requests have come to the simulated PMLP."""
+    file = folder / "journal.jsonl"
+    return len(file.read_bytes().splitlines()) if file.exists() else 0

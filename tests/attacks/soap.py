@@ -16,8 +16,9 @@ INCLUDE = '<xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="
 
 # The Body.
 
-for version in ("1.1", "1.2"):
-    fault = f'<f:Fault xmlns:f="{SOAP[version]}"/>'
+
+def _in_both(version: str) -> None:
+    space, encoding = SOAP[version], ENCODING[version]
     signed(f"SOAP {version}: an empty Body", "schema_violation", body=lambda _: "", version=version)
     signed(
         f"SOAP {version}: two elements in the Body",
@@ -28,21 +29,21 @@ for version in ("1.1", "1.2"):
     signed(
         f"SOAP {version}: a Fault as request",
         "unknown_operation",
-        body=lambda _, fault=fault: fault,
+        body=lambda _: f'<f:Fault xmlns:f="{space}"/>',
         version=version,
     )
     signed(
         f"SOAP {version}: an encodingStyle at the operation",
         "schema_violation",
-        body=lambda text, at=version: text.replace(
-            "<GetPerson", f'<GetPerson xmlns:e="{SOAP[at]}" e:encodingStyle="{ENCODING[at]}"'
+        body=lambda text: text.replace(
+            "<GetPerson", f'<GetPerson xmlns:e="{space}" e:encodingStyle="{encoding}"'
         ),
         version=version,
     )
     signed(
         f"SOAP {version}: an encodingStyle at the Body",
         "schema_violation",
-        message=lambda text, at=version: text.replace("<s:Body", f'<s:Body s:encodingStyle="{ENCODING[at]}"'),
+        message=lambda text: text.replace("<s:Body", f'<s:Body s:encodingStyle="{encoding}"'),
         version=version,
     )
     signed(
@@ -51,6 +52,10 @@ for version in ("1.1", "1.2"):
         header='<t:Transaction xmlns:t="urn:t" s:mustUnderstand="1">1</t:Transaction>',
         version=version,
     )
+
+
+for _version in ("1.1", "1.2"):
+    _in_both(_version)
 
 signed(
     "SOAP: a request and another element", "schema_violation", body=lambda text: f"{text}<x xmlns='urn:x'/>"

@@ -64,7 +64,7 @@ class World:
 
 def new_world(now: datetime = NOW) -> World:
     """A world with new keys, around an instant."""
-    dates = {"start": now - timedelta(days=30), "end": now + timedelta(days=30)}
+    dates: dict[str, Any] = {"start": now - timedelta(days=30), "end": now + timedelta(days=30)}
     authority_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     authority = Identity(
         messages.certificate(authority_key, None, ca=True, signs=False, subject="authority", **dates),
