@@ -97,7 +97,7 @@ def _told(answer: requests.Response) -> str:
 
 def _leaves(engine: Engine) -> dict[str, int]:
     """The records of exchanges by kind."""
-    counted = select(log_records.c.kind, func.count()).group_by(log_records.c.kind)
+    counted = select(log_records.c.kind, func.count().label("records")).group_by(log_records.c.kind)
     with engine.connect() as connection:
-        found: dict[str, int] = dict(connection.execute(counted).tuples().all())
+        found = {row.kind: int(row.records) for row in connection.execute(counted)}
     return {kind: found.get(kind, 0) for kind in ("opened", "outcome")}
