@@ -18,6 +18,7 @@ from errors import ConfigurationError
 from exchange import Environment
 from routing.revocations import verdict_of
 from security.certificates import load_authorities, load_revocations
+from security.keys import of_test_authority
 from security.revocation import Memory, Rules
 from security.wsse import Policy
 
@@ -41,7 +42,8 @@ class PartnerTrust:
     def policy(self) -> Policy:
         """The policy of now.
 
-        Raises: ConfigurationError when a file cannot be read: nobody is believed on half of the lists.
+        Raises: ConfigurationError when a file cannot be read, since nobody is believed on half of the lists; in
+        production also for a test authority in trust/.
         """
         with self._lock:
             marks = self._marks()
@@ -77,9 +79,14 @@ class PartnerTrust:
 def authorities(settings: Settings) -> list[tuple[str, tuple[x509.Certificate, ...]]]:
     """The authorities of partners' certificates by the name of their file.
 
-    Raises: ConfigurationError naming a file that cannot be read.
+    Raises: ConfigurationError naming a file that cannot be read or, in production, holds a test authority.
     """
-    return [(path.name, load_authorities(path)) for path in _authority_files(settings)]
+    found = [(path.name, load_authorities(path)) for path in _authority_files(settings)]
+    if settings.environment is Environment.PRODUCTION:
+        for name, held in found:
+            if any(map(of_test_authority, held)):
+                raise ConfigurationError(f"trust/{name}: a test authority is not believed in production")
+    return found
 
 
 def issuer(settings: Settings, source: RevocationSource) -> x509.Certificate:

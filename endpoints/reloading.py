@@ -18,7 +18,7 @@ from typing import TypeVar
 import config
 import gateway
 from adapters import profiles
-from audit import Entry, Kind, open_log
+from audit import Entry, Kind, check_log, open_log
 from audit.account import operating_user
 from config import Listen, Settings
 from endpoints import listeners, readiness
@@ -51,6 +51,7 @@ def rehearse(settings: Settings, *, listening: bool) -> None:
     try:
         for path in readiness.missing_keys(settings):
             raise ConfigurationError(f"{path} is missing: gateway keys new")
+        check_log(settings, wired.engine)
         readiness.load_contracts(wired)
         PartnerTrust(settings, wired.engine).policy()
     finally:

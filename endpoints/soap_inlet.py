@@ -243,7 +243,9 @@ class SoapInlet:
         try:
             return spyne_protocol.dispatch(self._endpoint.servers[self._version], envelope)
         except errors.SchemaViolation as error:
-            if error.detail.partition(":")[0].endswith("/PersonasKods"):
+            path, _, rule = error.detail.partition(": ")
+            # Not where it only stands in the place of another element, or a second time.
+            if path.endswith("/PersonasKods") and rule != "element-content":
                 raise errors.InvalidPersonCode from error
             raise
 

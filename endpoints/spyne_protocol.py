@@ -81,6 +81,9 @@ class ElementBodies:
         Raises: SchemaViolation, UnknownOperation.
         """
         header, body = ctx.in_document
+        # Bodies are literal; one that says it is encoded means something else by the same elements.
+        if body.get(f"{{{SOAP[self.version]}}}encodingStyle") is not None:
+            raise SchemaViolation("/Body: encodingStyle")
         children = list(body)
         if len(children) != 1 or (body.text or "").strip() or (children[0].tail or "").strip():
             raise SchemaViolation("/Body: not exactly one element")

@@ -41,6 +41,15 @@ _XENC = "http://www.w3.org/2001/04/xmlenc#"
 SIGNATURES = frozenset(f"{_MORE}{kind}-sha{size}" for kind in ("rsa", "ecdsa") for size in (256, 384, 512))
 DIGESTS = frozenset({f"{_XENC}sha256", f"{_MORE}sha384", f"{_XENC}sha512"})
 
+_THIS_NODE = frozenset(
+    {
+        "",
+        "http://schemas.xmlsoap.org/soap/actor/next",
+        "http://www.w3.org/2003/05/soap-envelope/role/next",
+        "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
+    }
+)
+
 # Timestamp, Body, token and the addressing headers: there are not more parts that may be signed.
 MAX_REFERENCES = 24
 
@@ -87,6 +96,7 @@ def parts(root: Element) -> Parts:
     """
     soap, header, body = _envelope(root)
     security = _only(root, f"{{{WSSE}}}Security", header, "Header/Security")
+    _for_this_node(security, soap)
     signature = _only(root, f"{{{DS}}}Signature", security, "Security/Signature")
     timestamp = _only(root, f"{{{WSU}}}Timestamp", security, "Security/Timestamp")
     token = _only(root, f"{{{WSSE}}}BinarySecurityToken", security, "Security/BinarySecurityToken")
@@ -132,6 +142,13 @@ def _only(root: Element, tag: str, parent: Element, path: str) -> Element:
     if len(found) > 1 or found[0].getparent() is not parent:
         raise SignatureInvalid(f"{path}: more than one, or in another place")
     return found[0]
+
+
+def _for_this_node(security: Element, soap: str) -> None:
+    """A Security header for another node vouches for nothing here (SOAP 1.1 actor, SOAP 1.2 role)."""
+    for name in ("actor", "role"):
+        if security.get(f"{{{soap}}}{name}", "").strip() not in _THIS_NODE:
+            raise Unsigned("Header/Security is for another node")
 
 
 def ids(root: Element) -> dict[str, Element]:

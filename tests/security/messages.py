@@ -40,6 +40,7 @@ SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 NAMES = {"s": SOAP11, "wsse": WSSE, "wsu": WSU, "ds": DS, "wsa": WSA}
 
 BODY = '<q:Ask xmlns:q="urn:example:ask"><q:Code>A1</q:Code><q:Sum>12.50</q:Sum></q:Ask>'
+EVIL = '<q:Ask xmlns:q="urn:example:ask"><q:Code>EVIL</q:Code></q:Ask>'
 ADDRESSING = {"MessageID": "urn:uuid:1", "To": "urn:example:to", "Action": "urn:example:ask/Ask"}
 
 _DIGESTS = {
