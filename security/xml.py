@@ -24,8 +24,12 @@ MAX_ATTRIBUTE_CHARACTERS = 16_384
 # large tree. One node for 40 bytes is more than a message with content in it has.
 BYTES_A_NODE = 40
 _LEAST_NODES = 4_194_304 // BYTES_A_NODE
-# The cost of writing out an element grows with the square of the declarations in its scope.
+# The cost of writing out an element grows with the declarations in its scope, and with the square of its own.
 MAX_DECLARATIONS = 64
+MAX_DECLARATIONS_IN_SCOPE = 128
+# A canonical form repeats a namespace name in every element that is the first to use it: a long name in a short
+# message would be a huge canonical form.
+MAX_NAMESPACE_CHARACTERS = 256
 
 _DECLARATION = re.compile(
     rb"<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:\"1\.0\"|'1\.0')"
@@ -34,6 +38,10 @@ _DECLARATION = re.compile(
 )
 _SPACE_AND_COMMENTS = re.compile(rb"(?:[ \t\r\n]+|<!--.*?-->)*", re.DOTALL)
 _VALUE = re.compile(rb"\"[^\"]*\"|'[^']*'")
+_LIKE_A_LONG_NAME = re.compile(
+    rb"xmlns[^=<>]*=[ \t\r\n]*(?:\"[^\"]{%d}|'[^']{%d})"
+    % (MAX_NAMESPACE_CHARACTERS + 1, MAX_NAMESPACE_CHARACTERS + 1)
+)
 _UTF_16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _DECLARED = {
     "utf-8": {"utf-8", "utf8", "us-ascii"},
@@ -51,8 +59,8 @@ def parse(data: bytes, *, max_bytes: int = 4_194_304) -> Element:
     """Parse a message from outside into its root element.
 
     Shape: UTF-8, or UTF-16 with a byte order mark; XML 1.0. Comments are dropped, so that a text is one text.
-    Raises: DoctypeRefused, TooLarge (bytes, nodes, depth, attributes, declarations), MalformedMessage (with the
-    position).
+    Raises: DoctypeRefused, TooLarge (bytes, nodes, depth, attributes, declarations, namespace names),
+    MalformedMessage (with the position).
     """
     if len(data) > max_bytes:
         raise TooLarge(f"more than {max_bytes} bytes")
@@ -64,21 +72,8 @@ def parse(data: bytes, *, max_bytes: int = 4_194_304) -> Element:
         raise TooLarge(f"more than {nodes} tags and attributes")
     if text.count(b"xmlns") > MAX_DECLARATIONS and any(map(_declares_too_much, text.split(b"<"))):
         raise TooLarge(f"more than {MAX_DECLARATIONS} namespace declarations in one element")
-    # A parser of its own for each message: parsers keep state and a lock.
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        attribute_defaults=False,
-        dtd_validation=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        resolve_entities=False,
-        remove_comments=True,
-        remove_pis=False,
-        collect_ids=False,
-    )
     try:
-        root = etree.fromstring(text, parser)
+        root = etree.fromstring(text, _parser())
     except etree.XMLSyntaxError as error:
         # The parser's message quotes the text; the position is enough.
         raise MalformedMessage(f"line {error.lineno}, column {error.offset}") from error
@@ -93,7 +88,36 @@ def parse(data: bytes, *, max_bytes: int = 4_194_304) -> Element:
         raise TooLarge(f"an attribute of more than {MAX_ATTRIBUTE_CHARACTERS} characters")
     if _INSTRUCTION(root):
         raise MalformedMessage("processing instruction")
+    if text.count(b"xmlns") > MAX_DECLARATIONS_IN_SCOPE or _LIKE_A_LONG_NAME.search(text):
+        _refuse_declarations(root)
     return root
+
+
+def reread(written: bytes) -> Element:
+    """Parse canonical XML that we wrote ourselves, of a tree that `parse` let in: it is not judged a second time.
+
+    Raises: MalformedMessage, which it is not.
+    """
+    try:
+        return etree.fromstring(written, _parser())
+    except etree.XMLSyntaxError as error:
+        raise MalformedMessage(f"line {error.lineno}, column {error.offset}") from error
+
+
+def _parser() -> etree.XMLParser:
+    """A parser of its own for each message: parsers keep state and a lock."""
+    return etree.XMLParser(
+        encoding="utf-8",
+        attribute_defaults=False,
+        dtd_validation=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        resolve_entities=False,
+        remove_comments=True,
+        remove_pis=False,
+        collect_ids=False,
+    )
 
 
 def serialise(element: Element) -> bytes:
@@ -165,3 +189,14 @@ def _declares_too_much(piece: bytes) -> bool:
     # Only values may hold a `>`; without them the tag ends at the first one, and the text behind counts for nothing.
     tag, _, _ = _VALUE.sub(b"", piece).partition(b">")
     return tag.count(b"xmlns") > MAX_DECLARATIONS
+
+
+def _refuse_declarations(root: Element) -> None:
+    """Raises: TooLarge for too many namespace declarations in one scope, or a namespace name that is too long."""
+    in_scope = 0
+    for event, declared in etree.iterwalk(root, events=("start-ns", "end-ns")):
+        in_scope += 1 if event == "start-ns" else -1
+        if in_scope > MAX_DECLARATIONS_IN_SCOPE:
+            raise TooLarge(f"more than {MAX_DECLARATIONS_IN_SCOPE} namespace declarations in one scope")
+        if event == "start-ns" and len(declared[1]) > MAX_NAMESPACE_CHARACTERS:
+            raise TooLarge(f"a namespace name of more than {MAX_NAMESPACE_CHARACTERS} characters")

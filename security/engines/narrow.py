@@ -1,0 +1,117 @@
+"""The engine for exactly our profile: lxml writes the canonical forms, `cryptography` has the keys.
+
+The structure is checked already (`security.profile`) on a tree without comments, entities and processing instructions:
+what stands in its SignedInfo is what stands in the canonical form of it.
+Source: XML Signature 1.1; Exclusive XML Canonicalization 1.0; RFC 4050 and XML Signature 1.1, 6.4.3 for ECDSA values.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from lxml import etree
+
+from errors import MalformedMessage, SignatureInvalid
+from security.keys import PrivateKey
+from security.profile import DS, EXCLUSIVE, Parts
+from security.xml import Element, canonical
+
+_SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+# By the last part of the algorithm's name, which has no other spelling in the profile.
+_HASHES: Mapping[str, hashes.HashAlgorithm] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
+
+
+def verify(_root: Element, parts: Parts, certificate: x509.Certificate, _now: datetime) -> tuple[bytes, ...]:
+    """See `security.engines.Engine`: the signature first, so that nobody without a key makes us hash a large Body."""
+    try:
+        signed_info = canonical(parts.signed_info, parts.prefixes)
+        _check_value(certificate.public_key(), parts.method, parts.value, signed_info)
+        covered = []
+        for reference in parts.references:
+            data = canonical(reference.element, reference.prefixes)
+            digest = hashlib.new(_name(reference.method), data).digest()
+            if not hmac.compare_digest(digest, reference.digest):
+                raise SignatureInvalid("a digest is not the one of what its reference names")
+            covered.append(data)
+    except MalformedMessage as error:
+        raise SignatureInvalid(error.detail) from error
+    return tuple(covered)
+
+
+def sign(
+    security: Element, key: PrivateKey, method: str, covered: Mapping[str, Element], key_info: Element
+) -> None:
+    """See `security.engines.Engine`.
+
+    Made in its place: lxml gives an element that is moved the prefix of an ancestor for the same namespace, and a
+    signature with another prefix is another signature.
+    """
+    signature = etree.SubElement(security, f"{{{DS}}}Signature")
+    info = etree.SubElement(signature, f"{{{DS}}}SignedInfo")
+    etree.SubElement(info, f"{{{DS}}}CanonicalizationMethod", Algorithm=EXCLUSIVE)
+    etree.SubElement(info, f"{{{DS}}}SignatureMethod", Algorithm=method)
+    for name, element in covered.items():
+        reference = etree.SubElement(info, f"{{{DS}}}Reference", URI=f"#{name}")
+        transforms = etree.SubElement(reference, f"{{{DS}}}Transforms")
+        etree.SubElement(transforms, f"{{{DS}}}Transform", Algorithm=EXCLUSIVE)
+        etree.SubElement(reference, f"{{{DS}}}DigestMethod", Algorithm=_SHA256)
+        digest = hashlib.sha256(canonical(element)).digest()
+        etree.SubElement(reference, f"{{{DS}}}DigestValue").text = base64.b64encode(digest).decode()
+    value = base64.b64encode(_sign_value(key, _HASHES[_name(method)], canonical(info))).decode()
+    etree.SubElement(signature, f"{{{DS}}}SignatureValue").text = value
+    signature.append(key_info)
+
+
+def _name(algorithm: str) -> str:
+    """`sha256` of `…#rsa-sha256` and of `…#sha256`."""
+    return algorithm.rpartition("#")[2].rpartition("-")[2]
+
+
+def _check_value(key: CertificatePublicKeyTypes, method: str, value: bytes, data: bytes) -> None:
+    """Raises: SignatureInvalid where the value is not the key's over the data by this method."""
+    kind = method.rpartition("#")[2].partition("-")[0]
+    algorithm = _HASHES[_name(method)]
+    try:
+        if kind == "rsa" and isinstance(key, rsa.RSAPublicKey):
+            key.verify(value, data, padding.PKCS1v15(), algorithm)
+        elif kind == "ecdsa" and isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(_der(value, key.curve), data, ec.ECDSA(algorithm))
+        else:
+            raise SignatureInvalid("SignedInfo/SignatureMethod: not one of the certificate's key")
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError) as error:
+        raise SignatureInvalid("Signature/SignatureValue: not of the certificate's key") from error
+
+
+def _der(value: bytes, curve: ec.EllipticCurve) -> bytes:
+    """r and s, each as long as the curve's field, as the library has them.
+
+    Raises: SignatureInvalid when the length is another, or one of them is not between 0 and the group's order.
+    """
+    width, order = (curve.key_size + 7) // 8, curve.group_order
+    if len(value) != 2 * width:
+        raise SignatureInvalid("Signature/SignatureValue: not as long as r and s of the key's curve")
+    r, s = int.from_bytes(value[:width], "big"), int.from_bytes(value[width:], "big")
+    if not (0 < r < order and 0 < s < order):
+        raise SignatureInvalid("Signature/SignatureValue: r or s out of range")
+    return utils.encode_dss_signature(r, s)
+
+
+def _sign_value(key: PrivateKey, algorithm: hashes.HashAlgorithm, data: bytes) -> bytes:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(data, padding.PKCS1v15(), algorithm)
+    r, s = utils.decode_dss_signature(key.sign(data, ec.ECDSA(algorithm)))
+    width = (key.curve.key_size + 7) // 8
+    return r.to_bytes(width, "big") + s.to_bytes(width, "big")
