@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
+
+from cryptography import x509
 
 from config import Settings
 from exchange import Environment
 from security.certificates import load_authorities, load_revocations
-from security.wsse import Policy
+from security.engines import ENGINES
+from security.wsse import Policy, nobody
 
 # What tells that a file is another one than before: name, inode, size, instant of change (ns).
 _Mark = tuple[str, int, int, int]
@@ -20,7 +24,12 @@ class PartnerTrust:
     An authority added or a list replaced counts from the next message on, in every process.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, may_leave_unsigned: Callable[[x509.Certificate], bool] = nobody
+    ) -> None:
+        """`may_leave_unsigned`: see `security.wsse.Policy`; asked at every message that leaves something unsigned."""
+        self._may_leave_unsigned = may_leave_unsigned
+        self._engine = ENGINES[settings.signature.engine]
         self._trust = settings.trust
         self._crl = settings.crl
         test = settings.environment is Environment.TEST
@@ -44,7 +53,12 @@ class PartnerTrust:
         # An installation whose test authority was taken away believes only what lies in trust/.
         if self._own is not None and self._own.exists():
             authorities += load_authorities(self._own)
-        return Policy(authorities=authorities, crls=load_revocations(self._crl))
+        return Policy(
+            authorities=authorities,
+            crls=load_revocations(self._crl),
+            may_leave_unsigned=self._may_leave_unsigned,
+            engine=self._engine,
+        )
 
     def _marks(self) -> tuple[_Mark, ...]:
         files = [*self._trust.glob("*.pem"), *self._crl.glob("*.pem")]

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from cryptography import x509
 from werkzeug.http import parse_options_header
 
 import errors
@@ -26,6 +27,7 @@ from endpoints.soap_inlet import CONTENT_TYPES, Endpoint, SoapInlet
 from exchange import Arrival, Reply, Way, new_id, utc_now
 from gateway import Gateway
 from security import wsse
+from security.engines import ENGINES
 from security.keys import Identity
 from security.xml import Element
 from wsdl import contract
@@ -50,12 +52,18 @@ class _Mounted:
     published: PublishedContract
 
 
-def application(gateway: Gateway, *, clock: Callable[[], datetime] = utc_now) -> WSGIApplication:
+def application(
+    gateway: Gateway,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    may_leave_unsigned: Callable[[x509.Certificate], bool] = wsse.nobody,
+) -> WSGIApplication:
     """The WSGI application of all our services; it may be mounted at the root or under /soap.
 
+    `may_leave_unsigned`: the certificates whose addressing headers may go without a signature.
     Raises: ConfigurationError without the gateway's own key, or for a service without a contract.
     """
-    mounted = _mount(gateway, clock)
+    mounted = _mount(gateway, clock, may_leave_unsigned)
     limits = gateway.settings.limits
     limiter = Limiter(limits.requests_per_s)
 
@@ -117,14 +125,19 @@ def application(gateway: Gateway, *, clock: Callable[[], datetime] = utc_now) ->
     return serve
 
 
-def _mount(gateway: Gateway, clock: Callable[[], datetime]) -> dict[str, _Mounted]:
+def _mount(
+    gateway: Gateway,
+    clock: Callable[[], datetime],
+    may_leave_unsigned: Callable[[x509.Certificate], bool],
+) -> dict[str, _Mounted]:
     """Every service by the path that it is reached at."""
     settings = gateway.settings
     identity = Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key")
-    trust = PartnerTrust(settings)
+    trust = PartnerTrust(settings, may_leave_unsigned=may_leave_unsigned)
+    engine = ENGINES[settings.signature.engine]
 
     def sign(envelope: Element) -> bytes:
-        return wsse.sign(envelope, identity, now=clock())
+        return wsse.sign(envelope, identity, now=clock(), engine=engine)
 
     mounted = {}
     for service in gateway.services.values():

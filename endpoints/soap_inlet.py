@@ -91,7 +91,7 @@ class SoapInlet:
         with _turn(received.arrival.body):
             root = parse(received.arrival.body, max_bytes=endpoint.body_bytes)
             self._negotiate(root)
-            verified = wsse.verify(root, endpoint.trust.policy(), now=endpoint.clock())
+            verified = wsse.verify_parsed(root, endpoint.trust.policy(), now=endpoint.clock())
         caller = self._partner(verified.certificate)
         self._relates_to = verified.message_id
         self._understand(root)

@@ -16,7 +16,6 @@ from typing import Protocol
 
 from cryptography import x509
 
-from errors import ConfigurationError
 from security.engines import library, narrow
 from security.keys import PrivateKey
 from security.profile import Parts
@@ -49,15 +48,5 @@ class Engine(Protocol):
         """
 
 
+# By the name that `[signature] engine` has for it.
 ENGINES: Mapping[str, Engine] = MappingProxyType({"narrow": narrow, "signxml": library})
-
-
-def engine(name: str) -> Engine:
-    """The engine that `[signature] engine` names.
-
-    Raises: ConfigurationError.
-    """
-    try:
-        return ENGINES[name]
-    except KeyError as error:
-        raise ConfigurationError(f"signature.engine is {' or '.join(ENGINES)}") from error
