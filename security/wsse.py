@@ -99,7 +99,8 @@ def sign(
 ) -> bytes:
     """Sign a finished envelope: Timestamp, Body and every addressing header. The envelope given is not changed.
 
-    Raises: GatewayFailure when it is no SOAP envelope, has a Security header already, or the same Id twice.
+    Raises: GatewayFailure when it is no SOAP envelope, has a Security header already, the same Id twice, or a namespace
+    name that is not absolute.
     """
     # Written and read once before: what is signed is what a receiver reads, whatever the tree was made by.
     written = serialise(envelope)
@@ -134,7 +135,10 @@ def sign(
         raise GatewayFailure("the envelope has two elements with the same Id") from error
     token_id = _give_id(token, taken)
     covered = {_give_id(part, taken): part for part in (timestamp, body, *addressing)}
-    engine.sign(security, identity.key, _method(identity.key), covered, _key_info(token_id))
+    try:
+        engine.sign(security, identity.key, _method(identity.key), covered, _key_info(token_id))
+    except (MalformedMessage, etree.C14NError) as error:
+        raise GatewayFailure("the envelope has no canonical form") from error
     return serialise(root)
 
 

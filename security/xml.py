@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from lxml import etree
@@ -129,8 +130,7 @@ def serialise(element: Element) -> bytes:
 def canonical(element: Element, prefixes: tuple[str, ...] = ()) -> bytes:
     """Write an element in exclusive canonical XML 1.0 without comments.
 
-    Shape: `prefixes` is the InclusiveNamespaces PrefixList. libxml2 passes over `#default` in it: a message to which
-    that makes a difference does not verify.
+    Shape: `prefixes` is the InclusiveNamespaces PrefixList.
     Raises: MalformedMessage where XML has no canonical form (a relative namespace name).
     """
     try:
@@ -140,11 +140,16 @@ def canonical(element: Element, prefixes: tuple[str, ...] = ()) -> bytes:
             exclusive=True,
             with_comments=False,
             with_tail=False,
-            inclusive_ns_prefixes=list(prefixes) or None,
+            inclusive_ns_prefixes=inclusive_prefixes(prefixes),
         )
     except etree.C14NError as error:
         raise MalformedMessage("no canonical form: a namespace name is not absolute") from error
     return written
+
+
+def inclusive_prefixes(names: Sequence[str]) -> list[str] | None:
+    """A PrefixList as libxml2 has it by way of lxml: the default namespace is called "", none at all is None."""
+    return ["" if name == "#default" else name for name in names] or None
 
 
 def _without_declaration(data: bytes) -> bytes:

@@ -25,27 +25,34 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 from errors import MalformedMessage, SignatureInvalid
 from security import profile
 from security.keys import PrivateKey
-from security.profile import WSSE, Parts
-from security.xml import Element, canonical
+from security.profile import EXCLUSIVE, WSSE, Parts
+from security.xml import Element, canonical, inclusive_prefixes
 
 _SIGNATURES = frozenset(SignatureMethod(uri) for uri in profile.SIGNATURES)
 _DIGESTS = frozenset(DigestAlgorithm(uri) for uri in profile.DIGESTS)
 
 
-class _Utf8:
-    """signxml 5.2 writes in ASCII, and so an element name such as `Vārds` as character references: no XML at all."""
+class _Mended:
+    """What signxml 5.2 does otherwise than the standards and xmlsec."""
 
     def _tostring(self, xml_node: Element, **options: Any) -> bytes:
+        """In UTF-8: in ASCII an element name such as `Vārds` is written as character references, which is no XML."""
         written: bytes = etree.tostring(xml_node, encoding="UTF-8", **options)
         return written
 
+    def _get_inclusive_ns_prefixes(self, transform_node: Element) -> list[str] | None:
+        """By our reading: an empty PrefixList, as WSS4J writes it, names no prefix, not the default namespace."""
+        for inclusive in transform_node.iterfind(f"{{{EXCLUSIVE}}}InclusiveNamespaces"):
+            return inclusive_prefixes(inclusive.get("PrefixList", "").split())
+        return None
 
-class _Verifier(_Utf8, XMLVerifier):
-    """XMLVerifier, in UTF-8."""
+
+class _Verifier(_Mended, XMLVerifier):
+    """XMLVerifier, mended."""
 
 
-class _Signer(_Utf8, XMLSigner):
-    """XMLSigner, in UTF-8."""
+class _Signer(_Mended, XMLSigner):
+    """XMLSigner, mended."""
 
 
 def verify(root: Element, parts: Parts, certificate: x509.Certificate, now: datetime) -> tuple[bytes, ...]:
