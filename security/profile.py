@@ -47,7 +47,8 @@ DIGESTS = frozenset({f"{_XENC}sha256", f"{MORE}sha384", f"{_XENC}sha512"})
 MAX_REFERENCES = 24
 
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
-_PREFIXES = re.compile(r"(?:(?:#default|[A-Za-z_][\w.-]*)(?: (?:#default|[A-Za-z_][\w.-]*)){0,31})?")
+# Without `#default`: lxml passes over it, so that a canonical form would be another than the sender's.
+_PREFIXES = re.compile(r"(?:[A-Za-z_][\w.-]*(?: [A-Za-z_][\w.-]*){0,31})?")
 _SPACES = re.compile("[ \t\r\n]+")
 # Between elements stands white space and nothing else: no text that one reader takes for a value and another does not.
 _TEXT_IN = etree.XPath("boolean(text()[normalize-space()])")

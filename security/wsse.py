@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -42,6 +43,8 @@ etree.register_namespace("wsu", WSU)
 etree.register_namespace("ds", DS)
 
 NARROW = ENGINES["narrow"]
+# A certificate has some 2,000 bytes: longer ones are read each time, so that nobody fills the memory with them.
+_KEPT_BYTES = 8192
 
 _WSU_ID = f"{{{WSU}}}Id"
 # WS-Security asks for `Z`; zeep writes `+00:00`. Any zone that is written down names one instant.
@@ -163,7 +166,7 @@ def verify_parsed(root: Element, policy: Policy, *, now: datetime) -> Verified:
     Raises: Unsigned, SignatureInvalid, UntrustedCertificate, Stale, MalformedMessage.
     """
     parts = profile.parts(root)
-    certificate = certificates.read(_token(parts.token))
+    certificate = _certificate(parts.token)
     certificates.check(certificate, policy.authorities, policy.crls, now)
     if parts.unsigned and not policy.may_leave_unsigned(certificate):
         raise Unsigned(f"{etree.QName(parts.unsigned[0]).localname} is not signed")
@@ -228,11 +231,18 @@ def _key_info(token_id: str) -> Element:
     return key_info
 
 
-def _token(token: Element) -> bytes:
+def _certificate(token: Element) -> x509.Certificate:
     try:
-        return profile.decoded(token.text or "", "Security/BinarySecurityToken")
+        der = profile.decoded(token.text or "", "Security/BinarySecurityToken")
     except SignatureInvalid as error:
         raise UntrustedCertificate("the token is not base64") from error
+    return _read(der) if len(der) <= _KEPT_BYTES else certificates.read(der)
+
+
+@lru_cache(maxsize=256)
+def _read(der: bytes) -> x509.Certificate:
+    """Reading is remembered, and nothing else: whether the certificate counts is asked anew at every message."""
+    return certificates.read(der)
 
 
 def _fresh(timestamp: Element, policy: Policy, now: datetime) -> datetime:

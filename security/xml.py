@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from lxml import etree
@@ -130,7 +129,7 @@ def serialise(element: Element) -> bytes:
 def canonical(element: Element, prefixes: tuple[str, ...] = ()) -> bytes:
     """Write an element in exclusive canonical XML 1.0 without comments.
 
-    Shape: `prefixes` is the InclusiveNamespaces PrefixList.
+    Shape: `prefixes` is the InclusiveNamespaces PrefixList, without `#default`, which lxml passes over.
     Raises: MalformedMessage where XML has no canonical form (a relative namespace name).
     """
     try:
@@ -140,16 +139,11 @@ def canonical(element: Element, prefixes: tuple[str, ...] = ()) -> bytes:
             exclusive=True,
             with_comments=False,
             with_tail=False,
-            inclusive_ns_prefixes=inclusive_prefixes(prefixes),
+            inclusive_ns_prefixes=list(prefixes) or None,
         )
     except etree.C14NError as error:
         raise MalformedMessage("no canonical form: a namespace name is not absolute") from error
     return written
-
-
-def inclusive_prefixes(names: Sequence[str]) -> list[str] | None:
-    """A PrefixList as libxml2 has it by way of lxml: the default namespace is called "", none at all is None."""
-    return ["" if name == "#default" else name for name in names] or None
 
 
 def _without_declaration(data: bytes) -> bytes:

@@ -26,7 +26,7 @@ from errors import MalformedMessage, SignatureInvalid
 from security import profile
 from security.keys import PrivateKey
 from security.profile import EXCLUSIVE, WSSE, Parts
-from security.xml import Element, canonical, inclusive_prefixes
+from security.xml import Element, canonical
 
 _SIGNATURES = frozenset(SignatureMethod(uri) for uri in profile.SIGNATURES)
 _DIGESTS = frozenset(DigestAlgorithm(uri) for uri in profile.DIGESTS)
@@ -41,10 +41,9 @@ class _Mended:
         return written
 
     def _get_inclusive_ns_prefixes(self, transform_node: Element) -> list[str] | None:
-        """By our reading: an empty PrefixList, as WSS4J writes it, names no prefix, not the default namespace."""
-        for inclusive in transform_node.iterfind(f"{{{EXCLUSIVE}}}InclusiveNamespaces"):
-            return inclusive_prefixes(inclusive.get("PrefixList", "").split())
-        return None
+        """An empty PrefixList, as WSS4J writes it, names no prefix; there it is taken for the default namespace."""
+        inclusive = transform_node.find(f"{{{EXCLUSIVE}}}InclusiveNamespaces")
+        return None if inclusive is None else inclusive.get("PrefixList", "").split() or None
 
 
 class _Verifier(_Mended, XMLVerifier):

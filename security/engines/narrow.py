@@ -23,9 +23,18 @@ from lxml import etree
 from errors import MalformedMessage, SignatureInvalid
 from security.keys import PrivateKey
 from security.profile import DS, EXCLUSIVE, Parts
-from security.xml import Element, canonical
+from security.xml import Element, canonical, reread
 
-_SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+# Canonical by the way they are written: one attribute each, end tags, no white space, the namespace at the top.
+_SIGNED_INFO = (
+    f'<ds:SignedInfo xmlns:ds="{DS}"><ds:CanonicalizationMethod Algorithm="{EXCLUSIVE}"></ds:CanonicalizationMethod>'
+    '<ds:SignatureMethod Algorithm="{method}"></ds:SignatureMethod>{references}</ds:SignedInfo>'
+)
+_REFERENCE = (
+    f'<ds:Reference URI="#{{name}}"><ds:Transforms><ds:Transform Algorithm="{EXCLUSIVE}"></ds:Transform>'
+    '</ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></ds:DigestMethod>'
+    "<ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>"
+)
 # By the last part of the algorithm's name, which has no other spelling in the profile.
 _HASHES: Mapping[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
@@ -54,25 +63,21 @@ def verify(_root: Element, parts: Parts, certificate: x509.Certificate, _now: da
 def sign(
     security: Element, key: PrivateKey, method: str, covered: Mapping[str, Element], key_info: Element
 ) -> None:
-    """See `security.engines.Engine`.
-
-    Made in its place: lxml gives an element that is moved the prefix of an ancestor for the same namespace, and a
-    signature with another prefix is another signature.
-    """
+    """See `security.engines.Engine`: SignedInfo is written in its canonical form and put into the tree as it is."""
+    references = "".join(
+        _REFERENCE.format(name=name, digest=_base64(hashlib.sha256(canonical(element)).digest()))
+        for name, element in covered.items()
+    )
+    signed_info = _SIGNED_INFO.format(method=method, references=references)
+    value = _base64(_sign_value(key, _HASHES[_name(method)], signed_info.encode()))
     signature = etree.SubElement(security, f"{{{DS}}}Signature")
-    info = etree.SubElement(signature, f"{{{DS}}}SignedInfo")
-    etree.SubElement(info, f"{{{DS}}}CanonicalizationMethod", Algorithm=EXCLUSIVE)
-    etree.SubElement(info, f"{{{DS}}}SignatureMethod", Algorithm=method)
-    for name, element in covered.items():
-        reference = etree.SubElement(info, f"{{{DS}}}Reference", URI=f"#{name}")
-        transforms = etree.SubElement(reference, f"{{{DS}}}Transforms")
-        etree.SubElement(transforms, f"{{{DS}}}Transform", Algorithm=EXCLUSIVE)
-        etree.SubElement(reference, f"{{{DS}}}DigestMethod", Algorithm=_SHA256)
-        digest = hashlib.sha256(canonical(element)).digest()
-        etree.SubElement(reference, f"{{{DS}}}DigestValue").text = base64.b64encode(digest).decode()
-    value = base64.b64encode(_sign_value(key, _HASHES[_name(method)], canonical(info))).decode()
+    signature.append(reread(signed_info.encode()))
     etree.SubElement(signature, f"{{{DS}}}SignatureValue").text = value
     signature.append(key_info)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def _name(algorithm: str) -> str:
