@@ -106,8 +106,7 @@ def sign(
     name that is not absolute.
     """
     # Written and read once before: what is signed is what a receiver reads, whatever the tree was made by.
-    written = serialise(envelope)
-    root = parse(written, max_bytes=len(written))
+    root = reread(serialise(envelope))
     soap = etree.QName(root).namespace
     body = root.find(f"{{{soap}}}Body")
     if soap not in SOAP_VERSIONS or root.tag != f"{{{soap}}}Envelope" or body is None:

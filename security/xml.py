@@ -50,7 +50,7 @@ _DECLARED = {
 }
 
 _TOO_DEEP = etree.XPath("boolean(/" + "/".join(["*"] * (MAX_DEPTH + 1)) + ")")
-_TOO_MANY_ATTRIBUTES = etree.XPath(f"boolean(//*[count(@*) > {MAX_ATTRIBUTES}])")
+_TOO_MANY_ATTRIBUTES = etree.XPath(f"boolean(//*/@*[{MAX_ATTRIBUTES + 1}])")
 _ATTRIBUTE_TOO_LONG = etree.XPath(f"boolean(//@*[string-length() > {MAX_ATTRIBUTE_CHARACTERS}])")
 _INSTRUCTION = etree.XPath("boolean(//processing-instruction())")
 
@@ -94,9 +94,9 @@ def parse(data: bytes, *, max_bytes: int = 4_194_304) -> Element:
 
 
 def reread(written: bytes) -> Element:
-    """Parse canonical XML that we wrote ourselves, of a tree that `parse` let in: it is not judged a second time.
+    """Parse what we wrote ourselves: a tree of ours, or one that `parse` let in and that is not judged a second time.
 
-    Raises: MalformedMessage, which it is not.
+    Raises: MalformedMessage.
     """
     try:
         return etree.fromstring(written, _parser())

@@ -139,6 +139,7 @@ def recipes(draw: st.DrawFn, base: Recipe) -> Recipe:
     )
 
 
+@st.composite
 def damaged(draw: st.DrawFn, data: bytes) -> bytes:
     """The message with one thing done to it after it was signed."""
     return draw(st.sampled_from(_DAMAGE))(draw, data)

@@ -124,10 +124,10 @@ def test_engines_agree_on_what_is_damaged(world: World, data: st.DataObject, kin
     recipe = data.draw(recipes(_recipe(world, kind)))
     signed = make(recipe)
     good = agreed(signed, world.policy)
-    mutated = damaged(data.draw, signed)
+    mutated = data.draw(damaged(signed))
     if twice:
         with suppress(etree.XMLSyntaxError):  # it may be no XML any more
-            mutated = damaged(data.draw, mutated)
+            mutated = data.draw(damaged(mutated))
     verdict = agreed(mutated, world.policy)
     if verdict.refused is None:
         # xmlsec walks the whole document and stops at a namespace name that is not absolute, signed or not.
