@@ -22,11 +22,12 @@ from tests.security.messages import NAMES, NOW
 
 
 class Recorded:
-    """An engine that keeps the bytes that it vouched for."""
+    """An engine that keeps the bytes that it vouched for, and counts what it signed."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.covered: tuple[bytes, ...] = ()
+        self.signed = 0
 
     def verify(
         self, root: Element, parts: Parts, certificate: x509.Certificate, now: datetime
@@ -42,6 +43,7 @@ class Recorded:
         covered: Mapping[str, Element],
         key_info: Element,
     ) -> None:
+        self.signed += 1
         self.engine.sign(security, key, method, covered, key_info)
 
 
