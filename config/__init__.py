@@ -20,6 +20,8 @@ from exchange import Environment
 
 DEFAULTS = Path(__file__).parent
 CHECKOUT = DEFAULTS.parent
+# The names in security.engines, which stands above this package.
+SIGNATURE_ENGINES = ("narrow", "signxml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,13 @@ class OutboxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SignatureSettings:
+    """Which of `SIGNATURE_ENGINES` verifies and signs messages, for partners and for external systems alike."""
+
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertSettings:
     """Where operators are told of an incident: a webhook (JSON by POST), a mail, both or neither."""
 
@@ -138,6 +147,7 @@ class Settings:
     limits: Limits
     log: LogSettings
     outbox: OutboxSettings
+    signature: SignatureSettings
     alerts: AlertSettings
     telemetry: TelemetrySettings
     revocation: RevocationSettings
@@ -241,6 +251,8 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
         environment = Environment(values["gateway"]["environment"])
     except ValueError as error:
         raise ConfigurationError("gateway.environment is production or test") from error
+    if values["signature"]["engine"] not in SIGNATURE_ENGINES:
+        raise ConfigurationError(f"signature.engine is {' or '.join(SIGNATURE_ENGINES)}")
     return Settings(
         environment=environment,
         institution=values["gateway"]["institution"],
@@ -255,6 +267,7 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
         limits=Limits(**values["limits"]),
         log=LogSettings(**values["log"]),
         outbox=OutboxSettings(**values["outbox"]),
+        signature=SignatureSettings(**values["signature"]),
         alerts=AlertSettings(**values["alerts"]),
         telemetry=TelemetrySettings(**values["telemetry"]),
         revocation=_revocation(values["revocation"]),

@@ -6,6 +6,7 @@ What responders said is read from the database when a message asks for it. No me
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,10 @@ from errors import ConfigurationError
 from exchange import Environment
 from routing.revocations import verdict_of
 from security.certificates import load_authorities, load_revocations
+from security.engines import ENGINES
 from security.keys import of_test_authority
 from security.revocation import Memory, Rules
-from security.wsse import Policy
+from security.wsse import Policy, nobody
 
 # What tells that a file is another one than before: name, inode, size, instant of change (ns).
 _Mark = tuple[str, int, int, int]
@@ -33,9 +35,17 @@ class PartnerTrust:
     in every process.
     """
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        *,
+        may_leave_unsigned: Callable[[x509.Certificate], bool] = nobody,
+    ) -> None:
+        """`may_leave_unsigned`: see `security.wsse.Policy`; asked at every message that leaves something unsigned."""
         self.settings = settings
         self.engine = engine
+        self._may_leave_unsigned = may_leave_unsigned
         self._lock = threading.Lock()
         self._read: tuple[tuple[_Mark, ...], Policy] | None = None
 
@@ -68,6 +78,8 @@ class PartnerTrust:
                 verdict=partial(verdict_of, self.engine),
                 memory=Memory(),
             ),
+            may_leave_unsigned=self._may_leave_unsigned,
+            engine=ENGINES[settings.signature.engine],
         )
 
     def _marks(self) -> tuple[_Mark, ...]:

@@ -25,7 +25,7 @@ from endpoints.spyne_protocol import FAULT, ONLY_ANONYMOUS, SOAP, Dispatched, Le
 from exchange import Addressing, Caller, Disclosed, Received, Reply, Request, Sealed
 from mappings.services import Service, ServiceOperation
 from routing.parties import find_partner
-from security import profile, wsse
+from security import wsse
 from security.keys import fingerprint
 from security.profile import ADDRESSING, DS, SOAP_VERSIONS, WSA, WSSE
 from security.xml import Element, canonical, parse
@@ -90,18 +90,15 @@ class SoapInlet:
         UnknownPartner, UnknownOperation, SchemaViolation, InvalidPersonCode, InvalidRequest.
         """
         endpoint = self._endpoint
-        with _its_turn(received.arrival.body) as is_large:
+        with _its_turn(received.arrival.body):
             root = parse(
                 received.arrival.body,
                 max_bytes=endpoint.body_bytes,
                 encoding=self._parameters.get("charset"),
             )
             self._negotiate(root)
-            if is_large:
-                # Seen again by `verify`, but there after a second tree is made of it.
-                profile.parts(root)
             now = endpoint.clock()
-            verified = wsse.verify(root, endpoint.trust.policy(), now=now)
+            verified = wsse.verify_parsed(root, endpoint.trust.policy(), now=now)
         caller = self._partner(verified.certificate)
         self._relates_to = verified.message_id
         self._understand(root)
@@ -297,8 +294,8 @@ def _anonymous(edition: str) -> str:
     return spyne_protocol.ANONYMOUS if edition == WSA else f"{edition}/role/anonymous"
 
 
-def _its_turn(body: bytes) -> AbstractContextManager[bool]:
-    return _turn if len(body) > _LARGE_BYTES else nullcontext(False)
+def _its_turn(body: bytes) -> AbstractContextManager[object]:
+    return _turn if len(body) > _LARGE_BYTES else nullcontext()
 
 
 def _addressed_to_us(header: Element, soap: str) -> bool:

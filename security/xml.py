@@ -32,10 +32,12 @@ MAX_SECONDS = 5.0
 # large tree. One node for 40 bytes is more than a message with content in it has.
 BYTES_A_NODE = 40
 _LEAST_NODES = 4_194_304 // BYTES_A_NODE
-# The cost of writing out an element grows with the square of the declarations in its scope: in the element itself,
-# and in all those around it.
+# The cost of writing out an element grows with the declarations in its scope, and with the square of its own.
 MAX_DECLARATIONS = 64
-MAX_DECLARATIONS_IN_SCOPE = 256
+MAX_DECLARATIONS_IN_SCOPE = 128
+# A canonical form repeats a namespace name in every element that is the first to use it: a long name in a short
+# message would be a huge canonical form.
+MAX_NAMESPACE_CHARACTERS = 256
 # lxml keeps every name that a thread has ever parsed, for as long as the thread lives: who makes up names fills the
 # memory. After so many bytes a thread may forget them.
 _MOST_REMEMBERED = 1_048_576
@@ -55,6 +57,10 @@ _LONG_RUN = re.compile(rb"[< \t\r\n][^ \t\r\n<>=/\"']{%d}" % (MAX_NAME_CHARACTER
 _LONG_PREFIX = re.compile(rb"xmlns:[^ \t\r\n=]{%d}" % (MAX_NAME_CHARACTERS + 1))
 _TAG_AND_TEXT = re.compile(rb"[^<]+")
 _VALUE = re.compile(rb"\"[^\"]*\"|'[^']*'")
+_LIKE_A_LONG_NAME = re.compile(
+    rb"xmlns[^=<>]*=[ \t\r\n]*(?:\"[^\"]{%d}|'[^']{%d})"
+    % (MAX_NAMESPACE_CHARACTERS + 1, MAX_NAMESPACE_CHARACTERS + 1)
+)
 _UTF_16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _DECLARED = {
     "utf-8": {"utf-8", "utf8", "us-ascii"},
@@ -64,7 +70,7 @@ _DECLARED = {
 _ACCEPTED = frozenset().union(*_DECLARED.values())
 
 _TOO_DEEP = etree.XPath("boolean(/" + "/".join(["*"] * (MAX_DEPTH + 1)) + ")")
-_TOO_MANY_ATTRIBUTES = etree.XPath(f"boolean(//*[count(@*) > {MAX_ATTRIBUTES}])")
+_TOO_MANY_ATTRIBUTES = etree.XPath(f"boolean(//*/@*[{MAX_ATTRIBUTES + 1}])")
 _ATTRIBUTE_TOO_LONG = etree.XPath(f"boolean(//@*[string-length() > {MAX_ATTRIBUTE_CHARACTERS}])")
 _NAME_TOO_LONG = etree.XPath(
     f"boolean(//*[string-length(name()) > {MAX_NAME_CHARACTERS}]"
@@ -82,8 +88,8 @@ def parse(
     Shape: UTF-8, or UTF-16 with a byte order mark; XML 1.0. Comments are dropped, so that a text is one text.
     `encoding` is what the transport says of the bytes, where it says anything: one that is accepted, and where no mark
     says which one it is, the one that is used (RFC 7303, 3).
-    Raises: DoctypeRefused, TooLarge (bytes, nodes, depth, attributes, names, text, declarations, time),
-    MalformedMessage (with the position).
+    Raises: DoctypeRefused, TooLarge (bytes, nodes, depth, attributes, names, text, declarations,
+    namespace names, time), MalformedMessage (with the position).
     """
     if len(data) > max_bytes:
         raise TooLarge(f"more than {max_bytes} bytes")
@@ -106,6 +112,8 @@ def parse(
     _limit(root, text)
     if _INSTRUCTION(root):
         raise MalformedMessage("processing instruction")
+    if text.count(b"xmlns") > MAX_DECLARATIONS_IN_SCOPE or _LIKE_A_LONG_NAME.search(text):
+        _refuse_declarations(root)
     return root
 
 
@@ -131,6 +139,33 @@ def _thread_state() -> dict[object, object]:
     return found
 
 
+def reread(written: bytes) -> Element:
+    """Parse what we wrote ourselves: a tree of ours, or one that `parse` let in and that is not judged a second time.
+
+    Raises: MalformedMessage.
+    """
+    try:
+        return etree.fromstring(written, _parser())
+    except etree.XMLSyntaxError as error:
+        raise MalformedMessage(f"line {error.lineno}, column {error.offset}") from error
+
+
+def _parser() -> etree.XMLParser:
+    """A parser of its own for each message: parsers keep state and a lock."""
+    return etree.XMLParser(
+        encoding="utf-8",
+        attribute_defaults=False,
+        dtd_validation=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        resolve_entities=False,
+        remove_comments=True,
+        remove_pis=False,
+        collect_ids=False,
+    )
+
+
 def serialise(element: Element) -> bytes:
     """Write an element as a document of its own: UTF-8 with the XML declaration."""
     written: bytes = etree.tostring(element, encoding="UTF-8", xml_declaration=True, with_tail=False)
@@ -140,8 +175,7 @@ def serialise(element: Element) -> bytes:
 def canonical(element: Element, prefixes: tuple[str, ...] = ()) -> bytes:
     """Write an element in exclusive canonical XML 1.0 without comments.
 
-    Shape: `prefixes` is the InclusiveNamespaces PrefixList. libxml2 passes over `#default` in it: a message to which
-    that makes a difference does not verify.
+    Shape: `prefixes` is the InclusiveNamespaces PrefixList, without `#default`, which lxml passes over.
     Raises: MalformedMessage where XML has no canonical form (a relative namespace name).
     """
     try:
@@ -163,19 +197,7 @@ def _tree(text: bytes, until: float) -> Element:
 
     Raises: TooLarge when it is not done at the instant `until`, MalformedMessage with the position.
     """
-    # A parser of its own for each message: parsers keep state and a lock.
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        attribute_defaults=False,
-        dtd_validation=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        resolve_entities=False,
-        remove_comments=True,
-        remove_pis=False,
-        collect_ids=False,
-    )
+    parser = _parser()
     try:
         for start in range(0, len(text), _PIECE):
             if time.monotonic() > until:
@@ -202,17 +224,6 @@ def _limit(root: Element, text: bytes) -> None:
         raise TooLarge(f"a name of more than {MAX_NAME_CHARACTERS} characters")
     if len(text) > MAX_TEXT_CHARACTERS and _TEXT_TOO_LONG(root):
         raise TooLarge(f"a text of more than {MAX_TEXT_CHARACTERS} characters")
-    if text.count(b"xmlns") > MAX_DECLARATIONS_IN_SCOPE and _in_scope(root) > MAX_DECLARATIONS_IN_SCOPE:
-        raise TooLarge(f"more than {MAX_DECLARATIONS_IN_SCOPE} namespace declarations around one element")
-
-
-def _in_scope(root: Element) -> int:
-    """The most namespace declarations that hold at one place."""
-    now = most = 0
-    for event, _ in etree.iterwalk(root, events=("start-ns", "end-ns")):
-        now += 1 if event == "start-ns" else -1
-        most = max(most, now)
-    return most
 
 
 def _without_declaration(data: bytes, told: str | None) -> bytes:
@@ -275,3 +286,14 @@ def _declares_too_much(piece: bytes) -> bool:
     # Only values may hold a `>`; without them the tag ends at the first one, and the text behind counts for nothing.
     tag, _, _ = _VALUE.sub(b"", piece).partition(b">")
     return tag.count(b"xmlns") > MAX_DECLARATIONS
+
+
+def _refuse_declarations(root: Element) -> None:
+    """Raises: TooLarge for too many namespace declarations in one scope, or a namespace name that is too long."""
+    in_scope = 0
+    for event, declared in etree.iterwalk(root, events=("start-ns", "end-ns")):
+        in_scope += 1 if event == "start-ns" else -1
+        if in_scope > MAX_DECLARATIONS_IN_SCOPE:
+            raise TooLarge(f"more than {MAX_DECLARATIONS_IN_SCOPE} namespace declarations in one scope")
+        if event == "start-ns" and len(declared[1]) > MAX_NAMESPACE_CHARACTERS:
+            raise TooLarge(f"a namespace name of more than {MAX_NAMESPACE_CHARACTERS} characters")

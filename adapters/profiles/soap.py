@@ -38,6 +38,7 @@ from config import System
 from exchange import utc_now
 from security import wsse
 from security.certificates import load_authorities
+from security.engines import Engine
 from security.keys import Identity
 from security.xml import Element, parse, serialise
 from wsdl import Contract, contract
@@ -196,12 +197,13 @@ class SoapProfile:
         authority: Path,
         *,
         clock: Callable[[], datetime] = utc_now,
+        engine: Engine = wsse.NARROW,
     ) -> None:
         self._system = system
         self._identity = identity
         self._clock = clock
         self._contract: Contract = contract(adapter.name, adapter.version)
-        self._policy, self._pinned = _trust(system.trust, authority)
+        self._policy, self._pinned = _trust(system.trust, authority, engine)
         self._client = _client(self._contract.wsdl)
         self._binding = (
             self._client.service._binding
@@ -226,7 +228,7 @@ class SoapProfile:
             client=self._client,
             options={"address": self._system.url, "message_id": message_id},
         )
-        content = wsse.sign(envelope, self._identity, now=self._clock())
+        content = wsse.sign(envelope, self._identity, now=self._clock(), engine=self._policy.engine)
         return Message(message_id, headers["SOAPAction"].strip('"'), content)
 
     def send(self, message: Message, deadline: float) -> bytes:
@@ -271,7 +273,7 @@ class SoapProfile:
         except errors.InvalidRequest as error:
             raise errors.AnswerUnreadable(error.code) from error
         try:
-            verified = wsse.verify(envelope, self._policy, now=self._clock())
+            verified = wsse.verify_parsed(envelope, self._policy, now=self._clock())
         except (errors.NotAuthenticated, errors.InvalidRequest) as error:
             unreadable = isinstance(error, errors.MalformedMessage)
             refused = errors.AnswerUnreadable if unreadable else errors.AnswerUnsigned
@@ -335,7 +337,7 @@ def _read_body(response: requests.Response, until: float) -> bytes:
     return b"".join(parts)
 
 
-def _trust(path: Path, authority: Path) -> tuple[wsse.Policy, tuple[x509.Certificate, ...]]:
+def _trust(path: Path, authority: Path, engine: Engine) -> tuple[wsse.Policy, tuple[x509.Certificate, ...]]:
     """The policy for a system's answers. Certificates in its trust file that are no authorities are pinned."""
     try:
         found = x509.load_pem_x509_certificates(path.read_bytes())
@@ -347,7 +349,7 @@ def _trust(path: Path, authority: Path) -> tuple[wsse.Policy, tuple[x509.Certifi
         raise errors.ConfigurationError(
             f"no certificates can be read from {path.name}: gateway keys new"
         ) from error
-    return wsse.Policy(authorities=roots), pinned
+    return wsse.Policy(authorities=roots, engine=engine), pinned
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

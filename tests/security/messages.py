@@ -148,7 +148,7 @@ def complete(text: str, recipe: Recipe) -> bytes:
     method = info.find("ds:SignatureMethod", NAMES).get("Algorithm")
     value = root.find(".//ds:SignatureValue", NAMES)
     value.text = base64.b64encode(_sign(data, method, recipe)).decode()
-    return bytes(etree.tostring(root))
+    return bytes(etree.tostring(root, encoding="UTF-8"))
 
 
 def make(recipe: Recipe) -> bytes:
