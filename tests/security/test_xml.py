@@ -237,7 +237,7 @@ LARGE = {
     "declarations around": (
         "".join("<a " + " ".join(f"xmlns:p{d}n{n}='urn:x'" for n in range(60)) + ">" for d in range(5))
         + "</a>" * 5,
-        "around one element",
+        "in one scope",
     ),
 }
 
