@@ -158,6 +158,8 @@ def servers(contract: Contract, sign: Sign) -> Mapping[str, ServerBase]:
             _body_style="bare",
             _in_message_name=f"{{{ns}}}{name}",
             _out_message_name=f"{{{ns}}}{name}Response",
+            # Spyne tells operations apart by their function, and ours are all the same one.
+            _internal_key_suffix=f"_{name}",
         )(_given)
         for name in contract.operations
     }

@@ -60,15 +60,17 @@ REGISTERS = (
 
 
 def find_care_stay(connection: Connection, stay: CareStay) -> uuid.UUID | None:
-    """The id of a stay that is kept already: of the same person, institution and first day."""
+    """The id of a stay that is kept already, or was: of the same person, institution and first day."""
     table = CARE_STAY
     found: uuid.UUID | None = connection.execute(
-        select(table.c.id).where(
+        select(table.c.id)
+        .where(
             table.c.person_id == person_by_code(connection, stay.person_code),
             table.c.institution == stay.institution,
             table.c.entered_on == stay.entered_on,
-            recorded(table),
         )
+        .order_by(table.c.superseded_at.is_not(None), table.c.recorded_at.desc())
+        .limit(1)
     ).scalar()
     return found
 

@@ -77,7 +77,7 @@ def test_recipients_are_all_who_can_have_a_field_by_any_way(home: Home) -> None:
     )
     assert told["GetPerson", "birth_date"] == "spolis-core", "the partner's service does not ask for it"
     assert told["GetPerson", "data_sets"] == "riga-social-service, spolis-core", "no right is asked for it"
-    assert told["WriteCareStays", "entered_on"] == "ministry, spolis-core", "it reads the register"
+    assert told["WriteCareStays", "entered_on"] == "iem-ic, ministry, nvd, spolis-core, vsaa", "they read it"
     # Only the outbox asks whether a notice took effect.
     assert {name for name, who in told.items() if who == "nobody"} <= {
         (operation, field)
