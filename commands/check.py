@@ -162,11 +162,11 @@ def service_findings() -> Iterator[Finding]:
             for part in (own.request, own.answer):
                 for problem in part.problems(contract):
                     yield "", f"service {service.name}, {own.name}: {problem}"
-            for problem in _via_findings(own.via):
+            for problem in via_findings(own.via):
                 yield "", f"service {service.name}, {own.name}: {problem}"
 
 
-def _via_findings(via: tuple[str, str] | Submission | Reading) -> Iterator[str]:
+def via_findings(via: tuple[str, str] | Submission | Reading) -> Iterator[str]:
     """What a service hands in or reads under no rule, or reads of a register that does not keep it."""
     if not isinstance(via, Submission | Reading):
         return

@@ -50,7 +50,7 @@ def supplied(
     table = versioned(
         system,
         thing,
-        Column("supplier", Text, nullable=False),
+        field("supplier", Text(), rule="p17"),
         field("case_no", Text(), rule="p20"),
         field("record_no", Text(), rule="p20"),
         *fields,

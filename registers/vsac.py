@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Boolean, Column, Connection, Date, Text, select
+from sqlalchemy import Boolean, Connection, Date, Text, select
 
 from errors import InvalidRequest
 from exchange import Provenance
@@ -30,12 +30,12 @@ from registers.reading import Register
 
 _SCHEMA = "vsac"
 
-# Institution and first day name the stay; as data of law they stand in the register of care stays alone.
+# Institution and first day name the stay in the register of care stays.
 STAY = supplied.supplied(
     _SCHEMA,
     "stay",
-    Column("institution", Text, nullable=False),
-    Column("entered_on", Date, nullable=False),
+    field("institution", Text(), rule="p15^1.1"),
+    field("entered_on", Date(), rule="p12.8.13"),
 )
 
 CARE = supplied.supplied(

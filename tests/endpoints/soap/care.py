@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +52,16 @@ PARTNERS = {
     "nvd": "nvd",
     "siva-everywhere": "siva-everywhere",
     "centre-everywhere": "centre-everywhere",
+}
+_RULE = {
+    "siva": "p17.4",
+    "centre": "p17.13",
+    "organisation": "p17.13",
+    "vsaa": "p18.7",
+    "iem-ic": "p18.9",
+    "nvd": "p18.10",
+    "siva-everywhere": "p12",
+    "centre-everywhere": "p12",
 }
 PURPOSES = {"vsaa": "care-payment", "iem-ic": "public-security", "nvd": "health-care"}
 SUBMISSIONS = (
@@ -234,7 +243,7 @@ class Care:
     ) -> Message:
         known = {
             "Merkis": PURPOSES.get(partner, "care-placement"),
-            "Tiesibas": "p20" if operation.startswith("Delete") else "p12",
+            "Tiesibas": "p20" if operation.startswith("Delete") else _RULE[partner],
             "PieprasijumaId": request_id or str(uuid.uuid4()),
         } | context
         konteksts = (
@@ -262,10 +271,7 @@ class Care:
 
     def stays(self, partner: str, person: str) -> tuple[list[dict[str, str]], set[str]]:
         """What GetStays tells a reader: the values of each stay by element, and the fields withheld."""
-        return told(
-            self.post(partner, "GetStays", f"<PersonasKods>{person}</PersonasKods>", Tiesibas=_RULE[partner]),
-            "Uzturesanas",
-        )
+        return told(self.post(partner, "GetStays", f"<PersonasKods>{person}</PersonasKods>"), "Uzturesanas")
 
     def rows(self, register: str, person: str) -> Sequence[registers.Row]:
         with self.gateway.engine.connect() as connection:
@@ -300,9 +306,6 @@ class Care:
         with self.gateway.engine.connect() as connection:
             leaves = [json.loads(record.leaf) for record in connection.execute(query)]
         return next(leaf for leaf in leaves if leaf["kind"] == "outcome")
-
-
-_RULE = {"vsaa": "p18.7", "iem-ic": "p18.9", "nvd": "p18.10"}
 
 
 def told(answer: Element, element: str) -> tuple[list[dict[str, str]], set[str]]:
@@ -372,8 +375,3 @@ def caring(folder: Path, database_url: str) -> Iterator[Care]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def earlier(minutes: int) -> datetime:
-    """So many minutes ago."""
-    return datetime.now(UTC) - timedelta(minutes=minutes)
