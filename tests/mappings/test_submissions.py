@@ -78,5 +78,8 @@ def test_a_record_is_kept_by_rule_and_only_its_numbers_need_no_right(name: str) 
     free = lines.keys() - set(via.table.withheld(lambda _rule: False))
     assert {lines[field].rule for field in free} <= {"p20"}
     if via.supplier:
-        assert via.supplier in {one.name for one in dataclasses.fields(via.table.record_type)}
+        record = via.table.record_type
+        assert isinstance(record, type)
+        assert dataclasses.is_dataclass(record)
+        assert via.supplier in {one.name for one in dataclasses.fields(record)}
         assert via.supplier not in lines, "no message says who hands it in"
