@@ -13,6 +13,7 @@ from exchange import today_in_riga
 from registers.care_stays import open_stay
 from security.xml import parse
 from tests.endpoints.soap.care import SUBMISSIONS, Care, Case, Refused, caring, told
+from tests.endpoints.soap.test_soap_zeep import Signature, client, konteksts
 from wsdl import contract
 
 REGISTERS = {
@@ -287,16 +288,18 @@ def test_a_code_that_is_in_no_list_is_an_error_with_its_path(care: Care, case: C
         assert f"/{operation}/{path}" in refused.reason
 
 
-def test_a_number_is_of_one_person(care: Care, case: Case) -> None:
+def test_a_number_and_a_case_are_of_one_person(care: Care, case: Case) -> None:
     handed_in(care, case, "SubmitApplication", "SubmitDecision")
-    stranger = Case(care.case().person, case.number)
-    for operation, record in (
-        ("SubmitApplication", stranger.application()),
-        ("SubmitDecision", stranger.decision().replace(f"{case.number}-2", f"{case.number}-22")),
+    stranger = Case(care.case().person)
+    same_number = stranger.application().replace(f"{stranger.number}-1", f"{case.number}-1")
+    same_case = Case(stranger.person, case.number).decision().replace(f"{case.number}-2", stranger.number)
+    for operation, record, what in (
+        ("SubmitApplication", same_number, "record_no"),
+        ("SubmitDecision", same_case, "case_no"),
     ):
         refused = care.post("siva", operation, record)
         assert isinstance(refused, Refused)
-        assert "is of another person" in refused.reason
+        assert f"{what} is of another person" in refused.reason
     assert care.rows("care-applications", stranger.person) == ()
 
 
@@ -412,6 +415,24 @@ def test_an_open_stay_opens_the_door_to_payments(care: Care, case: Case) -> None
     with care.gateway.engine.connect() as connection:
         assert open_stay(connection, case.person, today_in_riga())
         assert not open_stay(connection, care.case().person, today_in_riga())
+
+
+@pytest.mark.parametrize("port", ["CareStaysSoap11", "CareStaysSoap12"])
+def test_zeep_hands_in_a_decision(care: Care, case: Case, port: str) -> None:
+    signature = Signature(care.gateway.settings.keys, "siva")
+    service = client(care.address, signature).bind("CareStaysService", port)
+    granted = {"Datums": "2026-01-12", "Numurs": "12-3/44", "Sniedzejs": "VSAC", "PieskirtsNo": "2026-02-01"}
+    decision = {
+        "LietasNumurs": case.number,
+        "IerakstaNumurs": f"{case.number}-2",
+        "PersonasKods": case.person,
+        "Pieskirsana": granted,
+    }
+    context = konteksts(Merkis="care-placement", Tiesibas="p17.4")
+    kept = service.SubmitDecision(Konteksts=context, Lemums=decision)
+    (row,) = care.rows("care-decisions", case.person)
+    assert str(row.provenance.exchange_id) == kept
+    assert row.values["granted_from"] == date(2026, 2, 1)
 
 
 def test_the_examples_for_partners_are_of_the_contract() -> None:
