@@ -20,7 +20,6 @@ from routing.access import Access, Right
 from routing.register_routes import SYSTEM as REGISTERS_SYSTEM
 from routing.register_routes import operation_name
 
-_SYSTEM = 1
 HEADS = ("rule", "system", "operation", "source element", "canonical field", "register column", "recipients")
 
 
@@ -55,7 +54,11 @@ def table_(form: str, as_json: bool, system: str) -> None:
     ]
     if system in ("", REGISTERS_SYSTEM):
         rows += care_stay_rows(rights)
-    rows += [row for row in (*submission_rows(rights), *reading_rows(rights)) if system in ("", row[_SYSTEM])]
+    rows += [
+        row
+        for row in (*submission_rows(rights), *reading_rows(rights))
+        if system in ("", row[HEADS.index("system")])
+    ]
     if as_json or form != Form.TEXT:
         click.echo(table("Lineage", HEADS, rows, Form.JSON if as_json else Form(form)), nl=False)
     else:

@@ -319,6 +319,8 @@ def feed_deletion(connection: Connection, record: ServiceRecordDeletion, provena
 
 
 class _OfPerson(supplied.Numbered, Protocol):
+    """A record about one person."""
+
     @property
     def person_code(self) -> str: ...
 
