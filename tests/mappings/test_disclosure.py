@@ -256,7 +256,7 @@ def test_our_service_gives_name_and_code_only_and_names_what_it_withholds() -> N
 
 
 def test_services_are_discovered_and_a_second_of_one_name_is_refused() -> None:
-    assert services.discover() == {"persons": SERVICE}
+    assert services.discover()["persons"] == SERVICE
     with pytest.raises(ConfigurationError, match="a second time"):
         services.collect({"persons": SERVICE, "again": SERVICE})
     with pytest.raises(ConfigurationError, match="declares no SERVICE"):
