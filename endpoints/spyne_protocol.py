@@ -158,9 +158,7 @@ def servers(contract: Contract, sign: Sign) -> Mapping[str, ServerBase]:
             _body_style="bare",
             _in_message_name=f"{{{ns}}}{name}",
             _out_message_name=f"{{{ns}}}{name}Response",
-            # Spyne tells operations apart by their function, and ours are all the same one.
-            _internal_key_suffix=f"_{name}",
-        )(_given)
+        )(_operation(name))
         for name in contract.operations
     }
     service = type(contract.service, (ServiceBase,), operations)
@@ -224,9 +222,14 @@ def _written(server: ServerBase, context: MethodContext) -> bytes:
     return b"".join(context.out_string)
 
 
-def _given(ctx: MethodContext, body: Element) -> Element:  # noqa: ARG001 — the interface of Spyne
-    """What every operation does: hand over what the eight steps made of the request."""
-    return ctx.udc.payload
+def _operation(name: str) -> Callable[[MethodContext, Element], Element]:
+    """What every operation does: hand over what the eight steps made of the request. Spyne knows it by its name."""
+
+    def given(ctx: MethodContext, body: Element) -> Element:  # noqa: ARG001 — the interface of Spyne
+        return ctx.udc.payload
+
+    given.__name__ = name
+    return given
 
 
 def _fault_1_1(fault: Fault, _subcode: str) -> Element:

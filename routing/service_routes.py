@@ -134,7 +134,7 @@ class SubmissionAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ReadingRoute:
-    """To the rows of a register that meet what is asked; the arguments that are fixed are criteria too."""
+    """To the rows of a register that meet what is asked; declared arguments stand where the caller gives none."""
 
     operation: ServiceOperation
     reading: Reading
@@ -142,7 +142,7 @@ class ReadingRoute:
 
     def plan(self, request: Request, grant: Grant) -> ReadingPlan:
         """Raises: InvalidRequest, InvalidPersonCode, and AccessDenied for a criterion that may not be given."""
-        arguments = {**request.arguments, **self.operation.arguments}
+        arguments = {**self.operation.arguments, **request.arguments}
         return ReadingPlan(self.reading, self.route.plan(replace(request, arguments=arguments), grant))
 
 

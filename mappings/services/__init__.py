@@ -53,8 +53,7 @@ class ServiceOperation:
     """One operation of a service.
 
     `via` names what answers it: an operation of a system or of the registers, a `Submission` or a `Reading`.
-    `arguments` are fixed by us, whatever the caller says. `compose` makes the record of our answer of what may be
-    given.
+    `arguments` stand where the caller gives none. `compose` makes the record of our answer of what may be given.
     """
 
     name: str
