@@ -5,6 +5,8 @@ Source: p17.12 for what it gives, p18.7 for what it is told.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adapters import Adapter, Notice, Operation, Query, Repeat
 from exchange import Arguments
 from mappings.care_stays import CareStay
@@ -22,8 +24,13 @@ from registers.history import Change
 
 
 def notices(change: Change) -> tuple[Arguments, ...]:
-    """What SAIS is told of a change of a stay, entering before leaving; nothing of a stay that is as it was."""
+    """What SAIS is told of a change of a stay, entering before leaving; nothing of a stay that is as it was.
+
+    The contract has no word for a stay that never was: a deleted one is told as left on the day of entering.
+    """
     before, after = change.before, change.after
+    if after is None and isinstance(before, CareStay):
+        return (_arguments(replace(before, ended_on=before.entered_on, end_reason=None), "LEAVE"),)
     if not isinstance(after, CareStay) or before == after:
         return ()
     if after.ended_on is None:

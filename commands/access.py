@@ -16,7 +16,7 @@ from commands.rendering import Form, print_rows, table
 from errors import AccessDenied, UnknownOperation
 from exchange import Context, Environment, Grant, Json, Official
 from mappings.regulation import chain, rules
-from mappings.services import Submission, ping
+from mappings.services import Reading, Submission, ping
 from routing.access import Access, Right
 from routing.register_routes import SYSTEM as REGISTERS
 
@@ -136,7 +136,7 @@ def find_operation(name: str) -> tuple[str, Operation] | None:
     services = mappings.services.discover()
     if system in services:
         via = next((own.via for own in services[system].operations if own.name == operation), ("", ""))
-        if isinstance(via, Submission) or via[0] in (REGISTERS, ping.SYSTEM):
+        if isinstance(via, Submission | Reading) or via[0] in (REGISTERS, ping.SYSTEM):
             return None
         system, operation = via
     target = found[system].operation(operation) if system in found else None

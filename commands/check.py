@@ -20,7 +20,7 @@ from commands import print_json
 from errors import ConfigurationError
 from exchange import Json
 from mappings.regulation import rules
-from mappings.services import Submission
+from mappings.services import Reading, Submission
 from routing.access import Access
 from routing.register_routes import register_routes
 
@@ -153,7 +153,7 @@ def case_findings(adapter: Adapter, exchanges: Path) -> Iterator[Finding]:
 
 
 def service_findings() -> Iterator[Finding]:
-    """Operations of our own services that are not mapped."""
+    """Operations of our own services that are not mapped, or whose records are not as they should be."""
     for service in mappings.services.discover().values():
         contract = wsdl.contract(f"spolis/{service.name}", service.version)
         for name in sorted(set(contract.operations) ^ {own.name for own in service.operations}):
@@ -162,6 +162,26 @@ def service_findings() -> Iterator[Finding]:
             for part in (own.request, own.answer):
                 for problem in part.problems(contract):
                     yield "", f"service {service.name}, {own.name}: {problem}"
+            for problem in via_findings(own.via):
+                yield "", f"service {service.name}, {own.name}: {problem}"
+
+
+def via_findings(via: tuple[str, str] | Submission | Reading) -> Iterator[str]:
+    """What a service hands in or reads under no rule, or reads of a register that does not keep it."""
+    if not isinstance(via, Submission | Reading):
+        return
+    for line in via.table.lineage(""):
+        if line.rule not in rules():
+            yield f"{line.field} names {line.rule!r}, which is no rule"
+    if isinstance(via, Reading):
+        kept = registers.REGISTERS.get(via.register)
+        if kept is None:
+            yield f"reads the unknown register {via.register}"
+            return
+        columns = {f"{kept.table.name}.{name}" for name in kept.fields}
+        for line in via.table.lineage(""):
+            if line.column not in columns:
+                yield f"{line.field} is not kept in the register {via.register}"
 
 
 def register_findings() -> Iterator[Finding]:

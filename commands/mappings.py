@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import click
 
@@ -12,9 +13,11 @@ from adapters import Adapter, Operation
 from commands.rendering import Form, print_rows, table
 from errors import UnknownOperation
 from exchange import Grant, Lineage
-from mappings.services import discover
-from registers import REGISTERS, WRITES
+from mappings.services import Reading, Submission, discover
+from registers import REGISTERS, WRITES, register
 from routing.access import Access, Right
+from routing.person_services import LISTS
+from routing.person_services import OPERATION as LIST_SERVICES
 from routing.register_routes import SYSTEM as REGISTERS_SYSTEM
 from routing.register_routes import operation_name
 from routing.routes import OWN_SOURCE
@@ -40,7 +43,8 @@ def table_(form: str, as_json: bool, system: str) -> None:
     Example:  gateway mappings table --system vdeavk --format html > lineage.html
     """
     found = adapters.discover()
-    known = (*found, REGISTERS_SYSTEM)
+    services = discover()
+    known = (*found, REGISTERS_SYSTEM, *services)
     if system and system not in known:
         raise UnknownOperation(f"systems: {', '.join(known)}")
     rights = Access.load(config.load().access).rights
@@ -52,6 +56,11 @@ def table_(form: str, as_json: bool, system: str) -> None:
     ]
     if system in ("", REGISTERS_SYSTEM):
         rows += written_rows(rights)
+    rows += [
+        row
+        for row in (*submission_rows(rights), *reading_rows(rights))
+        if system in ("", row[HEADS.index("system")])
+    ]
     if as_json or form != Form.TEXT:
         click.echo(table("Lineage", HEADS, rows, Form.JSON if as_json else Form(form)), nl=False)
     else:
@@ -78,7 +87,36 @@ def written_rows(rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:
         operation = operation_name("Write", name)
         for line in writable.table.lineage(OWN_SOURCE):
             ways = {f"{REGISTERS_SYSTEM}.{operation}": None, **_readings(line)}
-            yield _row(line, REGISTERS_SYSTEM, operation, sorted(recipients(line, ways, rights)))
+            told = recipients(line, ways, rights) | _told(line, rights)
+            yield _row(line, REGISTERS_SYSTEM, operation, sorted(told))
+
+
+def submission_rows(rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:
+    """One row for every field that is handed in by a service of ours; its recipients are those who may read it."""
+    for service in discover().values():
+        for own in service.operations:
+            if isinstance(own.via, Submission):
+                for line in own.via.table.lineage(own.via.source):
+                    told = recipients(line, _readings(line), rights) | _told(line, rights)
+                    whole = replace(line, element=f"/{own.name}{line.element}")
+                    yield _row(whole, service.name, own.name, sorted(told))
+
+
+def reading_rows(rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:
+    """One row for every field of a register that a service of ours tells, under the rule of the service's table."""
+    for service in discover().values():
+        for own in service.operations:
+            if isinstance(own.via, Reading):
+                sources = _sources(own.via.register)
+                for lines in zip(*(own.via.table.lineage(source) for source in sources), strict=True):
+                    name = {f"{service.name}.{own.name}": None}
+                    told = set[str]().union(*(recipients(line, name, rights) for line in lines))
+                    whole = replace(
+                        lines[0],
+                        field=f"{own.via.name}[].{lines[0].field}",
+                        element=f"/{own.answer.element}{lines[0].element}",
+                    )
+                    yield _row(whole, service.name, own.name, sorted(told))
 
 
 # The operations by which a field can be had, with the rules that each is bound to; None: whatever is granted.
@@ -114,17 +152,48 @@ def _services(adapter: Adapter, operation: Operation) -> Iterator[tuple[str, fro
                 yield f"{service.name}.{own.name}", bound
 
 
+def _told(line: Lineage, rights: tuple[Right, ...]) -> set[str]:
+    """Who may have the register column of a field by a service that reads it, under the rules of that service."""
+    return {
+        recipient
+        for service in discover().values()
+        for own in service.operations
+        if isinstance(own.via, Reading)
+        for told in own.via.table.lineage(line.source)
+        if told.column == line.column
+        for recipient in recipients(told, {f"{service.name}.{own.name}": None}, rights)
+    }
+
+
+def _sources(name: str) -> tuple[str, ...]:
+    """Who supplies a register: its own source, and whoever hands in what it keeps."""
+    kept = register(name)
+    handed_in = (
+        own.via.source
+        for service in discover().values()
+        for own in service.operations
+        if isinstance(own.via, Submission)
+        and any(line.column.startswith(f"{kept.table.name}.") for line in own.via.table.lineage(""))
+    )
+    return tuple(dict.fromkeys((kept.source, *handed_in)))
+
+
 def _readings(line: Lineage) -> dict[str, frozenset[str] | None]:
-    """Reading and searching the registers that keep the field."""
+    """Reading, searching and listing the registers that keep the field, and the services that go on to that."""
     table_name = line.column.partition(".")[0]
-    found: dict[str, frozenset[str] | None] = {}
+    ways: set[tuple[str, str]] = set()
     for one in REGISTERS.values():
         tables = {one.table.name, *(part.register.table.name for part in one.parts.values())}
         if table_name in tables:
-            found |= dict.fromkeys(
-                f"{REGISTERS_SYSTEM}.{operation_name(act, one.name)}" for act in ("Read", "Search")
-            )
-    return found
+            ways |= {(REGISTERS_SYSTEM, operation_name(act, one.name)) for act in ("Read", "Search")}
+            ways |= {(REGISTERS_SYSTEM, LIST_SERVICES)} if one.name in LISTS.values() else set()
+    own = {
+        f"{service.name}.{operation.name}": None
+        for service in discover().values()
+        for operation in service.operations
+        if operation.via in ways
+    }
+    return {".".join(way): None for way in sorted(ways)} | own
 
 
 def _row(line: Lineage, system: str, operation: str, told: Sequence[str]) -> tuple[str, ...]:

@@ -262,7 +262,8 @@ def _one_column(column: Column[Any], *, bare: bool) -> Schema:
     """The value of a register's column; `bare` as a criterion, where a code stands alone."""
     codes: CodeList | None = column.info.get("codes")
     if codes is not None:
-        return {"type": "string", "enum": [code.code for code in codes]} if bare else _code(codes)
+        one = {"type": "string", "enum": [code.code for code in codes]} if bare else _code(codes)
+        return {"type": "array", "items": one} if isinstance(column.type, Texts) else one
     match column.type:
         case Month():
             return _MONTH

@@ -1,4 +1,4 @@
-"""The register of stays in long-term care, written by SPOLIS core.
+"""The register of stays in long-term care, written by SPOLIS core or handed in by the institutions.
 
 A person is in one place: stays of one person share a day at most, the day of moving from one to the next.
 Source: p12.8.12–p12.8.14, p15^1.1.
@@ -62,15 +62,17 @@ REGISTERS = (
 
 
 def find_care_stay(connection: Connection, stay: CareStay) -> uuid.UUID | None:
-    """The id of a stay that is kept already: of the same person, institution and first day."""
+    """The id of a stay that is kept already, or was: of the same person, institution and first day."""
     table = CARE_STAY
     found: uuid.UUID | None = connection.execute(
-        select(table.c.id).where(
+        select(table.c.id)
+        .where(
             table.c.person_id == person_by_code(connection, stay.person_code),
             table.c.institution == stay.institution,
             table.c.entered_on == stay.entered_on,
-            recorded(table),
         )
+        .order_by(table.c.superseded_at.is_not(None), table.c.recorded_at.desc())
+        .limit(1)
     ).scalar()
     return found
 
@@ -115,6 +117,31 @@ def write_care_stay(
 def feed_care_stay(connection: Connection, stay: CareStay, provenance: Provenance) -> Fed:
     """Keep a stay, as `write_care_stay` does, under the id that it has or a new one."""
     return write_care_stay(connection, stay, provenance, stay_id=find_care_stay(connection, stay) or new_id())
+
+
+def delete_care_stay(
+    connection: Connection, person_code: str, institution: str, entered_on: date, provenance: Provenance
+) -> Fed:
+    """End the record of a stay that never was; its versions stay. Nothing happens where there is none."""
+    owner = {"person_id": person_of(connection, person_code, provenance)}
+    key = (institution, entered_on)
+    stays = select(CARE_STAY).where(
+        CARE_STAY.c.person_id == owner["person_id"],
+        CARE_STAY.c.institution == institution,
+        CARE_STAY.c.entered_on == entered_on,
+        recorded(CARE_STAY),
+    )
+    before = connection.execute(stays).first()
+    fed = replace(
+        connection,
+        CARE_STAY,
+        owner,
+        [],
+        provenance,
+        key=_KEY,
+        within=lambda row: (row["institution"], row["entered_on"]) == key,
+    )
+    return fed if before is None else fed + Fed(changes=(Change(_stay(person_code, before), None),))
 
 
 def open_stay(connection: Connection, person_code: str, on_date: date) -> bool:

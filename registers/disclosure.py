@@ -85,10 +85,16 @@ def _origin(row: Row) -> dict[str, Json]:
 def _json(value: Value, column: Column[Any]) -> Json:
     codes: CodeList | None = column.info.get("codes")
     if codes is not None and isinstance(value, str):
-        code = codes[value]
-        return {"code": code.code, "text_lv": code.text_lv, "text_en": code.text_en}
+        return _code(codes, value)
+    if codes is not None and isinstance(value, tuple):
+        return [_code(codes, one) for one in value]
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, date):
         return f"{value:%Y-%m}" if isinstance(column.type, Month) else value.isoformat()
     return list(value) if isinstance(value, tuple) else value
+
+
+def _code(codes: CodeList, value: str) -> Json:
+    code = codes[value]
+    return {"code": code.code, "text_lv": code.text_lv, "text_en": code.text_en}

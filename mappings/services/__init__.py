@@ -24,26 +24,42 @@ class Submission:
     """What an operation hands in for the registers.
 
     `argument` names the record in the request, `table` maps it, `source` is who supplies it: a supplier may hand in
-    the fields whose (rule, source) it is granted. Source: p17.
+    the fields whose (rule, source) it is granted. `supplier` names the field of the record that gets the registered
+    name of the caller, where a record is corrected and deleted only by who handed it in. Source: p17.
     """
 
     argument: str
     table: Mapping[Any]
     source: str
+    supplier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an operation reads of a register, by the criteria that it is asked with.
+
+    Each row becomes a record of `table`, whose columns say where its values are kept. A field leaves when the pair of
+    its rule in this table and the source of the row is granted: one column may be told under several rules. `name`
+    is that of the list in the answer.
+    """
+
+    register: str
+    table: Mapping[Any]
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceOperation:
     """One operation of a service.
 
-    `via` names what answers it: an operation of a system or of the registers, or a `Submission`. `arguments` stand
-    where the caller gives none. `compose` makes the record of our answer of what may be given.
+    `via` names what answers it: an operation of a system or of the registers, a `Submission` or a `Reading`.
+    `arguments` stand where the caller gives none. `compose` makes the record of our answer of what may be given.
     """
 
     name: str
     request: Mapping[Any]
     answer: Mapping[Any]
-    via: tuple[str, str] | Submission
+    via: tuple[str, str] | Submission | Reading
     compose: Callable[[uuid.UUID, Disclosed], object]
     arguments: abc.Mapping[str, Argument] = field(default_factory=dict)
 

@@ -19,8 +19,11 @@ from commands.check import (
     contract_findings,
     register_findings,
     service_findings,
+    via_findings,
 )
+from mappings import services
 from mappings.mapping import Mapping as Table
+from mappings.services import Reading
 from routing.access import Access, Right
 from tests.commands.conftest import Home
 
@@ -45,6 +48,21 @@ def test_the_house_is_in_order(home: Home) -> None:
 
 def test_the_contracts_services_and_registers_are_in_order() -> None:
     assert [*contract_findings(FOUND), *service_findings(), *register_findings()] == []
+
+
+def test_what_a_service_reads_is_kept_where_it_says() -> None:
+    reading = next(
+        operation.via
+        for service in services.discover().values()
+        for operation in service.operations
+        if isinstance(operation.via, Reading)
+    )
+    assert list(via_findings(reading)) == []
+    elsewhere = list(via_findings(replace(reading, register="addresses")))
+    assert len(elsewhere) == len(reading.table.fields)
+    assert elsewhere[0].endswith("is not kept in the register addresses")
+    (unknown,) = via_findings(replace(reading, register="shoes"))
+    assert unknown == "reads the unknown register shoes"
 
 
 def test_every_rule_of_the_scale_is_answered() -> None:

@@ -66,7 +66,9 @@ def test_the_lineage_names_register_columns(home: Home) -> None:
     group = next(row for row in rows if row["canonical_field"] == "disability.group")
     assert group["rule"] == "p8.13.2"
     assert group["register_column"] == "vdeavk_disability.group"
-    assert group["recipients"] == "spolis-core"
+    assert group["recipients"] == "riga-social-service, spolis-core"
+    cause = next(row for row in rows if row["canonical_field"] == "disability.cause")
+    assert cause["recipients"] == "spolis-core"
 
 
 def test_recipients_are_all_who_can_have_a_field_by_any_way(home: Home) -> None:
@@ -77,13 +79,43 @@ def test_recipients_are_all_who_can_have_a_field_by_any_way(home: Home) -> None:
     )
     assert told["GetPerson", "birth_date"] == "spolis-core", "the partner's service does not ask for it"
     assert told["GetPerson", "data_sets"] == "riga-social-service, spolis-core", "no right is asked for it"
-    assert told["WriteCareStays", "entered_on"] == "ministry, spolis-core", "it reads the register"
-    # Only the outbox asks whether a notice took effect.
-    assert {name for name, who in told.items() if who == "nobody"} <= {
+    assert (
+        told["WriteCareStays", "entered_on"]
+        == "iem-ic, ministry, nvd, riga-social-service, spolis-core, vsaa"
+    )
+    # Only the outbox asks whether a notice took effect; point 18 gives the document of a placement to nobody by name.
+    notices = {
         (operation, field)
         for operation in ("NotifyCareStay", "GetCareStayNotice")
         for field in ("message_id", "took_effect")
     }
+    document = {("GetPlacements", f"placements[].{field}") for field in ("issued_on", "number", "planned_on")}
+    assert {name for name, who in told.items() if who == "nobody"} <= notices | document
+
+
+def test_what_a_service_hands_in_or_reads_has_its_lineage(home: Home) -> None:
+    rows = home.json("mappings", "table", "--system", "care-stays")
+    assert {row["system"] for row in rows} == {"care-stays"}
+    told = {(row["operation"], row["canonical_field"]): row for row in rows}
+    party = told["SubmitContract", "party.family_name"]
+    assert (party["rule"], party["register_column"]) == ("p12.8.4.3.1", "siva_contract.party_family_name")
+    assert party["source_element"] == "/SubmitContract/Ligums/Sledzejs/Uzvards"
+    assert party["recipients"] == "spolis-core"
+    assert told["SubmitStay", "stay.ended_on"]["recipients"] == "iem-ic, ministry, nvd, spolis-core, vsaa"
+    assert told["SubmitPlacement", "entered_on"]["recipients"] == "spolis-core, vsaa"
+    assert told["SubmitStay", "stay.person_code"]["recipients"] == "spolis-core"
+    ended = told["GetStays", "stays[].ended_on"]
+    assert (ended["rule"], ended["register_column"]) == ("p12.8.14", "spolis_care_stay.ended_on")
+    assert ended["recipients"] == "iem-ic, vsaa"
+
+
+def test_every_sub_point_of_12_is_handed_in_or_comes_from_sais(home: Home) -> None:
+    rows = home.json("mappings", "table")
+    heads = {rule.rpartition(".")[0] for rule in rules()}
+    points = {rule for rule in rules() if rule.startswith("p12.") and rule not in heads}
+    handed_in = {row["rule"] for row in rows if row["operation"].startswith("Submit")}
+    asked = {row["rule"] for row in rows if row["operation"] == "GetPayments"}
+    assert points - handed_in == {"p12.8.3"} <= asked
 
 
 def test_care_stays_have_their_lineage_too(home: Home) -> None:
@@ -91,6 +123,7 @@ def test_care_stays_have_their_lineage_too(home: Home) -> None:
     assert {row["register_column"].partition(".")[0] for row in rows} == {
         "spolis_person_code",
         "spolis_care_stay",
+        "municipal_service",
     }
 
 
