@@ -10,10 +10,20 @@ from dataclasses import dataclass, field
 
 import requests
 
+from audit.leaf import normalised
 from simulators.population import Population
 from tests.kill.world import World
 
 _PATIENCE = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What a client asks for, under one request id however often it is repeated: a person enters, or leaves."""
+
+    request_id: uuid.UUID
+    person: str
+    leaves: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +34,7 @@ class Acknowledged:
     """
 
     exchange_id: uuid.UUID
-    person: str
-    leaves: bool
+    write: Write
     seconds: float
     during: str = ""
 
@@ -40,8 +49,8 @@ class Load:
     world: World
     threads: int = 3
     pause: float = 0.15
-    attempted: int = 0
     during: str = ""
+    attempted: dict[uuid.UUID, Write] = field(default_factory=dict)
     refused: Counter[int] = field(default_factory=Counter)
     refused_during: Counter[str] = field(default_factory=Counter)
     unanswered: int = 0
@@ -72,17 +81,17 @@ class Load:
             session.trust_env = False
             while not self._stop.is_set():
                 with self._lock:
-                    person = self._population.person(self._next).code
+                    person = normalised(self._population.person(self._next).code)
                     self._next += 1
-                if self._write(session, person, leaves=False):
-                    self._write(session, person, leaves=True)
+                if self._write(session, Write(uuid.uuid4(), person, leaves=False)):
+                    self._write(session, Write(uuid.uuid4(), person, leaves=True))
                 self._stop.wait(self.pause)
 
-    def _write(self, session: requests.Session, person: str, *, leaves: bool) -> bool:
-        body = _body(person, leaves=leaves)
+    def _write(self, session: requests.Session, write: Write) -> bool:
+        body = _body(write)
         began = time.monotonic()
         with self._lock:
-            self.attempted += 1
+            self.attempted[write.request_id] = write
         while (sent := time.monotonic()) < began + _PATIENCE:
             try:
                 answer = session.post(
@@ -102,9 +111,7 @@ class Load:
                 with self._lock:
                     self.newest = max(self.newest, sent)
                     self.acknowledged.append(
-                        Acknowledged(
-                            uuid.UUID(answer.json()["exchange_id"]), person, leaves, took, self.during
-                        )
+                        Acknowledged(uuid.UUID(answer.json()["exchange_id"]), write, took, self.during)
                     )
                 return True
             with self._lock:
@@ -118,9 +125,9 @@ class Load:
         return False
 
 
-def _body(person: str, *, leaves: bool) -> dict[str, object]:
+def _body(write: Write) -> dict[str, object]:
     arguments: dict[str, object] = {
-        "person_code": person,
+        "person_code": write.person,
         "institution": "VSAC “Ozoli”",
         "institution_address": "Ozolu iela 1, Valmiera",
         "institution_kind": "STATE_CARE_CENTRE",
@@ -128,7 +135,7 @@ def _body(person: str, *, leaves: bool) -> dict[str, object]:
         "entered_on": "2026-02-03",
         "funding_source": "STATE",
     }
-    if leaves:
+    if write.leaves:
         arguments |= {"ended_on": "2026-09-30", "end_reason": "OWN_REQUEST"}
     return {
         "context": {
@@ -136,7 +143,7 @@ def _body(person: str, *, leaves: bool) -> dict[str, object]:
             "rule": "p12.8.13",
             "official": {"id": "W-1", "institution": "90000022632", "role": "care worker"},
             "case": "",
-            "request_id": str(uuid.uuid4()),
+            "request_id": str(write.request_id),
             "environment": "test",
         },
         "arguments": arguments,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,8 @@ from tests.kill.hosts import Host
 GATEWAY = (sys.executable, "-P", "-c", "import gateway; gateway.main()")
 SYSTEM_SECONDS = 2.0
 RESTART_SECONDS = 0.2
+# What the private database's disk has to take: a longer run writes more, and none must fill it by itself.
+_DATA_MB, _DATA_MB_A_KILL = 512, 1
 _FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
@@ -77,6 +80,7 @@ class World:
     repeat: str
     embedded: bool
     hosts: int = 0
+    kills: int = 100
     rng: random.Random = field(init=False)
     kept: dict[str, Kept] = field(default_factory=dict)
     reached: dict[str, Host] = field(default_factory=dict)
@@ -88,7 +92,7 @@ class World:
         self.journal = self.home / "journal.jsonl"
         self.errors = self._end.enter_context((self.home / "errors.log").open("ab"))
         self.postgres = (
-            self._end.enter_context(PrivatePostgres(data_size_mb=512))
+            self._end.enter_context(PrivatePostgres(data_size_mb=_DATA_MB + self.kills * _DATA_MB_A_KILL))
             if self.database == "postgresql"
             else None
         )
@@ -149,6 +153,15 @@ class World:
         with requests.Session() as session:
             session.trust_env = False
             session.post(f"{self.sais}/_control", json=body, timeout=10).raise_for_status()
+
+    def taken(self) -> str:
+        """How much the run has written so far, and how large this process is: what would grow without end shows."""
+        sizes = {"journal": self.journal, "standard error": self.home / "errors.log"}
+        told = [f"{name} {path.stat().st_size >> 20} MB" for name, path in sizes.items()]
+        if self.postgres is not None:
+            told.insert(0, f"database {self.postgres.taken_percent:.0f} % of its disk")
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+        return ", ".join([*told, f"memory {resident >> 20} MB"])
 
     def hosted_elsewhere(self, seconds: int) -> dict[str, str]:
         """The environment of a process whose clock is off."""
