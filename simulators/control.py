@@ -20,7 +20,9 @@ class Mode(StrEnum):
 
     OK = "ok"  # as it should be
     SLOW = "slow"  # as it should be, after `delay_ms` (without one: three seconds)
-    LATE_EFFECT = "late_effect"  # the effect comes after `delay_ms` (without one: three seconds), caller or no caller
+    LATE_EFFECT = (
+        "late_effect"  # the effect comes after `delay_ms` (without one: three seconds), caller or no caller
+    )
     REFUSE = "refuse"  # reset at once: the request line is seen, no header or body is read
     FAULT = "fault"  # a signed SOAP Fault of the server, IEKSEJA_KLUDA; not processed
     HTML = "html"  # 200 with an HTML page of a proxy; not processed
@@ -40,7 +42,7 @@ _DELAYS = {Mode.SLOW: SLOW_MS, Mode.LATE_EFFECT: HOLD_MS}
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one request gets: its mode and milliseconds to wait before the answer, in `late_effect` before the effect."""
+    """What one request gets: its mode, and milliseconds to wait before the answer (`late_effect`: the effect)."""
 
     mode: Mode
     delay_ms: int
