@@ -2,7 +2,7 @@
 
 Every column of a `log_` table is committed in a leaf, derived from one, or checked against another table by
 `audit.verify`. They hold text in one exact form (ids with dashes, instants as `exchange.instant_text`), so that
-any other spelling of the same value is a change too. Source: migration `core_0001_log`.
+any other spelling of the same value is a change too. Source: the migrations of the branch `core`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pika
 
 from tests.endpoints.serving import below
-from tests.kill.world import SYSTEM_SECONDS, World
+from tests.kill.world import PATIENCE, SYSTEM_SECONDS, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def new_generation(world: World) -> None:
     time.sleep(4.0)
     _kill(extra.pid, signal.SIGTERM)
     assert extra.process is not None
-    extra.process.wait(40)
+    extra.process.wait(PATIENCE)
 
 
 def clock_off(world: World) -> None:
@@ -104,7 +104,7 @@ def clock_off(world: World) -> None:
     time.sleep(_SWEEP_SECONDS + 4.0)
     _kill(off.pid)
     assert off.process is not None
-    off.process.wait(40)
+    off.process.wait(PATIENCE)
 
 
 def kill_postgres(world: World) -> None:

@@ -77,6 +77,13 @@ class Load:
             thread.join(_PATIENCE + 30)
 
     def _run(self) -> None:
+        try:
+            self._write_on()
+        except Exception as error:  # a client that ends unseen would let the rest of the run hold with ease
+            self.failed.append(f"a client ended: {type(error).__name__}")
+            raise
+
+    def _write_on(self) -> None:
         with requests.Session() as session:
             session.trust_env = False
             while not self._stop.is_set():
@@ -120,9 +127,17 @@ class Load:
             if answer.status_code < 500 and answer.status_code != 429:
                 self.failed.append(f"{answer.status_code} {answer.text[:300]}")
                 return False
-            time.sleep(min(1.0, float(answer.json().get("retry_after") or 0.2)))
+            time.sleep(min(1.0, _retry_after(answer)))
         self.failed.append("no answer in time")
         return False
+
+
+def _retry_after(answer: requests.Response) -> float:
+    """The seconds that an answer asks to wait; one of a server that is falling has no body of ours."""
+    try:
+        return float(answer.json().get("retry_after") or 0.2)
+    except ValueError:
+        return 0.2
 
 
 def _body(write: Write) -> dict[str, object]:
