@@ -137,6 +137,7 @@ def run(world: World, kills: int, faults: list[Fault], pause: float, apart: bool
 
     wait_until(quiet, SETTLE_SECONDS)
     time.sleep(0.5)
+    _tell_progress(world, f"{done}/{kills} kills", time.monotonic() - began, load, recovery, struck)
     recovery.stop()
     with engine.connect() as connection:
         kept = read(connection)
