@@ -26,7 +26,7 @@ class Certificates:
         self._partners: list[Finding] = []
 
     def look(self) -> None:
-        """Look at the files, at the partners' and at the responders'. A file that cannot be read is a finding like another.
+        """Look at the files, and at what partners and responders show. A file that cannot be read is a finding.
 
         Raises: SQLAlchemyError: what was found before then stands for the partners.
         """
