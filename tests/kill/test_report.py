@@ -28,7 +28,7 @@ def result(
     )
     load = Load(world)
     load.failed += failed
-    struck = Struck("a fault", 1, recovery=list(recovery), unrecovered=list(unrecovered), runs=1)
+    struck = Struck("a fault", True, recovery=list(recovery), unrecovered=list(unrecovered), runs=1)
     return Result(1, 1, 5.0, [struck], verdict, load, log)
 
 
@@ -43,11 +43,21 @@ def test_a_run_in_which_all_is_well() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["lost", "duplicated", "disordered", "contradicted", "unresolved"])
-def test_what_the_judge_finds_fails_the_run(kind: str) -> None:
-    found = result(replace(WELL, **{kind: FINDING}))
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        replace(WELL, lost=FINDING),
+        replace(WELL, duplicated=FINDING),
+        replace(WELL, disordered=FINDING),
+        replace(WELL, contradicted=FINDING),
+        replace(WELL, unresolved=FINDING),
+    ],
+    ids=["lost", "duplicated", "disordered", "contradicted", "unresolved"],
+)
+def test_what_the_judge_finds_fails_the_run(verdict: Verdict) -> None:
+    found = result(verdict)
     assert len(problems(found)) == 1
-    assert problems(found, left_to_persons=True) == ([] if kind == "unresolved" else problems(found))
+    assert problems(found, left_to_persons=True) == ([] if verdict.unresolved else problems(found))
 
 
 def test_a_write_that_failed_for_good_fails_the_run() -> None:

@@ -326,7 +326,6 @@ def test_everything_that_can_be_wrong_in_the_tables(wired: Gateway) -> None:
         for one in (
             Finding("outbox_dead", notices, "count=11", grade=1),
             Finding("outbox_unknown", notices, "count=1"),
-            Finding("outbox_parked", notices, "count=1"),
             Finding("backlog", "", "count=3 limit=3", grade=1),
             Finding("breaker", "pmlp", "failures=5"),
             Finding("job_failing", "sweeper", "error=log_unavailable processes=1"),
