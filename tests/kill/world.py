@@ -113,8 +113,12 @@ class World:
             self._keep_there(number)
         self._keeper = threading.Thread(target=self._keep_running, daemon=True)
         self._keeper.start()
-        self.wait_ready(PATIENCE)
-        self.key = self._add_caller()
+        try:
+            self.wait_ready(PATIENCE)
+            self.key = self._add_caller()
+        except BaseException:  # nothing that was started may outlive the run
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
