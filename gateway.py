@@ -23,6 +23,7 @@ import mappings.services
 from adapters import Repeat
 from adapters.profiles import Profile, transports
 from audit import Archive, ExchangeLog, open_log, subject_index
+from audit.sweeper import refuse_if_closed
 from config import Settings
 from exchange import (
     Arrival,
@@ -263,6 +264,8 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
 
     def work(connection: Connection) -> None:
         trail.notices = ()
+        if lease is None and time.monotonic() - trail.began > gateway.settings.limits.exchange_seconds:
+            refuse_if_closed(connection, exchange_id)
         if lease is not None:
             repeat = Repeat.DEDUPES if trail.plan is None else trail.plan.repeat
             settles = 0.0 if trail.plan is None else trail.plan.settles_after

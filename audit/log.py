@@ -124,6 +124,19 @@ class ExchangeLog:
         result: T = self._through(_Job(work, touches_database=True))
         return result
 
+    def commit_apart(self, work: Callable[[Connection], T]) -> T:
+        """Run database work in a transaction of its own, where it must see what others have committed and nothing else.
+
+        Raises: LogUnavailable, and what the work raises.
+        """
+        self._begin()
+        job = _Job(work, touches_database=True)
+        self._alone(job)
+        if job.error is not None:
+            raise job.error
+        result: T = job.value
+        return result
+
     def write(self, *entries: leaves.Entry) -> list[uuid.UUID]:
         """Append and commit entries that go with nothing else.
 

@@ -21,12 +21,24 @@ from audit import checkpoint, leaf, origin, restorations
 from audit.merkle import Frontier, leaf_hash
 from audit.tables import leases, log_checkpoints, log_records, log_tree, sequencer_queue
 from errors import ConfigurationError, LogUnavailable
-from exchange import Environment, Json, utc_now
-from storage import database_now, reading
+from exchange import Environment, Json
+from storage import DatabaseClock, database_now, reading
 
 _LEASE = "sequencer"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _log = logging.getLogger("gateway.audit.sequencer")
+
+
+def waiting(connection: Connection) -> tuple[int, float | None]:
+    """How many records have no place in the tree yet, and for how many seconds the oldest waits by the database's
+    clock; None when none does.
+    """
+    pending, oldest, now = connection.execute(
+        select(func.count(), func.min(sequencer_queue.c.queued_at), DatabaseClock()).select_from(
+            sequencer_queue
+        )
+    ).one()
+    return pending, None if oldest is None else max(0.0, (now - oldest).total_seconds())
 
 
 class Sequencer:
@@ -86,11 +98,7 @@ class Sequencer:
     def lag(self) -> float | None:
         """For how many seconds the oldest record without a place waits; None when none does."""
         with reading(self._engine).begin() as connection:
-            waiting = log_records.join(sequencer_queue, sequencer_queue.c.record_id == log_records.c.id)
-            oldest = connection.execute(select(func.min(log_records.c.instant)).select_from(waiting)).scalar()
-        if oldest is None:
-            return None
-        return max(0.0, (utc_now() - datetime.fromisoformat(oldest)).total_seconds())
+            return waiting(connection)[1]
 
     def release(self) -> None:
         """Give the lease back, so that another need not wait until it runs out.

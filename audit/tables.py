@@ -2,13 +2,14 @@
 
 Every column of a `log_` table is committed in a leaf, derived from one, or checked against another table by
 `audit.verify`. They hold text in one exact form (ids with dashes, instants as `exchange.instant_text`), so that
-any other spelling of the same value is a change too. Source: migration `core_0001_log`.
+any other spelling of the same value is a change too. Source: the migrations of the branch `core`.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from storage import Instant, identifier, metadata
+from storage import DatabaseClock, Instant, identifier, metadata
 
 # On SQLite only INTEGER PRIMARY KEY is the row's own number, which can hold nothing but an integer.
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
@@ -82,6 +83,17 @@ sequencer_queue = Table(
     metadata,
     Column("position", _NUMBER, primary_key=True, autoincrement=True),
     Column("record_id", Text, ForeignKey("log.log_records.id"), nullable=False),
+    # By the database's clock: the record's own instant is that of the host which wrote it.
+    Column("queued_at", Instant, default=DatabaseClock()),
+)
+
+# How large the tree was at an instant of the database. What lies below a `swept` size holds no orphan.
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("size", _NUMBER, primary_key=True, autoincrement=False),
+    Column("noted_at", Instant, nullable=False),
+    Column("swept", Boolean, nullable=False),
 )
 
 leases = Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -13,13 +13,12 @@ from sqlalchemy import Connection, Engine
 
 import adapters
 import config
-from audit import Entry, Kind, continuity, open_log, restorations
+from audit import Entry, Kind, continuity, open_log, restorations, sweeper
 from audit.archive import LOST, unopened
 from audit.checkpoint import Checkpoint
 from audit.origin import Origin, load_public_key
 from audit.restorations import Restoration
 from audit.sequencer import Sequencer
-from audit.sweeper import Sweeper
 from audit.verify import Report, verify
 from commands import print_json
 from commands.opening import admin_entry, existing_database, give_place
@@ -234,7 +233,7 @@ def _look(
             outside=outside,
             lost_at=lost_at,
             unopened=_months(unopened(connection, load_secret(settings.keys / "master.key"))),
-            orphans=len(_sweeper(settings, engine).orphans(instant_text(utc_now()))),
+            orphans=len(sweeper.orphans(engine)),
             leased=recovery.leased(connection),
             doubt=recovery.doubt(connection, repeat, change=False),
             memory=recovery.memory(connection),
@@ -273,13 +272,10 @@ def _recover(settings: Settings, engine: Engine, found: Found) -> Done:
         sequencer.release()
     else:
         log.commit(work)
-    orphans = _sweeper(settings, engine).sweep()
+    # No process works now: what is open has nobody who would end it.
+    orphans = sweeper.close(log, sweeper.orphans(engine))
     give_place(settings, engine)
     return Done(origin, orphans, released, unreadable)
-
-
-def _sweeper(settings: Settings, engine: Engine) -> Sweeper:
-    return Sweeper(engine, open_log(settings, engine), timedelta(0))
 
 
 def _months(rows: Iterable[tuple[object, str]]) -> tuple[str, ...]:

@@ -69,8 +69,8 @@ def command(
       gateway simulate pmlp sais --persons 100000 --seed 7
       gateway simulate --json --ports free --journal journal.jsonl
 
-    How one misbehaves is set while it runs (modes: ok, slow, refuse, fault, html, half, reset, wrong_signature,
-    unsigned, invalid, other_answer, unknown_code, hang):
+    How one misbehaves is set while it runs (modes: ok, slow, late_effect, refuse, fault, html, half, reset,
+    wrong_signature, unsigned, invalid, other_answer, unknown_code, hang):
 
     \b
       curl -d '{"mode": "reset", "count": 2}' http://127.0.0.1:8601/pmlp/v1-0/_control

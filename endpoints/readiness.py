@@ -13,9 +13,10 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 
-from audit.tables import leases, log_records, sequencer_queue
+from audit.sequencer import waiting
+from audit.tables import leases
 from config import Settings
 from endpoints import expiry, revocation_state
 from endpoints.bounded import Bounded
@@ -90,12 +91,7 @@ def lag(gateway: Gateway) -> tuple[int, float | None]:
     Raises: SQLAlchemyError.
     """
     with reading(gateway.engine).begin() as connection:
-        pending = connection.execute(select(func.count()).select_from(sequencer_queue)).scalar_one()
-        waiting = log_records.join(sequencer_queue, sequencer_queue.c.record_id == log_records.c.id)
-        oldest = connection.execute(select(func.min(log_records.c.instant)).select_from(waiting)).scalar()
-    if oldest is None:
-        return pending, None
-    return pending, max(0.0, (utc_now() - datetime.fromisoformat(oldest)).total_seconds())
+        return waiting(connection)
 
 
 def try_writing(gateway: Gateway) -> None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from errors import InvalidRequest
 
 SLOW_MS = 3_000
+HOLD_MS = 3_000
 MOST_MS = 600_000
 _KEYS = {"mode", "count", "delay_ms"}
 
@@ -19,6 +20,9 @@ class Mode(StrEnum):
 
     OK = "ok"  # as it should be
     SLOW = "slow"  # as it should be, after `delay_ms` (without one: three seconds)
+    LATE_EFFECT = (
+        "late_effect"  # the effect comes after `delay_ms` (without one: three seconds), caller or no caller
+    )
     REFUSE = "refuse"  # reset at once: the request line is seen, no header or body is read
     FAULT = "fault"  # a signed SOAP Fault of the server, IEKSEJA_KLUDA; not processed
     HTML = "html"  # 200 with an HTML page of a proxy; not processed
@@ -32,9 +36,13 @@ class Mode(StrEnum):
     HANG = "hang"  # the request is read and never answered, until the client goes; not processed
 
 
+# Milliseconds where the setting names none.
+_DELAYS = {Mode.SLOW: SLOW_MS, Mode.LATE_EFFECT: HOLD_MS}
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one request gets: its mode and milliseconds to wait before the answer."""
+    """What one request gets: its mode, and milliseconds to wait before the answer (`late_effect`: the effect)."""
 
     mode: Mode
     delay_ms: int
@@ -77,8 +85,7 @@ class Control:
             if now.count is not None:
                 left = now.count - 1
                 self._setting = Setting(now.mode, left, now.delay_ms) if left > 0 else Setting()
-        delay = SLOW_MS if now.mode is Mode.SLOW and not now.delay_ms else now.delay_ms
-        return Turn(now.mode, delay)
+        return Turn(now.mode, now.delay_ms or _DELAYS.get(now.mode, 0))
 
 
 def read_setting(body: bytes) -> Setting:

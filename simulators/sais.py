@@ -31,6 +31,7 @@ from simulators.service import (
     refusal,
     shared_types,
     subject,
+    take_effect,
 )
 from wsdl import contract
 from wsdl.spyne_compat import Boolean, ComplexModel, Date, Decimal, ServiceBase, Unicode, rpc
@@ -160,6 +161,7 @@ def sais(
                 raise refusal(NAMESPACE, NOT_FOUND, "Persona ar šādu kodu nav atrasta")
             message_id = message_of(call)
             stay = (person.code, institution.Nosaukums, entered_on.isoformat())
+            take_effect(call)
             effect = told.notify(message_id, stay, leaves=leaves)
             if effect is None:
                 raise refusal(NAMESPACE, WRONG_REQUEST, "Par iestāšanos nav ziņots")

@@ -36,7 +36,7 @@ from simulators.population import Population
 from simulators.sais import VERSION as SAIS_VERSION
 from simulators.sais import sais
 from simulators.service import Model
-from simulators.stand_in import NOT_PROCESSED, Answer, StandIn, WsSecurity
+from simulators.stand_in import NOT_PROCESSED, Answer, StandIn, WsSecurity, at_once
 from simulators.vdeavk import vdeavk
 from simulators.vzd import vzd
 from wsdl import contract
@@ -169,9 +169,11 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 self._hang()
             return
-        answer = self.server.stand_in.answer(content, mode)
+        late = mode is Mode.LATE_EFFECT
+        answer = self.server.stand_in.answer(content, mode, self._wait if late else at_once)
         self._note(answer.seen, answer.effect, _word(answer, mode))
-        self._wait()
+        if not late:
+            self._wait()
         if mode is Mode.RESET:
             self._reset()
         elif mode is Mode.HALF:
@@ -266,7 +268,7 @@ def serve(task: Task) -> SimulatorServer:
 
 def _word(answer: Answer, mode: Mode) -> str:
     """What the journal says was answered: a fault is a fault in every mode that would have answered."""
-    plain = mode in (Mode.OK, Mode.SLOW)
+    plain = mode in (Mode.OK, Mode.SLOW, Mode.LATE_EFFECT)
     return Mode.FAULT if plain and answer.fault else mode
 
 

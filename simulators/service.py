@@ -19,6 +19,7 @@ from wsdl.spyne_compat import Application, ComplexModel, Fault, ServiceBase, Soa
 MODE = "simulator.mode"
 MESSAGE_ID = "simulator.message_id"
 EFFECT = "simulator.effect"
+BEFORE_EFFECT = "simulator.before_effect"
 NO_SUCH_CODE = "NAV_SARAKSTA"
 NOT_FOUND = "NAV_ATRASTS"
 NO_RIGHT = "NAV_TIESIBU"
@@ -115,6 +116,11 @@ def message_of(call: Call) -> str:
 def note_effect(call: Call, effect: str) -> None:
     """Tell the journal what this call did, where that is not that it read."""
     call.transport.req_env[EFFECT] = effect
+
+
+def take_effect(call: Call) -> None:
+    """Wait, in mode late_effect: what follows is the effect of this call, whether its caller is still there or not."""
+    call.transport.req_env[BEFORE_EFFECT]()
 
 
 def subject(call: Call, population: Population, namespace: str, code: str) -> Person:

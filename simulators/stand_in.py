@@ -25,6 +25,7 @@ from security.xml import Element, canonical, parse, serialise
 from simulators.control import Mode
 from simulators.journal import NOTHING, Seen
 from simulators.service import (
+    BEFORE_EFFECT,
     EFFECT,
     INTERNAL,
     MESSAGE_ID,
@@ -48,6 +49,10 @@ _LONG_NUMBER = re.compile(r"\d{9,}")
 
 # The answers of these modes have nothing to do with the request.
 NOT_PROCESSED = frozenset({Mode.REFUSE, Mode.FAULT, Mode.HTML, Mode.HANG})
+
+
+def at_once() -> None:
+    """No wait before an effect."""
 
 
 class Seals(Protocol):
@@ -107,8 +112,11 @@ class StandIn:
         self._spyne = WsgiApplication(application)
         self._seals = seals
 
-    def answer(self, content: bytes, mode: Mode) -> Answer:
-        """Serve a request in a mode. A request that is not signed as agreed gets a fault and has no effect."""
+    def answer(self, content: bytes, mode: Mode, before_effect: Callable[[], None] = at_once) -> Answer:
+        """Serve a request in a mode. A request that is not signed as agreed gets a fault and has no effect.
+
+        `before_effect` is called just before an operation takes effect; one that only reads has none to wait for.
+        """
         seen = self.see(content)
         if mode is Mode.FAULT:
             fault = self._fault("Server", INTERNAL, "Sistēmas iekšēja kļūda")
@@ -118,7 +126,7 @@ class StandIn:
         except GatewayError as error:
             fault = self._fault("Client", *_reason(error))
             return Answer(500, self._seal(fault, seen, mode), seen, NOTHING, fault=True)
-        status, envelope, effect = self._serve(request, seen, mode)
+        status, envelope, effect = self._serve(request, seen, mode, before_effect)
         sealed = self._seal(envelope, seen, mode)
         return Answer(status, sealed, seen, effect, fault=status != 200)
 
@@ -158,7 +166,9 @@ class StandIn:
             raise InvalidRequest("the message is of the other environment")
         return _Request(name.localname, verified.envelope)
 
-    def _serve(self, request: _Request, seen: Seen, mode: Mode) -> tuple[int, Element, str]:
+    def _serve(
+        self, request: _Request, seen: Seen, mode: Mode, before_effect: Callable[[], None]
+    ) -> tuple[int, Element, str]:
         """HTTP status and envelope that Spyne makes of a request, and its effect."""
         content = serialise(request.envelope)
         environ: dict[str, Any] = {
@@ -174,6 +184,7 @@ class StandIn:
             "wsgi.url_scheme": "http",
             MODE: mode,
             MESSAGE_ID: seen.message_id,
+            BEFORE_EFFECT: before_effect,
         }
         statuses: list[int] = []
 

@@ -27,6 +27,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from exchange import utc_now
@@ -147,6 +149,23 @@ def unhurried(connection: Connection) -> None:
 def reading(engine: Engine) -> Engine:
     """The same engine for transactions that only read: on SQLite they take no write lock."""
     return engine.execution_options(reads_only=True)
+
+
+class DatabaseClock(FunctionElement[datetime]):
+    """In a statement: the present instant by the database's clock, as `database_now` gives it."""
+
+    type = Instant()
+    inherit_cache = True
+
+
+@compiles(DatabaseClock, "postgresql")
+def _postgresql_clock(*_: Any, **__: Any) -> str:
+    return "clock_timestamp()"
+
+
+@compiles(DatabaseClock, "sqlite")
+def _sqlite_clock(*_: Any, **__: Any) -> str:
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
 
 def database_now(connection: Connection) -> datetime:

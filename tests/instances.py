@@ -222,6 +222,12 @@ class PrivatePostgres:
         self._ballast.unlink()
 
     @property
+    def taken_percent(self) -> float:
+        """How much of the file system with its data is taken."""
+        usage = shutil.disk_usage(self._data)
+        return 100 * usage.used / usage.total
+
+    @property
     def processes(self) -> list[int]:
         return self._tree.processes
 

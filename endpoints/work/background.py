@@ -1,6 +1,7 @@
 """All the background work of one process: what `serve` has beside its listeners, and what `gateway work` is.
 
-Deliveries, the bell that wakes them, the sequencer, the watch, the sweeper of orphans and what is scheduled.
+Deliveries, the bell that wakes them, the sequencer, the watch, the sweeper of orphans, the look at certificates and
+what is scheduled.
 `python -m endpoints.work.background` is a process of `serve`.
 """
 
@@ -25,10 +26,11 @@ import config
 import gateway
 from adapters import Adapter, Operation
 from audit.sequencer import Sequencer
-from audit.sweeper import Sweeper
+from audit.sweeper import grace, sweep
 from config import Settings
 from endpoints.processes import die_with
 from endpoints.work.bell import Bell
+from endpoints.work.certificates import Certificates
 from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
 from endpoints.work.jobs import Loop, Scheduled, Work
@@ -41,10 +43,8 @@ from routing import jobs, outbox
 from security.keys import load_log_key
 from telemetry import start_diagnostics
 
-# An exchange may take `exchange_seconds`; a process that is only slow must not be taken for dead.
-_TIMES = 4
-_LEAST_GRACE = timedelta(minutes=2)
 _SWEEP = timedelta(seconds=30)
+_LOOK = timedelta(seconds=30)
 _KEPT_DELIVERED = timedelta(days=90)
 _DRAIN_SECONDS = 30.0
 
@@ -67,9 +67,10 @@ class Background:
         count = threads or settings.outbox.threads
         deliveries = Deliveries(wired, self._bell, count)
         courier = Courier(wired, deliveries) if settings.amqp_url else deliveries
+        certificates = Certificates(wired)
         watch = Watch(
             wired.engine,
-            looks(wired),
+            looks(wired, certificates.found),
             settings.alerts,
             environment=settings.environment,
             holder=str(uuid.uuid4()),
@@ -83,13 +84,13 @@ class Background:
             loops.append(Loop("postman", Postman(wired, self._bell).step))
         if self._bell.rings:
             loops.append(Loop("bell", self._bell.listen))
-        grace = max(_LEAST_GRACE, timedelta(seconds=_TIMES * settings.limits.exchange_seconds))
-        sweeper = Sweeper(wired.engine, wired.log, grace)
+        after = grace(settings.limits.exchange_seconds)
         self.work = Work(
             wired.engine,
             loops,
             [
-                Scheduled("sweeper", every(_SWEEP), lambda _slot: sweeper.sweep()),
+                Scheduled("sweeper", every(_SWEEP), lambda _slot: sweep(wired.engine, wired.log, after)),
+                Scheduled("certificates", every(_LOOK), lambda _slot: certificates.look(), everywhere=True),
                 Scheduled("tidying", CronTrigger(hour=2, timezone=UTC), self._tidy),
                 *self._revocations(),
                 *self._syncs(),

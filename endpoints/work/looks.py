@@ -17,8 +17,7 @@ from functools import partial
 from sqlalchemy import Connection, Engine
 
 from audit.tables import leases
-from endpoints import expiry, metered, revocation_state
-from endpoints.expiry import Expiry
+from endpoints import metered, revocation_state
 from endpoints.partner_trust import PartnerTrust
 from endpoints.readiness import MOST_BEHIND_SECONDS, MOST_OFFSET_SECONDS, by_job, is_alive, lag
 from endpoints.revocation_state import Source
@@ -31,8 +30,6 @@ from routing.jobs import JobState
 from storage import clock as clocks
 from storage import reading, upsert
 
-# Days before its end at which a certificate is told of, each graver than the one before.
-DAYS = (30, 7, 1)
 # So long a row may be due, its system well and its route on, before something is wrong with who delivers.
 MOST_LATE_SECONDS = 60.0
 # Of a disk, what must be free; of the limit of the outbox, what may be taken.
@@ -55,27 +52,17 @@ class Look:
     broken: Finding | None = None
 
 
-def looks(gateway: Gateway, clock: Callable[[], datetime] = utc_now) -> dict[str, Look]:
-    """Every look of a gateway, by name."""
+def looks(
+    gateway: Gateway, certificates: Callable[[], Findings], clock: Callable[[], datetime] = utc_now
+) -> dict[str, Look]:
+    """Every look of a gateway, by name. `certificates` gives what the job of that name found last."""
     host = socket.gethostname()
     trust = PartnerTrust(gateway.settings, gateway.engine)
     grace = timedelta(hours=gateway.settings.revocation.stale_hours)
     found = {
         "log": Look(_Log(gateway.engine), Finding("log", "")),
         "tables": Look(partial(_tables, gateway, clock)),
-        "certificates": Look(
-            _Seldom(lambda: _ending(expiry.files(gateway.settings), clock()), _FILES_EVERY),
-            Finding("certificate", "files"),
-        ),
-        "partners": Look(
-            _Seldom(
-                lambda: _ending(
-                    [*expiry.partners(gateway.engine), *expiry.responders(gateway.settings, gateway.engine)],
-                    clock(),
-                ),
-                _FILES_EVERY,
-            )
-        ),
+        "certificates": Look(certificates),
         "lists": Look(
             _Seldom(lambda: _stale(revocation_state.lists(trust, clock()), grace, clock()), _FILES_EVERY),
             Finding("revocation", "files"),
@@ -164,23 +151,6 @@ def _jobs(connection: Connection) -> Iterator[Finding]:
             yield Finding("job_failing", name, f"error={failing[0].error} processes={len(failing)}")
         elif not is_alive(statuses):
             yield Finding("job_silent", name)
-
-
-def _ending(expiries: Iterable[Expiry], now: datetime) -> Findings:
-    """Of each certificate that ends soon; of several under one name the one that ends first."""
-    ends: dict[str, datetime] = {}
-    for one in expiries:
-        name = f"{one.kind} {one.name}"
-        ends[name] = min(one.ends, ends.get(name, one.ends))
-    return [
-        Finding("certificate", name, f"days={(end - now) / timedelta(days=1):.1f}", _grade(end - now))
-        for name, end in ends.items()
-        if end - now <= timedelta(days=DAYS[0])
-    ]
-
-
-def _grade(left: timedelta) -> int:
-    return sum(left <= timedelta(days=days) for days in DAYS) - 1
 
 
 def _stale(sources: Iterable[Source], grace: timedelta, now: datetime) -> Findings:

@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 import config
+from audit import Entry, Kind
+from audit.tables import sequencer_queue
 from endpoints import readiness
 from endpoints.bounded import Bounded
-from endpoints.readiness import Readiness
+from endpoints.readiness import MOST_BEHIND_SECONDS, Readiness
 from exchange import new_id, utc_now
 from gateway import Gateway, wire
 from routing import jobs, outbox
@@ -101,6 +103,22 @@ def test_a_clock_ten_minutes_off_shows(wired: Gateway) -> None:
         assert 590 < check(found, "clock")["offset_seconds"] < 610
     else:
         assert check(found, "clock") == {"ok": True, "offset_seconds": 0.0}
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_record_from_a_host_whose_clock_is_off_makes_nobody_unready(wired: Gateway, minutes: int) -> None:
+    wired.log.write(Entry(Kind.OPENED, new_id(), utc_now() + timedelta(minutes=minutes), {"way": "api"}))
+    found = Readiness(wired).report()
+    assert found["ready"] is True
+    assert 0.0 <= check(found, "sequencer")["oldest_seconds"] < PATIENCE
+    back = sequencer_queue.c.queued_at
+    with wired.engine.begin() as connection:
+        for queued in connection.execute(sequencer_queue.select()).all():
+            long_ago = queued.queued_at - timedelta(seconds=MOST_BEHIND_SECONDS + 5)
+            where = sequencer_queue.c.position == queued.position
+            connection.execute(sequencer_queue.update().where(where).values({back: long_ago}))
+    found = Readiness(wired).report()
+    assert found["ready"] is False, "nobody has given it a place for a minute"
 
 
 def test_not_ready_when_our_own_certificate_has_ended(wired: Gateway) -> None:

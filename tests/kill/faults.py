@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pika
 
 from tests.endpoints.serving import below
-from tests.kill.world import SYSTEM_SECONDS, World
+from tests.kill.world import PATIENCE, SYSTEM_SECONDS, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,10 @@ class Fault:
     weight: int
     kills: bool
     needs: Callable[[World], bool] = lambda _world: True
+
+
+# A worker sweeps at every half minute of its own clock.
+_SWEEP_SECONDS = 30.0
 
 
 def _kill(pid: int, number: int = signal.SIGKILL) -> None:
@@ -91,16 +95,16 @@ def new_generation(world: World) -> None:
     time.sleep(4.0)
     _kill(extra.pid, signal.SIGTERM)
     assert extra.process is not None
-    extra.process.wait(40)
+    extra.process.wait(PATIENCE)
 
 
 def clock_off(world: World) -> None:
-    """A worker whose clock is ten minutes off works beside the others, then is killed."""
+    """A worker whose clock is ten minutes off works beside the others until it has swept, then is killed."""
     off = world.add_generation(world.hosted_elsewhere(world.rng.choice((-600, 600))))
-    time.sleep(4.0)
+    time.sleep(_SWEEP_SECONDS + 4.0)
     _kill(off.pid)
     assert off.process is not None
-    off.process.wait(40)
+    off.process.wait(PATIENCE)
 
 
 def kill_postgres(world: World) -> None:
@@ -232,6 +236,7 @@ FAULTS = (
         lambda world: _has_workers(world) and world.has_faketime(),
     ),
     Fault("partner answers late", _partner("slow", 3, _LATE), 3, False),
+    Fault("partner's effect comes late", _partner("late_effect", 3), 3, False),
     Fault("partner answers half", _partner("half", 4), 3, False),
     Fault("partner resets", _partner("reset", 4), 3, False),
     Fault("partner never answers", _silent, 2, False),

@@ -10,10 +10,20 @@ from dataclasses import dataclass, field
 
 import requests
 
+from audit.leaf import normalised
 from simulators.population import Population
 from tests.kill.world import World
 
 _PATIENCE = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What a client asks for, under one request id however often it is repeated: a person enters, or leaves."""
+
+    request_id: uuid.UUID
+    person: str
+    leaves: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +34,7 @@ class Acknowledged:
     """
 
     exchange_id: uuid.UUID
-    person: str
-    leaves: bool
+    write: Write
     seconds: float
     during: str = ""
 
@@ -40,8 +49,8 @@ class Load:
     world: World
     threads: int = 3
     pause: float = 0.15
-    attempted: int = 0
     during: str = ""
+    attempted: dict[uuid.UUID, Write] = field(default_factory=dict)
     refused: Counter[int] = field(default_factory=Counter)
     refused_during: Counter[str] = field(default_factory=Counter)
     unanswered: int = 0
@@ -68,21 +77,28 @@ class Load:
             thread.join(_PATIENCE + 30)
 
     def _run(self) -> None:
+        try:
+            self._write_on()
+        except Exception as error:  # a client that ends unseen would let the rest of the run hold with ease
+            self.failed.append(f"a client ended: {type(error).__name__}")
+            raise
+
+    def _write_on(self) -> None:
         with requests.Session() as session:
             session.trust_env = False
             while not self._stop.is_set():
                 with self._lock:
-                    person = self._population.person(self._next).code
+                    person = normalised(self._population.person(self._next).code)
                     self._next += 1
-                if self._write(session, person, leaves=False):
-                    self._write(session, person, leaves=True)
+                if self._write(session, Write(uuid.uuid4(), person, leaves=False)):
+                    self._write(session, Write(uuid.uuid4(), person, leaves=True))
                 self._stop.wait(self.pause)
 
-    def _write(self, session: requests.Session, person: str, *, leaves: bool) -> bool:
-        body = _body(person, leaves=leaves)
+    def _write(self, session: requests.Session, write: Write) -> bool:
+        body = _body(write)
         began = time.monotonic()
         with self._lock:
-            self.attempted += 1
+            self.attempted[write.request_id] = write
         while (sent := time.monotonic()) < began + _PATIENCE:
             try:
                 answer = session.post(
@@ -102,9 +118,7 @@ class Load:
                 with self._lock:
                     self.newest = max(self.newest, sent)
                     self.acknowledged.append(
-                        Acknowledged(
-                            uuid.UUID(answer.json()["exchange_id"]), person, leaves, took, self.during
-                        )
+                        Acknowledged(uuid.UUID(answer.json()["exchange_id"]), write, took, self.during)
                     )
                 return True
             with self._lock:
@@ -113,14 +127,22 @@ class Load:
             if answer.status_code < 500 and answer.status_code != 429:
                 self.failed.append(f"{answer.status_code} {answer.text[:300]}")
                 return False
-            time.sleep(min(1.0, float(answer.json().get("retry_after") or 0.2)))
+            time.sleep(min(1.0, _retry_after(answer)))
         self.failed.append("no answer in time")
         return False
 
 
-def _body(person: str, *, leaves: bool) -> dict[str, object]:
+def _retry_after(answer: requests.Response) -> float:
+    """The seconds that an answer asks to wait; one of a server that is falling has no body of ours."""
+    try:
+        return float(answer.json().get("retry_after") or 0.2)
+    except ValueError:
+        return 0.2
+
+
+def _body(write: Write) -> dict[str, object]:
     arguments: dict[str, object] = {
-        "person_code": person,
+        "person_code": write.person,
         "institution": "VSAC “Ozoli”",
         "institution_address": "Ozolu iela 1, Valmiera",
         "institution_kind": "STATE_CARE_CENTRE",
@@ -128,7 +150,7 @@ def _body(person: str, *, leaves: bool) -> dict[str, object]:
         "entered_on": "2026-02-03",
         "funding_source": "STATE",
     }
-    if leaves:
+    if write.leaves:
         arguments |= {"ended_on": "2026-09-30", "end_reason": "OWN_REQUEST"}
     return {
         "context": {
@@ -136,7 +158,7 @@ def _body(person: str, *, leaves: bool) -> dict[str, object]:
             "rule": "p12.8.13",
             "official": {"id": "W-1", "institution": "90000022632", "role": "care worker"},
             "case": "",
-            "request_id": str(uuid.uuid4()),
+            "request_id": str(write.request_id),
             "environment": "test",
         },
         "arguments": arguments,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,10 @@ from tests.kill.hosts import Host
 GATEWAY = (sys.executable, "-P", "-c", "import gateway; gateway.main()")
 SYSTEM_SECONDS = 2.0
 RESTART_SECONDS = 0.2
+# For what only a machine that is busy with other things delays; a long run must not end because of it.
+PATIENCE = 120.0
+# What the private database's disk has to take: a longer run writes more, and none must fill it by itself.
+_DATA_MB, _DATA_MB_A_KILL = 512, 1
 _FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
@@ -77,6 +82,7 @@ class World:
     repeat: str
     embedded: bool
     hosts: int = 0
+    kills: int = 100
     rng: random.Random = field(init=False)
     kept: dict[str, Kept] = field(default_factory=dict)
     reached: dict[str, Host] = field(default_factory=dict)
@@ -88,7 +94,7 @@ class World:
         self.journal = self.home / "journal.jsonl"
         self.errors = self._end.enter_context((self.home / "errors.log").open("ab"))
         self.postgres = (
-            self._end.enter_context(PrivatePostgres(data_size_mb=512))
+            self._end.enter_context(PrivatePostgres(data_size_mb=_DATA_MB + self.kills * _DATA_MB_A_KILL))
             if self.database == "postgresql"
             else None
         )
@@ -107,8 +113,12 @@ class World:
             self._keep_there(number)
         self._keeper = threading.Thread(target=self._keep_running, daemon=True)
         self._keeper.start()
-        self.wait_ready(60)
-        self.key = self._add_caller()
+        try:
+            self.wait_ready(PATIENCE)
+            self.key = self._add_caller()
+        except BaseException:  # nothing that was started may outlive the run
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -148,7 +158,16 @@ class World:
             body["delay_ms"] = delay_ms
         with requests.Session() as session:
             session.trust_env = False
-            session.post(f"{self.sais}/_control", json=body, timeout=10).raise_for_status()
+            session.post(f"{self.sais}/_control", json=body, timeout=PATIENCE).raise_for_status()
+
+    def taken(self) -> str:
+        """How much the run has written so far, and how large this process is: what would grow without end shows."""
+        sizes = {"journal": self.journal, "standard error": self.home / "errors.log"}
+        told = [f"{name} {path.stat().st_size >> 20} MB" for name, path in sizes.items()]
+        if self.postgres is not None:
+            told.insert(0, f"database {self.postgres.taken_percent:.0f} % of its disk")
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+        return ", ".join([*told, f"memory {resident >> 20} MB"])
 
     def hosted_elsewhere(self, seconds: int) -> dict[str, str]:
         """The environment of a process whose clock is off."""

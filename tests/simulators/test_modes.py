@@ -83,6 +83,39 @@ def test_slow_is_right_but_late(start: Start, journal: Journal) -> None:
     assert len(journal.lines()) == 2
 
 
+NOTICE: Values = {
+    "PersonasKods": MOTHER,
+    "Veids": code("ENTER"),
+    "IestasanasDatums": "2026-02-03",
+    "FinansejumaAvots": code("STATE"),
+    "Institucija": {
+        "Nosaukums": "VSAC “Ozoli”",
+        "Adrese": "Ozolu iela 1, Valmiera",
+        "Regions": "Vidzeme",
+        "Veids": code("STATE_CARE_CENTRE"),
+    },
+}
+
+
+def test_an_effect_comes_late_and_without_its_caller(start: Start, journal: Journal) -> None:
+    sais = start("sais")
+    message_id = f"urn:uuid:{uuid.uuid4()}"
+
+    def known() -> list[str]:
+        return texts(sais.call("GetCareStayNotice", {"ZinojumaId": message_id}), "Apstradats")
+
+    sais.misbehave(mode="late_effect", delay_ms=1500)
+    with pytest.raises(requests.ReadTimeout):
+        sais.post(sais.sign(sais.envelope("NotifyCareStay", NOTICE, message_id=message_id)), timeout=0.3)
+    assert known() == ["false"], "who asks at once hears that there is no effect"
+    until = time.monotonic() + 30
+    while known() == ["false"]:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    told = [(line["operation"], line["effect"]) for line in journal.lines() if line["effect"] != "none"]
+    assert told.count(("NotifyCareStay", "write:NotifyCareStay")) == 1
+
+
 def test_refuse_resets_before_the_request_is_read(start: Start, journal: Journal) -> None:
     pmlp = start("pmlp")
     pmlp.misbehave(mode="refuse", count=1)

@@ -19,12 +19,15 @@ from sqlalchemy import Connection
 import errors
 import gateway as eight_steps
 from audit import Entry, ExchangeLog, Kind
-from audit.sweeper import Sweeper
-from exchange import Arrival, Environment, Json, Peer, Received, Request, Way, utc_now
+from audit.sequencer import Sequencer
+from audit.sweeper import close, orphans, sweep
+from audit.tables import sweeps
+from exchange import Arrival, Disclosed, Environment, Json, Peer, Received, Request, Way, utc_now
 from gateway import Gateway
 from mappings.npais import Decisions, Placements
 from mappings.sais import Payments
 from routing.trail import Trail
+from security.keys import load_log_key
 from tests.steps.wired import (
     CODE,
     STAY,
@@ -338,18 +341,94 @@ def test_quotas_count_requests_and_persons(gateway: Gateway, transport: Wire) ->
     assert len(transport.sent) == 3
 
 
+GRACE = timedelta(seconds=60)
+
+
+def swept(gateway: Gateway) -> int:
+    return sweep(gateway.engine, gateway.log, GRACE)
+
+
+def sequence(gateway: Gateway) -> None:
+    key = load_log_key(gateway.settings.keys / "log.key")
+    sequencer = Sequencer(gateway.engine, key, environment=Environment.TEST)
+    sequencer.run_once()
+    sequencer.release()
+
+
+def pass_time(gateway: Gateway) -> None:
+    """Twice the grace goes by: what was noted by the database's clock lies so far back."""
+    with gateway.engine.begin() as connection:
+        for noted in connection.execute(sweeps.select()).all():
+            back = noted.noted_at - 2 * GRACE
+            connection.execute(sweeps.update().where(sweeps.c.size == noted.size).values(noted_at=back))
+
+
+def opened(gateway: Gateway, ahead: timedelta) -> uuid.UUID:
+    """An exchange that was opened on a host whose clock is that far ahead, and never ends."""
+    received = eight_steps.receive(Arrival(Way.API, Peer("127.0.0.1"), "/api", b"request"))
+    skewed = dataclasses.replace(received, instant=received.instant + ahead)
+    eight_steps.open_record(gateway, Trail(skewed, Environment.TEST))
+    return received.exchange_id
+
+
+def ends(gateway: Gateway, exchange_id: uuid.UUID) -> list[tuple[Json, Json]]:
+    """Kind and outcome of the records of an exchange."""
+    return [
+        (leaf["kind"], leaf.get("outcome"))
+        for leaf in leaves(gateway)
+        if leaf["exchange"] == str(exchange_id)
+    ]
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_no_clock_of_a_host_makes_an_orphan_or_hides_one(gateway: Gateway, minutes: int) -> None:
+    ahead = timedelta(minutes=minutes)
+    for _ in range(2):  # what comes after a part of the tree was swept is looked at too
+        exchange_id = opened(gateway, ahead)
+        sequence(gateway)
+        assert swept(gateway) == swept(gateway) == 0, "it has only begun"
+        pass_time(gateway)
+        assert swept(gateway) == 1
+        assert ("outcome", "unknown") in ends(gateway, exchange_id)
+
+
+def test_an_exchange_that_was_closed_meanwhile_has_no_effect_and_no_second_end(
+    gateway: Gateway, transport: Wire
+) -> None:
+    """Its process stood still for longer than the grace, in the middle of the exchange."""
+    late: list[uuid.UUID] = []
+
+    class Slow(Door):
+        def compose(self, request: Request, exchange_id: uuid.UUID, disclosed: Disclosed) -> bytes:
+            late.append(exchange_id)
+            assert close(gateway.log, orphans(gateway.engine)) == 1
+            return super().compose(request, exchange_id, disclosed)
+
+    transport.answers = [person()]
+    limits = dataclasses.replace(gateway.settings.limits, exchange_seconds=0.0)
+    hurried = dataclasses.replace(gateway, settings=dataclasses.replace(gateway.settings, limits=limits))
+    reply = arrive(hurried, Slow())
+    assert b"outcome_unknown" in reply.body
+    (exchange_id,) = late
+    assert ends(gateway, exchange_id) == [("opened", None), ("attempt", None), ("outcome", "unknown")]
+    assert count(gateway, "pmlp_identity") == 0
+
+
 def test_an_orphan_is_closed_as_unknown(gateway: Gateway, transport: Wire) -> None:
     arrival = Arrival(Way.API, Peer("127.0.0.1"), "/api", b"request")
     received = eight_steps.receive(arrival)
     eight_steps.open_record(gateway, Trail(received, Environment.TEST))
     transport.answers = [person()]
     arrive(gateway, Door())
-    sweeper = Sweeper(gateway.engine, gateway.log, timedelta(seconds=60))
-    assert sweeper.sweep() == 0
-    assert sweeper.sweep(utc_now() + timedelta(seconds=120)) == 1
-    assert sweeper.sweep(utc_now() + timedelta(seconds=240)) == 0
-    closed = [leaf for leaf in leaves(gateway) if leaf["exchange"] == str(received.exchange_id)]
-    assert [(leaf["kind"], leaf.get("outcome")) for leaf in closed] == [
+    assert swept(gateway) == 0, "it has no place in the tree: nobody knows for how long it has been there"
+    sequence(gateway)
+    assert swept(gateway) == 0, "nobody has noted yet that it is there"
+    assert swept(gateway) == 0, "it has not been there for long enough"
+    pass_time(gateway)
+    assert swept(gateway) == 1
+    pass_time(gateway)
+    assert swept(gateway) == 0
+    assert ends(gateway, received.exchange_id) == [
         ("opened", None),
         ("outcome", "unknown"),
     ]
@@ -454,11 +533,10 @@ def test_an_orphan_that_ends_while_it_is_swept_keeps_its_own_outcome(gateway: Ga
     class Late:
         """A log in which the exchange ends just before the sweeper's commit."""
 
-        def commit(self, work: Callable[[Connection], int]) -> int:
+        def commit_apart(self, work: Callable[[Connection], int]) -> int:
             facts: dict[str, Json] = {"outcome": "ok"}
             gateway.log.write(Entry(Kind.OUTCOME, received.exchange_id, utc_now(), facts))
-            return gateway.log.commit(work)
+            return gateway.log.commit_apart(work)
 
-    sweeper = Sweeper(gateway.engine, cast("ExchangeLog", Late()), timedelta(seconds=60))
-    assert sweeper.sweep(utc_now() + timedelta(seconds=120)) == 0
+    assert close(cast("ExchangeLog", Late()), orphans(gateway.engine)) == 0
     assert [leaf["outcome"] for leaf in leaves(gateway) if leaf["kind"] == "outcome"] == ["ok"]
