@@ -187,13 +187,13 @@ def _readings(line: Lineage) -> dict[str, frozenset[str] | None]:
         if table_name in tables:
             ways |= {(REGISTERS_SYSTEM, operation_name(act, one.name)) for act in ("Read", "Search")}
             ways |= {(REGISTERS_SYSTEM, LIST_SERVICES)} if one.name in LISTS.values() else set()
-    own = {
+    own: dict[str, frozenset[str] | None] = {
         f"{service.name}.{operation.name}": None
         for service in discover().values()
         for operation in service.operations
         if operation.via in ways
     }
-    return {".".join(way): None for way in sorted(ways)} | own
+    return dict.fromkeys((".".join(way) for way in sorted(ways)), None) | own
 
 
 def _row(line: Lineage, system: str, operation: str, told: Sequence[str]) -> tuple[str, ...]:

@@ -101,7 +101,10 @@ def test_what_a_service_hands_in_or_reads_has_its_lineage(home: Home) -> None:
     assert (party["rule"], party["register_column"]) == ("p12.8.4.3.1", "siva_contract.party_family_name")
     assert party["source_element"] == "/SubmitContract/Ligums/Sledzejs/Uzvards"
     assert party["recipients"] == "spolis-core"
-    assert told["SubmitStay", "stay.ended_on"]["recipients"] == "iem-ic, ministry, nvd, spolis-core, vsaa"
+    assert (
+        told["SubmitStay", "stay.ended_on"]["recipients"]
+        == "iem-ic, ministry, nvd, riga-social-service, spolis-core, vsaa"
+    )
     assert told["SubmitPlacement", "entered_on"]["recipients"] == "spolis-core, vsaa"
     assert told["SubmitStay", "stay.person_code"]["recipients"] == "spolis-core"
     ended = told["GetStays", "stays[].ended_on"]
