@@ -1,8 +1,9 @@
-"""A partner agency in a demonstration: one signed SOAP call over mutual TLS, its answer verified like any other."""
+"""A partner agency in a demonstration: signed SOAP calls over mutual TLS, their answers verified like any other."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,20 +36,44 @@ class PartnerCall:
     environment: str
 
 
-def get_person(call: PartnerCall, code: str) -> uuid.UUID:
-    """Ask `persons` for a person's name and code, and give the id of the exchange.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a service of ours, why and under which rule; `arguments` are elements and their texts."""
+
+    service: str
+    operation: str
+    purpose: str
+    rule: str
+    arguments: Mapping[str, str]
+
+
+def questions(code: str) -> tuple[Question, ...]:
+    """One of each that a municipality may ask about a person."""
+    who = {"PersonasKods": code}
+    return (
+        Question("ping", "Ping", "connection-check", "p20", {"Teksts": "Labdien!"}),
+        Question("persons", "GetPerson", "social-service", "p8.1", who),
+        Question("persons", "GetDisability", "social-service", "p8.13.2", who),
+        Question("persons", "GetServices", "social-service", "p10.8", who),
+        Question("addresses", "SearchAddress", "address-check", "p17.10", {"Teksts": "ozolu 18"}),
+    )
+
+
+def ask(call: PartnerCall, question: Question) -> uuid.UUID:
+    """Ask one question, and give the id of the exchange.
 
     Raises: AnswerRefused when the answer is a fault or not of the gateway, what `wsse.verify` raises, and
     requests.RequestException.
     """
-    contract = wsdl.contract("spolis/persons")
+    contract = wsdl.contract(f"spolis/{question.service}")
     message_id = f"urn:uuid:{uuid.uuid4()}"
-    action = contract.actions["GetPerson"]
-    envelope = _envelope(contract.namespace, action, message_id, call, code)
+    action = contract.actions[question.operation]
+    address = f"{call.url}/soap/{question.service}/v1-0"
+    envelope = _envelope(contract.namespace, (action, message_id, address), call, question)
     session = requests.Session()
     session.trust_env = False  # no proxy stands between us and the loopback address
     response = session.post(
-        f"{call.url}/soap/persons/v1-0",
+        address,
         data=wsse.sign(envelope, Identity.load(call.certificate, call.key), now=utc_now()),
         headers={"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{action}"'},
         cert=(str(call.certificate), str(call.key)),
@@ -62,32 +87,31 @@ def get_person(call: PartnerCall, code: str) -> uuid.UUID:
     if verified.relates_to != message_id:
         raise AnswerRefused("the answer belongs to another message")
     answer = verified.body[0]
-    if response.status_code != 200 or etree.QName(answer).localname != "GetPersonResponse":
+    if response.status_code != 200 or etree.QName(answer).localname != f"{question.operation}Response":
         raise AnswerRefused(f"HTTP {response.status_code}, {etree.QName(answer).localname}")
     contract.validate(answer)
     return uuid.UUID(response.headers["X-Exchange-Id"])
 
 
-def _envelope(namespace: str, action: str, message_id: str, call: PartnerCall, code: str) -> Element:
+def _envelope(
+    namespace: str, addressing: tuple[str, str, str], call: PartnerCall, question: Question
+) -> Element:
     envelope = etree.Element(f"{{{_SOAP}}}Envelope", nsmap={"soap": _SOAP, "wsa": _WSA, "p": namespace})
     header = etree.SubElement(envelope, f"{{{_SOAP}}}Header")
-    for name, text in (
-        ("Action", action),
-        ("MessageID", message_id),
-        ("To", f"{call.url}/soap/persons/v1-0"),
-    ):
+    for name, text in zip(("Action", "MessageID", "To"), addressing, strict=True):
         etree.SubElement(header, f"{{{_WSA}}}{name}").text = text
-    request = _add(etree.SubElement(envelope, f"{{{_SOAP}}}Body"), namespace, "GetPerson")
+    request = _add(etree.SubElement(envelope, f"{{{_SOAP}}}Body"), namespace, question.operation)
     context = _add(request, namespace, "Konteksts")
-    _add(context, namespace, "Merkis", "social-service")
-    _add(context, namespace, "Tiesibas", "p8.1")
+    _add(context, namespace, "Merkis", question.purpose)
+    _add(context, namespace, "Tiesibas", question.rule)
     official = _add(context, namespace, "Darbinieks")
     _add(official, namespace, "Identifikators", "demo-partner-official")
     _add(official, namespace, "Iestade", call.institution)
     _add(official, namespace, "Loma", "social worker")
     _add(context, namespace, "PieprasijumaId", str(uuid.uuid4()))
     _add(context, namespace, "Vide", call.environment)
-    _add(request, namespace, "PersonasKods", code)
+    for name, text in question.arguments.items():
+        _add(request, namespace, name, text)
     return envelope
 
 

@@ -19,7 +19,7 @@ from audit import verify
 from audit.origin import load_public_key
 from commands import demo_report
 from commands.demo_core import Answer, Core, ask_about
-from commands.demo_partner import PartnerCall, get_person
+from commands.demo_partner import PartnerCall, ask, questions
 from commands.opening import administer, sequence
 from config import Settings
 from errors import GatewayError
@@ -125,7 +125,7 @@ class Demonstration:
         )
 
     def run_partner(self, url: str) -> None:
-        """A partner with a certificate of its own asks for name and code, signed, over mutual TLS."""
+        """A partner with a certificate of its own asks what it may, signed, over mutual TLS."""
         name = self._partner
         folder = self.settings.keys
         identity = keys.issue(folder, name, key_type="p256")
@@ -146,10 +146,12 @@ class Demonstration:
             institution="90000000000",
             environment=self.settings.environment.value,
         )
-        try:
-            self.exchange_ids.append(get_person(call, self.codes()[0]))
-        except (GatewayError, requests.RequestException) as error:
-            self.expect(False, f"the partner's call failed: {_told(error)}")
+        for question in questions(self.codes()[0]):
+            try:
+                self.exchange_ids.append(ask(call, question))
+            except (GatewayError, requests.RequestException) as error:
+                name = f"{question.service}.{question.operation}"
+                self.expect(False, f"the partner's call of {name} failed: {_told(error)}")
 
     def run_deliveries(self) -> None:
         """SAIS is told of the care stays, by the outbox: wait until all of that is delivered."""

@@ -117,7 +117,7 @@ class Pong:
     subjects: tuple[str, ...] = ()
     attempts: tuple[Exchanged, ...] = ()
     error: errors.GatewayError | None = None
-    request_signed: bool = True
+    request_signed: bool = False
     answer_signed: bool = False
     origin: tuple[str, str, str] = (OWN_SOURCE, _VERSION, PING_ANSWER.version)
 

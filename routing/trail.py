@@ -122,14 +122,21 @@ def _persons(trail: Trail) -> dict[str, Json]:
 
 def _outcome(trail: Trail, fed: Fed) -> dict[str, Json]:
     delivered, disclosed, error = trail.delivered, trail.disclosed, trail.error
+    # Where no system was asked, the signatures are those of the message itself and of our answer to it.
+    ours = (
+        delivered is not None
+        and not delivered.attempts
+        and trail.request is not None
+        and trail.request.sealed is not None
+    )
     earlier = 0 if trail.received.arrival.lease is None else trail.received.arrival.lease.attempts
     facts: dict[str, Json] = {
         "outcome": outcome(trail).value,
         "code": None if error is None else error.code,
         "detail": None if error is None else error.detail,
         "attempts": earlier + (0 if delivered is None else len(delivered.attempts)),
-        "request_signed": delivered is not None and delivered.request_signed,
-        "answer_signed": delivered is not None and delivered.answer_signed,
+        "request_signed": ours or (delivered is not None and delivered.request_signed),
+        "answer_signed": (ours and error is None) or (delivered is not None and delivered.answer_signed),
         "written": fed.written,
         "confirmed": fed.confirmed,
         "given": [] if disclosed is None else list(disclosed.given),
