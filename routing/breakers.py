@@ -31,7 +31,7 @@ from storage import Instant, database_now, metadata, reading, upsert
 
 MOST_FAILURES = 5
 FIRST_PAUSE = 2.0
-LONGEST_PAUSE = 16.0
+LONGEST_PAUSE = 8.0
 FRESH_SECONDS = 0.25
 # What a probe may take beyond the call itself: its record, and the word that it is over.
 PROBE_MARGIN = 10.0

@@ -185,6 +185,9 @@ def poison(world: World) -> None:
 def _partner(mode: str, count: int, delay_ms: int = 0) -> Callable[[World], None]:
     def strike(world: World) -> None:
         world.misbehave(mode, count, delay_ms)
+        time.sleep(world.rng.uniform(0.5, 2.5))
+        # While its breaker is open few messages come: so many bad answers would last for minutes.
+        world.misbehave("ok", 1)
 
     return strike
 
