@@ -192,7 +192,7 @@ def test_each_failed_probe_doubles_the_time_up_to_a_most(engine: Engine) -> None
         found.failed(leave)
         assert refused(found) is not None
         pauses.append(pause(engine))
-    assert pauses == pytest.approx([2, 4, 8, 16, 16, 16], abs=1.0)
+    assert pauses == pytest.approx([2, 4, 8, 8, 8, 8], abs=1.0)
     assert max(pauses) <= LONGEST_PAUSE
 
 
