@@ -56,7 +56,7 @@ REPUBLISH = timedelta(seconds=4)
 CHANNEL = "gateway_outbox"  # the name under which PostgreSQL tells that something is due
 
 # Seconds before the next attempt, by how many there were; the last one from then on.
-_PAUSES = (1, 2, 4, 8, 15, 30, 60, 120, 300, 900, 1800, 3600)
+_PAUSES = (1, 2, 4, 8, 15, 20, 25, 30, 60, 120, 300, 900, 1800, 3600)
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 outbox = Table(
