@@ -24,7 +24,7 @@ from mappings.pmlp import Person
 from registers.disclosure import Permits, disclose
 from registers.history import Fed
 from registers.persons import codes_of, one_person, person_by_code, present_id
-from registers.reading import Register, Row, find, versions
+from registers.reading import Register, Row, changed, find, versions
 from registers.writing import Writable
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Register",
     "Row",
     "Writable",
+    "changed",
     "codes_of",
     "disclose",
     "feed",

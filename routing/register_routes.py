@@ -19,7 +19,7 @@ from exchange import Arguments, Disclosed, Grant, Json, Lease, Provenance, Reque
 from mappings.mapping import plain
 from mappings.person_code import normalise
 from registers import Fed, Register, Row, Writable
-from routing import person_services
+from routing import followed_registers, person_services
 from routing.delivery import Exchanged
 from routing.routes import OWN_SOURCE, BeforeSend, Route
 from storage import reading
@@ -35,7 +35,9 @@ def operation_name(act: str, register: str) -> str:
 
 
 def register_routes(engine: Engine) -> dict[tuple[str, str], Route]:
-    """A route to reading and searching every register, and to writing those that SPOLIS core writes."""
+    """A route to reading and searching every register, to writing those that SPOLIS core writes, and to following
+    those that may be followed.
+    """
     routes: dict[tuple[str, str], Route] = {
         (SYSTEM, operation_name("Write", name)): WriteRoute(engine, writable)
         for name, writable in registers.WRITES.items()
@@ -44,6 +46,9 @@ def register_routes(engine: Engine) -> dict[tuple[str, str], Route]:
     for register in registers.REGISTERS.values():
         routes[SYSTEM, operation_name("Read", register.name)] = ReadRoute(engine, register)
         routes[SYSTEM, operation_name("Search", register.name)] = SearchRoute(engine, register)
+        if register.followed:
+            route = followed_registers.FollowRoute(engine, register)
+            routes[SYSTEM, operation_name("Follow", register.name)] = route
     return routes
 
 

@@ -208,6 +208,8 @@ def test_the_registers_are_those_of_the_api() -> None:
     assert set(registers.REGISTERS) == {
         "persons",
         "care-stays",
+        "services",
+        "social-enterprises",
         "disability",
         "payments",
         "decisions",

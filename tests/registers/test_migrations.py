@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import Engine, MetaData, inspect
 
 import registers
 from storage import metadata, open_engine
 from storage.migrate import upgrade
 
-SCHEMAS = ("spolis", "pmlp", "vdeavk", "sais", "npais", "vzd")
+SCHEMAS = tuple(
+    sorted(
+        folder.name
+        for folder in (Path(registers.__file__).parent / "migrations").iterdir()
+        if folder.is_dir()
+    )
+)
 
 
 def shape(engine: Engine) -> dict[str, object]:

@@ -13,7 +13,7 @@ from lxml import etree
 
 import wsdl
 from errors import ConfigurationError, SchemaViolation
-from mappings import regulation
+from mappings import regulation, services
 from security.xml import parse
 from wsdl import Contract, contract, contracts
 
@@ -21,7 +21,8 @@ ALL = {found.system: found for found in contracts()}
 XS = "{http://www.w3.org/2001/XMLSchema}"
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 ADDRESSING = "{http://www.w3.org/2006/05/addressing/wsdl}"
-WSDL_SYSTEMS = {"pmlp", "vdeavk", "sais", "npais", "vzd", "spolis/persons"}
+EXTERNAL = {"pmlp", "vdeavk", "sais", "npais", "vzd"}
+OURS = {f"spolis/{name}" for name in services.discover()}
 
 
 class LocalOnly(zeep.Transport):
@@ -42,11 +43,11 @@ def context(namespace: str, code: str, prefix: str = "") -> str:
     )
 
 
-def test_the_six_contracts_are_there() -> None:
-    assert set(ALL) == WSDL_SYSTEMS
+def test_the_contracts_of_all_systems_and_services_are_there() -> None:
+    assert set(ALL) == EXTERNAL | OURS
     assert ALL["pmlp"].namespace == "http://ivis.eps.gov.lv/XMLSchemas/100010/Pmlp/v1-0"
     assert ALL["spolis/persons"].namespace == "urn:spolis:gateway:persons:v1-0"
-    assert set(ALL["spolis/persons"].ports) == {"1.1", "1.2"}
+    assert all(set(ALL[name].ports) == {"1.1", "1.2"} for name in OURS)
 
 
 @pytest.mark.parametrize("system", ALL)
@@ -110,7 +111,7 @@ def test_the_fault_of_our_services() -> None:
 
 
 def test_the_fault_of_external_systems() -> None:
-    for system in WSDL_SYSTEMS - {"spolis/persons"}:
+    for system in EXTERNAL:
         fault = (
             f'<Kluda xmlns="{ALL[system].namespace}"><Kods>NAV_ATRASTS</Kods><Apraksts>a</Apraksts></Kluda>'
         )
