@@ -275,6 +275,8 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
                 connection, request.caller.name, request.message_id, request.content, exchange_id, instant
             )
             gateway.archive.put(connection, exchange_id, "answer", trail.answer, instant)
+        if request is not None and isinstance(trail.error, errors.QuotaExceeded):
+            quota.note(connection, request.caller.recipient, today_in_riga())
         fed = Fed()
         if delivered is not None:
             for number, attempt in enumerate(delivered.attempts, start=before + 1):

@@ -1,16 +1,18 @@
 """Quotas: how many requests a recipient made today and about how many distinct persons.
 
-Persons are counted by the keyed digest of their code, so that the table tells nothing by itself. Source: p19.
+Persons are counted by the keyed digest of their code, so that the table tells nothing by itself. Whoever was refused
+for his quota is counted too, so that operators hear of it once a day. Source: p19.
 """
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import Column, Connection, Date, Integer, String, Table, func, select
 
 from errors import QuotaExceeded
-from exchange import RIGA, utc_now
+from exchange import RIGA, instant_text, utc_now
 from routing.access import Quota
 from storage import metadata, upsert
 
@@ -30,12 +32,20 @@ persons = Table(
     Column("subject", String(64), primary_key=True),
     schema="routing",
 )
+refused = Table(
+    "routing_refused",
+    metadata,
+    Column("recipient", String(100), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("count", Integer, nullable=False),
+    schema="routing",
+)
 
 
 def use(connection: Connection, recipient: str, subject: str | None, quota: Quota, day: date) -> None:
     """Count one request, about one subject (keyed digest) or none, in the caller's transaction.
 
-    Raises: QuotaExceeded with the seconds until the next day in Europe/Riga begins.
+    Raises: QuotaExceeded that says of what, and until when: the next day in Europe/Riga.
     """
     counted = connection.execute(
         upsert(connection, requests)
@@ -46,7 +56,7 @@ def use(connection: Connection, recipient: str, subject: str | None, quota: Quot
         .returning(requests.c.count)
     )
     if counted.scalar_one() > quota.requests_day:
-        raise QuotaExceeded("requests", retry_after=_seconds_left(day))
+        raise _exceeded("requests", day)
     if subject is None:
         return
     ours = (persons.c.recipient == recipient) & (persons.c.day == day)
@@ -56,7 +66,7 @@ def use(connection: Connection, recipient: str, subject: str | None, quota: Quot
         connection.execute(select(func.count()).select_from(persons).where(ours)).scalar_one()
         >= quota.persons_day
     ):
-        raise QuotaExceeded("persons", retry_after=_seconds_left(day))
+        raise _exceeded("persons", day)
     connection.execute(
         upsert(connection, persons)
         .values(recipient=recipient, day=day, subject=subject)
@@ -64,6 +74,24 @@ def use(connection: Connection, recipient: str, subject: str | None, quota: Quot
     )
 
 
-def _seconds_left(day: date) -> int:
+def note(connection: Connection, recipient: str, day: date) -> None:
+    """Count that a recipient was refused for its quota, in the transaction that records the refusal."""
+    connection.execute(
+        upsert(connection, refused)
+        .values(recipient=recipient, day=day, count=1)
+        .on_conflict_do_update(
+            index_elements=[refused.c.recipient, refused.c.day], set_={"count": refused.c.count + 1}
+        )
+    )
+
+
+def noted(connection: Connection, day: date) -> dict[str, int]:
+    """How often each recipient was refused for its quota on a day; those that were not are absent."""
+    rows = connection.execute(select(refused.c.recipient, refused.c.count).where(refused.c.day == day))
+    return {row.recipient: row.count for row in rows}
+
+
+def _exceeded(what: str, day: date) -> QuotaExceeded:
     midnight = datetime.combine(day + timedelta(days=1), time(), RIGA).astimezone(UTC)
-    return max(1, int((midnight - utc_now()).total_seconds()))
+    seconds = max(1, math.ceil((midnight - utc_now()).total_seconds()))
+    return QuotaExceeded(f"{what} a day; again from {instant_text(midnight)}", retry_after=seconds)

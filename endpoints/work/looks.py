@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection, Engine
@@ -20,9 +20,9 @@ from audit.tables import leases
 from endpoints import expiry, metered
 from endpoints.expiry import Expiry
 from endpoints.readiness import MOST_BEHIND_SECONDS, MOST_OFFSET_SECONDS, by_job, is_alive, lag
-from exchange import utc_now
+from exchange import RIGA, utc_now
 from gateway import Gateway
-from routing import broker, jobs, outbox
+from routing import broker, jobs, outbox, quota
 from routing.breakers import State
 from routing.incidents import Finding
 from routing.jobs import JobState
@@ -114,6 +114,7 @@ def _tables(gateway: Gateway, clock: Callable[[], datetime]) -> Findings:
         found += _outbox(connection, gateway.settings.outbox.backlog)
         late = outbox.lag(connection, without=gateway.breakers.open_systems(connection))
         found += _jobs(connection)
+        found += _quota(connection, clock().astimezone(RIGA).date())
         seconds = clocks.offset(connection, clock)
     if (late or 0.0) > MOST_LATE_SECONDS:
         found.append(Finding("outbox_late", "", f"seconds={late:.0f}"))
@@ -145,6 +146,12 @@ def _jobs(connection: Connection) -> Iterator[Finding]:
             yield Finding("job_failing", name, f"error={failing[0].error} processes={len(failing)}")
         elif not is_alive(statuses):
             yield Finding("job_silent", name)
+
+
+def _quota(connection: Connection, day: date) -> Iterator[Finding]:
+    """Recipients that were refused today for their quota: one incident each, which is over when the day is."""
+    for recipient, count in quota.noted(connection, day).items():
+        yield Finding("quota", f"{recipient} {day}", f"refused={count}")
 
 
 def _ending(expiries: Iterable[Expiry], now: datetime) -> Findings:

@@ -24,9 +24,9 @@ from endpoints.alert_texts import TEXTS
 from endpoints.work.looks import Look, looks, nearly_full
 from endpoints.work.watch import Times, Watch
 from errors import ConfigurationError, GatewayError
-from exchange import Environment, new_id, utc_now
+from exchange import Environment, new_id, today_in_riga, utc_now
 from gateway import Gateway, wire
-from routing import incidents, jobs, outbox
+from routing import incidents, jobs, outbox, quota
 from routing.breakers import MOST_FAILURES
 from routing.incidents import Finding, Incident
 from routing.jobs import JobState, JobStatus
@@ -320,6 +320,22 @@ def test_everything_that_can_be_wrong_in_the_tables(wired: Gateway) -> None:
             Finding("job_silent", "postman"),
         )
     }
+
+
+def test_a_quota_that_is_used_up_is_one_incident_a_recipient_and_day(wired: Gateway) -> None:
+    today, tomorrow = today_in_riga(), today_in_riga() + timedelta(days=1)
+    with wired.engine.begin() as connection:
+        for recipient, times in (("vsaa", 3), ("riga", 1)):
+            for _ in range(times):
+                quota.note(connection, recipient, today)
+    wrong = {subject: one.detail for (kind, subject), one in found(wired).items() if kind == "quota"}
+    assert wrong == {f"vsaa {today}": "refused=3", f"riga {today}": "refused=1"}
+    later = found(wired, clock=lambda: utc_now() + timedelta(days=1))
+    assert not [name for name in later if name[0] == "quota"]
+    with wired.engine.begin() as connection:
+        quota.note(connection, "vsaa", tomorrow)
+    later = found(wired, clock=lambda: utc_now() + timedelta(days=1))
+    assert [subject for kind, subject in later if kind == "quota"] == [f"vsaa {tomorrow}"]
 
 
 def test_certificates_that_end_soon(wired: Gateway) -> None:
