@@ -203,7 +203,7 @@ def deliver(
 
     A message that must have one effect is carried out by one exchange at a time; the same one meanwhile waits for it.
     What comes from the outbox leaves only while its lease is held.
-    Raises: AnsweredMeanwhile.
+    Raises: AnsweredMeanwhile; QuotaExceeded also when the answer tells of more persons than may still be seen today.
     """
     lease = trail.received.arrival.lease
     before = 0 if lease is None else lease.attempts
@@ -239,6 +239,10 @@ def deliver(
             repeats.wait(gateway.engine, request, trail.received.arrival.deadline)
     if delivered.error is not None:
         raise delivered.error
+    if delivered.subjects:  # persons whom the request did not name count too, before anybody sees them
+        seen = [subject_index(gateway.subject_key, code) for code in delivered.subjects]
+        recipient, day = request.caller.recipient, today_in_riga()
+        gateway.log.commit(lambda connection: quota.meet(connection, recipient, seen, decision.quota, day))
     return delivered
 
 
@@ -321,9 +325,9 @@ def wire(
     transport = profile or transports(settings, found)
     breakers = Breakers(engine, on_closed=outbox.due_again)
     line = lines(settings, found, transport, breakers)
-    routes = system_routes(found, line) | register_routes(engine)
-    log, archive = open_log(settings, engine), Archive(settings)
     subject_key = load_secret(settings.keys / "subject.key")
+    routes = system_routes(found, line) | register_routes(engine, subject_key)
+    log, archive = open_log(settings, engine), Archive(settings)
     return Gateway(
         settings=settings,
         engine=engine,

@@ -13,7 +13,7 @@ from commands.rendering import Form, print_rows, table
 from errors import UnknownOperation
 from exchange import Grant, Lineage
 from mappings.services import discover
-from registers import REGISTERS, WRITES
+from registers import REGISTERS, WRITES, identifying
 from routing.access import Access, Right
 from routing.register_routes import SYSTEM as REGISTERS_SYSTEM
 from routing.register_routes import operation_name
@@ -91,10 +91,20 @@ def recipients(line: Lineage, ways: Ways, rights: tuple[Right, ...]) -> set[str]
         right.recipient
         for right in rights
         if Grant(frozenset(right.pairs())).permits(line.rule, line.source)
+        and (right.identifying or not _names_a_person(line))
         and any(
             name in right.operations and (bound is None or line.rule in bound) for name, bound in ways.items()
         )
     }
+
+
+def _names_a_person(line: Lineage) -> bool:
+    """Whether the register column of a field is withheld from who may not know a person."""
+    table_name, _, column = line.column.partition(".")
+    kept = (
+        own for one in REGISTERS.values() for own in (one, *(part.register for part in one.parts.values()))
+    )
+    return any(own.table.name == table_name and identifying(own, column) for own in kept)
 
 
 def _services(adapter: Adapter, operation: Operation) -> Iterator[tuple[str, frozenset[str] | None]]:

@@ -7,6 +7,7 @@ for his quota is counted too, so that operators hear of it once a day. Source: p
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import Column, Connection, Date, Integer, String, Table, func, select
@@ -57,20 +58,26 @@ def use(connection: Connection, recipient: str, subject: str | None, quota: Quot
     )
     if counted.scalar_one() > quota.requests_day:
         raise _exceeded("requests", day)
-    if subject is None:
-        return
+    if subject is not None:
+        meet(connection, recipient, (subject,), quota, day)
+
+
+def meet(connection: Connection, recipient: str, subjects: Collection[str], quota: Quota, day: date) -> None:
+    """Count subjects (keyed digests) whose data a recipient asks for or is about to see, each once a day.
+
+    Raises: QuotaExceeded when they are more than it may still see today; then none is counted.
+    """
     ours = (persons.c.recipient == recipient) & (persons.c.day == day)
-    if connection.execute(select(persons.c.day).where(ours, persons.c.subject == subject)).first():
+    met = connection.execute(select(persons.c.subject).where(ours, persons.c.subject.in_(subjects))).scalars()
+    new = sorted(set(subjects) - set(met))
+    if not new:
         return
-    if (
-        connection.execute(select(func.count()).select_from(persons).where(ours)).scalar_one()
-        >= quota.persons_day
-    ):
+    count = connection.execute(select(func.count()).select_from(persons).where(ours)).scalar_one()
+    if count + len(new) > quota.persons_day:
         raise _exceeded("persons", day)
     connection.execute(
-        upsert(connection, persons)
-        .values(recipient=recipient, day=day, subject=subject)
-        .on_conflict_do_nothing()
+        upsert(connection, persons).on_conflict_do_nothing(),
+        [{"recipient": recipient, "day": day, "subject": subject} for subject in new],
     )
 
 
@@ -87,8 +94,10 @@ def note(connection: Connection, recipient: str, day: date) -> None:
 
 def noted(connection: Connection, day: date) -> dict[str, int]:
     """How often each recipient was refused for its quota on a day; those that were not are absent."""
-    rows = connection.execute(select(refused.c.recipient, refused.c.count).where(refused.c.day == day))
-    return {row.recipient: row.count for row in rows}
+    rows = connection.execute(
+        select(refused.c.recipient, refused.c.count.label("times")).where(refused.c.day == day)
+    )
+    return {row.recipient: row.times for row in rows}
 
 
 def _exceeded(what: str, day: date) -> QuotaExceeded:

@@ -341,7 +341,7 @@ def test_quotas_count_requests_and_persons(gateway: Gateway, transport: Wire) ->
         assert quota.noted(connection, today_in_riga()) == {"spolis-core": 2}
     denied = [leaf for leaf in leaves(gateway) if leaf.get("code") == "quota_exceeded"]
     assert [leaf["outcome"] for leaf in denied] == ["denied", "denied"]
-    assert denied[0]["detail"].startswith("persons a day; again from ")
+    assert str(denied[0]["detail"]).startswith("persons a day; again from ")
 
 
 def test_an_orphan_is_closed_as_unknown(gateway: Gateway, transport: Wire) -> None:
