@@ -239,8 +239,9 @@ def deliver(
             repeats.wait(gateway.engine, request, trail.received.arrival.deadline)
     if delivered.error is not None:
         raise delivered.error
-    if delivered.subjects:  # persons whom the request did not name count too, before anybody sees them
-        seen = [subject_index(gateway.subject_key, code) for code in delivered.subjects]
+    others = [code for code in delivered.subjects if code != plan.subject]
+    if others:  # they count too, before anybody sees them
+        seen = [subject_index(gateway.subject_key, code) for code in others]
         recipient, day = request.caller.recipient, today_in_riga()
         gateway.log.commit(lambda connection: quota.meet(connection, recipient, seen, decision.quota, day))
     return delivered
