@@ -67,6 +67,9 @@ def meet(connection: Connection, recipient: str, subjects: Collection[str], quot
 
     Raises: QuotaExceeded when they are more than it may still see today; then none is counted.
     """
+    # One exchange of a recipient after the other: each has counted its request, and waits here at that row.
+    counted = (requests.c.recipient == recipient) & (requests.c.day == day)
+    connection.execute(select(requests.c.count).where(counted).with_for_update())
     ours = (persons.c.recipient == recipient) & (persons.c.day == day)
     met = connection.execute(select(persons.c.subject).where(ours, persons.c.subject.in_(subjects))).scalars()
     new = sorted(set(subjects) - set(met))
