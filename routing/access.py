@@ -153,6 +153,18 @@ def only_granted(
     return given, Disclosed(None, tuple(given), withheld)
 
 
+def _nameless(right: Right, where: str) -> None:
+    """Raises: ConfigurationError for a rule that names a person, or an operation whose answers have no pseudonyms."""
+    for rule in right.rules:
+        if named := named_within(rule):
+            raise ConfigurationError(
+                f"{where}: {rule} gives what identifies a person: {named.rule} {named.why}"
+            )
+    for operation in right.operations:
+        if not operation.startswith(_PSEUDONYMOUS):
+            raise ConfigurationError(f"{where}: {operation} has no answers under pseudonyms")
+
+
 def _read(path: Path) -> Iterator[Right]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -161,7 +173,11 @@ def _read(path: Path) -> Iterator[Right]:
     if set(content) - {"grant"}:
         raise ConfigurationError(f"{path}: only [[grant]] is known here")
     for number, values in enumerate(content.get("grant", []), start=1):
-        yield _right(values, f"{path}: grant {number}")
+        where = f"{path}: grant {number}"
+        right = _right(values, where)
+        if not right.identifying:
+            _nameless(right, where)
+        yield right
 
 
 def _right(values: Mapping[str, Any], where: str) -> Right:
@@ -182,19 +198,4 @@ def _right(values: Mapping[str, Any], where: str) -> Right:
         if not right:
             raise ConfigurationError(f"{where}: {name} is not as it should be")
         read[name] = tuple(value) if isinstance(value, list) else value
-    found = Right(**read)
-    if not found.identifying:
-        _nameless(found, where)
-    return found
-
-
-def _nameless(right: Right, where: str) -> None:
-    """Raises: ConfigurationError for a rule that names a person, or an operation whose answers have no pseudonyms."""
-    for rule in right.rules:
-        if named := named_within(rule):
-            raise ConfigurationError(
-                f"{where}: {rule} gives what identifies a person: {named.rule} {named.why}"
-            )
-    for operation in right.operations:
-        if not operation.startswith(_PSEUDONYMOUS):
-            raise ConfigurationError(f"{where}: {operation} has no answers under pseudonyms")
+    return Right(**read)

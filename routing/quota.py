@@ -6,7 +6,6 @@ for his quota is counted too, so that operators hear of it once a day. Source: p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -41,6 +40,25 @@ refused = Table(
     Column("count", Integer, nullable=False),
     schema="routing",
 )
+
+
+def note(connection: Connection, recipient: str, day: date) -> None:
+    """Count that a recipient was refused for its quota, in the transaction that records the refusal."""
+    connection.execute(
+        upsert(connection, refused)
+        .values(recipient=recipient, day=day, count=1)
+        .on_conflict_do_update(
+            index_elements=[refused.c.recipient, refused.c.day], set_={"count": refused.c.count + 1}
+        )
+    )
+
+
+def noted(connection: Connection, day: date) -> dict[str, int]:
+    """How often each recipient was refused for its quota on a day; those that were not are absent."""
+    rows = connection.execute(
+        select(refused.c.recipient, refused.c.count.label("times")).where(refused.c.day == day)
+    )
+    return {row.recipient: row.times for row in rows}
 
 
 def use(connection: Connection, recipient: str, subject: str | None, quota: Quota, day: date) -> None:
@@ -84,26 +102,16 @@ def meet(connection: Connection, recipient: str, subjects: Collection[str], quot
     )
 
 
-def note(connection: Connection, recipient: str, day: date) -> None:
-    """Count that a recipient was refused for its quota, in the transaction that records the refusal."""
-    connection.execute(
-        upsert(connection, refused)
-        .values(recipient=recipient, day=day, count=1)
-        .on_conflict_do_update(
-            index_elements=[refused.c.recipient, refused.c.day], set_={"count": refused.c.count + 1}
-        )
-    )
+def _seconds_left(day: date) -> int:
+    return max(1, int((_next(day) - utc_now()).total_seconds()))
 
 
-def noted(connection: Connection, day: date) -> dict[str, int]:
-    """How often each recipient was refused for its quota on a day; those that were not are absent."""
-    rows = connection.execute(
-        select(refused.c.recipient, refused.c.count.label("times")).where(refused.c.day == day)
-    )
-    return {row.recipient: row.times for row in rows}
+def _next(day: date) -> datetime:
+    """The instant at which the next day in Riga begins."""
+    return datetime.combine(day + timedelta(days=1), time(), RIGA).astimezone(UTC)
 
 
 def _exceeded(what: str, day: date) -> QuotaExceeded:
-    midnight = datetime.combine(day + timedelta(days=1), time(), RIGA).astimezone(UTC)
-    seconds = max(1, math.ceil((midnight - utc_now()).total_seconds()))
-    return QuotaExceeded(f"{what} a day; again from {instant_text(midnight)}", retry_after=seconds)
+    return QuotaExceeded(
+        f"{what} a day; again from {instant_text(_next(day))}", retry_after=_seconds_left(day)
+    )
