@@ -8,12 +8,13 @@ import click
 
 import adapters
 import config
+import registers
 from adapters import Adapter, Operation
 from commands.rendering import Form, print_rows, table
 from errors import UnknownOperation
 from exchange import Grant, Lineage
 from mappings.services import discover
-from registers import REGISTERS, WRITES, identifying
+from registers import REGISTERS, WRITES
 from routing.access import Access, Right
 from routing.register_routes import SYSTEM as REGISTERS_SYSTEM
 from routing.register_routes import operation_name
@@ -104,7 +105,7 @@ def _names_a_person(line: Lineage) -> bool:
     kept = (
         own for one in REGISTERS.values() for own in (one, *(part.register for part in one.parts.values()))
     )
-    return any(own.table.name == table_name and identifying(own, column) for own in kept)
+    return any(own.table.name == table_name and registers.identifying(own, column) for own in kept)
 
 
 def _services(adapter: Adapter, operation: Operation) -> Iterator[tuple[str, frozenset[str] | None]]:

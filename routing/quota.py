@@ -53,6 +53,11 @@ def note(connection: Connection, recipient: str, day: date) -> None:
     )
 
 
+def day_of(instant: datetime) -> date:
+    """The day in Riga that an instant lies in: quotas begin and end with it."""
+    return instant.astimezone(RIGA).date()
+
+
 def noted(connection: Connection, day: date) -> dict[str, int]:
     """How often each recipient was refused for its quota on a day; those that were not are absent."""
     rows = connection.execute(

@@ -20,7 +20,7 @@ from audit.tables import leases
 from endpoints import expiry, metered
 from endpoints.expiry import Expiry
 from endpoints.readiness import MOST_BEHIND_SECONDS, MOST_OFFSET_SECONDS, by_job, is_alive, lag
-from exchange import RIGA, utc_now
+from exchange import utc_now
 from gateway import Gateway
 from routing import broker, jobs, outbox, quota
 from routing.breakers import State
@@ -114,7 +114,7 @@ def _tables(gateway: Gateway, clock: Callable[[], datetime]) -> Findings:
         found += _outbox(connection, gateway.settings.outbox.backlog)
         late = outbox.lag(connection, without=gateway.breakers.open_systems(connection))
         found += _jobs(connection)
-        found += _quota(connection, clock().astimezone(RIGA).date())
+        found += _quota(connection, quota.day_of(clock()))
         seconds = clocks.offset(connection, clock)
     if (late or 0.0) > MOST_LATE_SECONDS:
         found.append(Finding("outbox_late", "", f"seconds={late:.0f}"))
@@ -124,6 +124,12 @@ def _tables(gateway: Gateway, clock: Callable[[], datetime]) -> Findings:
         if status.state is not State.CLOSED:
             found.append(Finding("breaker", status.system, f"failures={status.failures}"))
     return found
+
+
+def _quota(connection: Connection, day: date) -> Iterator[Finding]:
+    """Recipients that were refused today for their quota: one incident each, which is over when the day is."""
+    for recipient, count in quota.noted(connection, day).items():
+        yield Finding("quota", f"{recipient} {day}", f"refused={count}")
 
 
 def _outbox(connection: Connection, backlog: int) -> Iterator[Finding]:
@@ -146,12 +152,6 @@ def _jobs(connection: Connection) -> Iterator[Finding]:
             yield Finding("job_failing", name, f"error={failing[0].error} processes={len(failing)}")
         elif not is_alive(statuses):
             yield Finding("job_silent", name)
-
-
-def _quota(connection: Connection, day: date) -> Iterator[Finding]:
-    """Recipients that were refused today for their quota: one incident each, which is over when the day is."""
-    for recipient, count in quota.noted(connection, day).items():
-        yield Finding("quota", f"{recipient} {day}", f"refused={count}")
 
 
 def _ending(expiries: Iterable[Expiry], now: datetime) -> Findings:

@@ -132,6 +132,20 @@ def test_missing_golden_cases_are_found(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_said_of_the_law_is_held_against_the_rights() -> None:
+    shipped = Access.load(config.DEFAULTS / "access.d")
+    assert list(entitlement_findings(shipped)) == []
+    without = Access(tuple(right for right in shipped.rights if right.recipient != "vid"))
+    (lost,) = [what for _, what in entitlement_findings(without)]
+    assert lost == "entitlements.tsv: vid has not a right by p18.8, which is done"
+    new = replace(RIGHT, recipient="nvd", basis="p18.10")
+    (more,) = [what for _, what in entitlement_findings(Access((*shipped.rights, new)))]
+    assert more == "entitlements.tsv: nvd has a right by p18.10, which is not yet"
+    nowhere = Access((*shipped.rights, replace(RIGHT, basis="")))
+    (unfounded,) = [what for _, what in entitlement_findings(nowhere)]
+    assert "names no basis" in unfounded
+
+
 @pytest.mark.parametrize(
     ("right", "finding"),
     [
@@ -146,20 +160,6 @@ def test_missing_golden_cases_are_found(tmp_path: Path) -> None:
 def test_a_right_to_what_is_not_there_is_found(right: Right, finding: str) -> None:
     found = [what for _, what in access_findings(Access((right,)), FOUND)]
     assert found == ([f"access.d: spolis-core is granted the {finding}"] if finding else [])
-
-
-def test_what_is_said_of_the_law_is_held_against_the_rights() -> None:
-    shipped = Access.load(config.DEFAULTS / "access.d")
-    assert list(entitlement_findings(shipped)) == []
-    without = Access(tuple(right for right in shipped.rights if right.recipient != "vid"))
-    (lost,) = [what for _, what in entitlement_findings(without)]
-    assert lost == "entitlements.tsv: vid has not a right by p18.8, which is done"
-    new = replace(RIGHT, recipient="nvd", basis="p18.10")
-    (more,) = [what for _, what in entitlement_findings(Access((*shipped.rights, new)))]
-    assert more == "entitlements.tsv: nvd has a right by p18.10, which is not yet"
-    nowhere = Access((*shipped.rights, replace(RIGHT, basis="")))
-    (unfounded,) = [what for _, what in entitlement_findings(nowhere)]
-    assert "names no basis" in unfounded
 
 
 def test_a_finding_ends_with_exit_code_1(home: Home) -> None:

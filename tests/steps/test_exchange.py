@@ -20,7 +20,7 @@ import errors
 import gateway as eight_steps
 from audit import Entry, ExchangeLog, Kind
 from audit.sweeper import Sweeper
-from exchange import Arrival, Environment, Json, Peer, Received, Request, Way, today_in_riga, utc_now
+from exchange import Arrival, Environment, Json, Peer, Received, Request, Way, utc_now
 from gateway import Gateway
 from mappings.npais import Decisions, Placements
 from mappings.sais import Payments
@@ -338,7 +338,7 @@ def test_quotas_count_requests_and_persons(gateway: Gateway, transport: Wire) ->
     assert b"quota_exceeded" in arrive(limited, Door()).body
     assert len(transport.sent) == 3
     with gateway.engine.begin() as connection:
-        assert quota.noted(connection, today_in_riga()) == {"spolis-core": 2}
+        assert quota.noted(connection, quota.day_of(utc_now())) == {"spolis-core": 2}
     denied = [leaf for leaf in leaves(gateway) if leaf.get("code") == "quota_exceeded"]
     assert [leaf["outcome"] for leaf in denied] == ["denied", "denied"]
     assert str(denied[0]["detail"]).startswith("persons a day; again from ")

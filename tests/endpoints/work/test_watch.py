@@ -26,11 +26,12 @@ from endpoints.work.watch import Times, Watch
 from errors import ConfigurationError, GatewayError
 from exchange import Environment, new_id, today_in_riga, utc_now
 from gateway import Gateway, wire
-from routing import incidents, jobs, outbox, quota
+from routing import incidents, jobs, outbox
 from routing.breakers import MOST_FAILURES
 from routing.incidents import Finding, Incident
 from routing.jobs import JobState, JobStatus
 from routing.parties import add_partner
+from routing.quota import note as refused_for_quota
 from security.keys import issue
 from storage import migrate, open_engine
 from tests.endpoints.test_readiness import wired
@@ -327,13 +328,13 @@ def test_a_quota_that_is_used_up_is_one_incident_a_recipient_and_day(wired: Gate
     with wired.engine.begin() as connection:
         for recipient, times in (("vsaa", 3), ("riga", 1)):
             for _ in range(times):
-                quota.note(connection, recipient, today)
+                refused_for_quota(connection, recipient, today)
     wrong = {subject: one.detail for (kind, subject), one in found(wired).items() if kind == "quota"}
     assert wrong == {f"vsaa {today}": "refused=3", f"riga {today}": "refused=1"}
     later = found(wired, clock=lambda: utc_now() + timedelta(days=1))
     assert not [name for name in later if name[0] == "quota"]
     with wired.engine.begin() as connection:
-        quota.note(connection, "vsaa", tomorrow)
+        refused_for_quota(connection, "vsaa", tomorrow)
     later = found(wired, clock=lambda: utc_now() + timedelta(days=1))
     assert [subject for kind, subject in later if kind == "quota"] == [f"vsaa {tomorrow}"]
 
