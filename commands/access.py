@@ -164,7 +164,10 @@ def matching(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an operation of access.d tells or takes: each field with its rule, and the sources that it can be of."""
+    """What an operation of access.d tells or takes: each field with its rule, and the sources that it can be of.
+
+    Without sources each row says its own, so that any source that is granted may give a field.
+    """
 
     lines: tuple[Lineage, ...]
     sources: tuple[str, ...]
@@ -176,14 +179,13 @@ class Asked:
         if not rights:
             return (), ()
         grant = Grant(frozenset(pair for right in rights for pair in right.pairs()))
+        sources = self.sources or tuple({source for right in rights for source in right.sources})
         hidden = self.unnamed if not all(right.identifying for right in rights) else frozenset()
         given = tuple(
             line.field
             for line in self.lines
             if line.field not in hidden
-            and (
-                line.field in self.always or any(grant.permits(line.rule, source) for source in self.sources)
-            )
+            and (line.field in self.always or any(grant.permits(line.rule, source) for source in sources))
         )
         return given, tuple(line.field for line in self.lines if line.field not in given)
 
@@ -249,8 +251,7 @@ def _of_rows(held: Sequence[tuple[Register, str]]) -> Asked:
         for name in register.fields
         if registers.identifying(register, name)
     )
-    sources = tuple(dict.fromkeys(register.source for register, _ in held))
-    return Asked(tuple(lines), sources, unnamed=unnamed)
+    return Asked(tuple(lines), (), unnamed=unnamed)
 
 
 def _explain(
