@@ -225,10 +225,12 @@ class Lineage:
 class Grant:
     """What a recipient was allowed for one request: (rule id, source) pairs, as granted in access.d.
 
-    A rule covers its sub-points: `p8.13` covers `p8.13.2`, and does not cover `p8.1`.
+    A rule covers its sub-points: `p8.13` covers `p8.13.2`, and does not cover `p8.1`. With `pseudonyms_of` a recipient,
+    nothing that identifies a person leaves, and persons stand under the pseudonyms of that recipient.
     """
 
     rules: frozenset[tuple[str, str]]
+    pseudonyms_of: str | None = None
 
     def permits(self, rule: str, source: str) -> bool:
         """Whether a value of this rule from this source may be given."""

@@ -205,7 +205,7 @@ def deliver(
 
     A message that must have one effect is carried out by one exchange at a time; the same one meanwhile waits for it.
     What comes from the outbox leaves only while its lease is held.
-    Raises: AnsweredMeanwhile.
+    Raises: AnsweredMeanwhile; QuotaExceeded also when the answer tells of more persons than may still be seen today.
     """
     lease = trail.received.arrival.lease
     before = 0 if lease is None else lease.attempts
@@ -241,6 +241,11 @@ def deliver(
             repeats.wait(gateway.engine, request, trail.received.arrival.deadline)
     if delivered.error is not None:
         raise delivered.error
+    others = [code for code in delivered.subjects if code != plan.subject]
+    if others:  # they count too, before anybody sees them
+        seen = [subject_index(gateway.subject_key, code) for code in others]
+        recipient, day = request.caller.recipient, today_in_riga()
+        gateway.log.commit(lambda connection: quota.meet(connection, recipient, seen, decision.quota, day))
     return delivered
 
 
@@ -279,6 +284,8 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
                 connection, request.caller.name, request.message_id, request.content, exchange_id, instant
             )
             gateway.archive.put(connection, exchange_id, "answer", trail.answer, instant)
+        if request is not None and isinstance(trail.error, errors.QuotaExceeded):
+            quota.note(connection, request.caller.recipient, today_in_riga())
         fed = Fed()
         if delivered is not None:
             for number, attempt in enumerate(delivered.attempts, start=before + 1):
@@ -325,9 +332,9 @@ def wire(
     line = lines(settings, found, transport, breakers)
     granted = rights or access.Access.load(settings.access)
     own = ping_routes(granted, services, settings.environment)
-    routes = system_routes(found, line) | register_routes(engine) | own
-    log, archive = open_log(settings, engine), Archive(settings)
     subject_key = load_secret(settings.keys / "subject.key")
+    routes = system_routes(found, line) | register_routes(engine, subject_key) | own
+    log, archive = open_log(settings, engine), Archive(settings)
     return Gateway(
         settings=settings,
         engine=engine,

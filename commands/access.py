@@ -4,32 +4,44 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
 import adapters
 import config
 import mappings.services
-from adapters import Operation
+import registers
 from commands import print_json
 from commands.rendering import Form, print_rows, table
 from errors import AccessDenied, UnknownOperation
-from exchange import Context, Environment, Grant, Json, Official
+from exchange import Context, Environment, Grant, Json, Lineage, Official
+from mappings.entitlements import entitlements
+from mappings.mapping import Mapping
 from mappings.regulation import chain, rules
 from mappings.services import Reading, Submission, ping
+from registers import Register
 from routing.access import Access, Right
+from routing.person_services import LISTS
+from routing.person_services import OPERATION as LIST_SERVICES
 from routing.register_routes import SYSTEM as REGISTERS
+from routing.register_routes import operation_name
+from routing.routes import OWN_SOURCE
 
 HEADS = (
     "recipient",
-    "operation",
+    "basis",
+    "operations",
     "purposes",
     "rules",
     "sources",
     "requests a day",
     "persons a day",
+    "who is meant",
     "rule texts",
 )
+MISSING_HEADS = ("point", "recipient", "state", "missing", "text")
 
 
 @click.group()
@@ -43,20 +55,44 @@ def command() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def table_(form: str, as_json: bool) -> None:
-    """Print every right, one row for each recipient and operation.
+    """Print every right with the point that entitles to it, and after them what the law gives and is not served yet.
+
+    As Markdown this is docs/access-matrix.md. CSV and JSON hold the rights alone.
 
     \b
-    Example:  gateway access table --format csv
+    Examples: gateway access table --format html > access.html
+              gateway access table --format markdown > docs/access-matrix.md
     """
     rights = Access.load(config.load().access).rights
     rows = list(_rows(rights))
-    if as_json or form != Form.TEXT:
-        click.echo(table("Access", HEADS, rows, Form.JSON if as_json else Form(form)), nl=False)
+    wanted = Form.JSON if as_json else Form(form)
+    if wanted is Form.MARKDOWN:
+        click.echo(matrix(rights), nl=False)
+        return
+    if wanted is not Form.TEXT:
+        click.echo(table("Access", HEADS, rows, wanted), nl=False)
         return
     print_rows(HEADS[:-1], [row[:-1] for row in rows])
     click.echo()
-    named = {rule for right in rights for rule in right.rules}
-    print_rows(("rule", "text"), [(rule, own_text(rule)) for rule in rules() if rule in named])
+    print_rows(("rule", "text"), _texts(rights))
+    click.echo()
+    print_rows(MISSING_HEADS, list(_missing()))
+
+
+def matrix(rights: Sequence[Right]) -> str:
+    """The whole matrix as a page for lawyers: docs/access-matrix.md."""
+    rows = [row[:-1] for row in _rows(rights)]
+    return (
+        "# Who may have what\n"
+        "Made by `gateway access table --format markdown` from `config/access.d/`, `mappings/entitlements.tsv` and "
+        "the regulation; a test says when it is not current. What is not listed is denied. A rule covers its "
+        "sub-points; a value leaves when its rule and its source are granted; a day is one in Riga. *Pseudonyms*: "
+        "nothing that names a person leaves, and no two recipients get the same pseudonym.\n\n"
+        f"## Rights\n{table('', HEADS[:-1], rows, Form.MARKDOWN)}\n"
+        f"## What the law gives, and how far it is served\n"
+        f"{table('', MISSING_HEADS, list(_missing()), Form.MARKDOWN)}\n"
+        f"## Rules\n{table('', ('rule', 'text'), _texts(rights), Form.MARKDOWN)}"
+    )
 
 
 @command.command()
@@ -66,7 +102,7 @@ def table_(form: str, as_json: bool) -> None:
 @click.option("--rule", default="", help="Is it allowed under this rule?")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 def check(recipient: str, operation: str, purpose: str, rule: str, as_json: bool) -> None:
-    """Say whether RECIPIENT may ask for OPERATION, under which rights, and what it would be given and not given.
+    """Say whether RECIPIENT may ask for OPERATION, by which point and rules, and what it would be given and not given.
 
     OPERATION is written as in access.d, e.g. pmlp.GetPerson. Exit code 4 when it is denied.
 
@@ -81,17 +117,19 @@ def check(recipient: str, operation: str, purpose: str, rule: str, as_json: bool
         found = matching(rights, recipient, operation, purpose, rule)
     except AccessDenied as error:
         denial = error
+    told = asked.told(found)
     if as_json:
         print_json(
             {
                 "allowed": denial is None,
                 "code": denial.code if denial else None,
                 "rights": [_right(right) for right in found],
-                "withheld": list[Json](_withheld(asked, found)),
+                "given": list[Json](told[0]),
+                "withheld": list[Json](told[1]),
             }
         )
     else:
-        _explain(rights, recipient, operation, rule, found, asked)
+        _explain(rights, recipient, operation, rule, found, told)
     if denial is not None:
         raise denial
 
@@ -124,25 +162,100 @@ def matching(
     return tuple(found)
 
 
-def find_operation(name: str) -> tuple[str, Operation] | None:
-    """The system and its operation that answer an operation of access.d; None for a register's or the gateway's own.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an operation of access.d tells or takes: each field with its rule, and the sources that it can be of.
+
+    Without sources each row says its own, so that any source that is granted may give a field.
+    """
+
+    lines: tuple[Lineage, ...]
+    sources: tuple[str, ...]
+    always: frozenset[str] = frozenset()
+    unnamed: frozenset[str] = frozenset()
+
+    def told(self, rights: Sequence[Right]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The fields that rights give of some source, and those that they give of none."""
+        if not rights:
+            return (), ()
+        grant = Grant(frozenset(pair for right in rights for pair in right.pairs()))
+        sources = self.sources or tuple({source for right in rights for source in right.sources})
+        hidden = self.unnamed if not all(right.identifying for right in rights) else frozenset()
+        given = tuple(
+            line.field
+            for line in self.lines
+            if line.field not in hidden
+            and (line.field in self.always or any(grant.permits(line.rule, source) for source in sources))
+        )
+        return given, tuple(line.field for line in self.lines if line.field not in given)
+
+
+def find_operation(name: str) -> Asked:
+    """What an operation of access.d tells or takes.
 
     Raises: UnknownOperation when no system, service or register has it.
     """
     system, _, operation = name.partition(".")
-    if system == REGISTERS:
-        return None
-    found = adapters.discover()
     services = mappings.services.discover()
     if system in services:
-        via = next((own.via for own in services[system].operations if own.name == operation), ("", ""))
-        if isinstance(via, Submission | Reading) or via[0] in (REGISTERS, ping.SYSTEM):
-            return None
-        system, operation = via
-    target = found[system].operation(operation) if system in found else None
+        own = services[system].operation(operation)
+        if own is None:
+            raise UnknownOperation(_FORM)
+        if isinstance(own.via, Submission):
+            return _of_table(own.via.table, own.via.source)
+        if isinstance(own.via, Reading):
+            return Asked(own.via.table.lineage(""), ())
+        if own.via[0] == ping.SYSTEM:
+            return Asked((), ())
+        system, operation = own.via
+    if system == REGISTERS:
+        return _of_register(operation)
+    adapter = adapters.discover().get(system)
+    target = adapter.operation(operation) if adapter is not None else None
     if target is None:
-        raise UnknownOperation("an operation is written as in access.d, e.g. pmlp.GetPerson")
-    return system, target
+        raise UnknownOperation(_FORM)
+    return _of_table(target.answer, system)
+
+
+_FORM = "an operation is written as in access.d, e.g. pmlp.GetPerson"
+
+
+def _of_table(asked: Mapping[Any], source: str) -> Asked:
+    lines = asked.lineage(source)
+    judged = set(asked.withheld(lambda _rule: False))
+    return Asked(lines, (source,), frozenset(line.field for line in lines if line.field not in judged))
+
+
+def _of_register(operation: str) -> Asked:
+    """Raises: UnknownOperation."""
+    if operation == LIST_SERVICES:
+        return _of_rows([(registers.register(one), f"{name}[].") for name, one in LISTS.items()])
+    for name, register in registers.REGISTERS.items():
+        if operation == operation_name("Write", name) and name in registers.WRITES:
+            return _of_table(registers.WRITES[name].table, OWN_SOURCE)
+        acts = ("Search", "Read", "Follow") if register.followed else ("Search", "Read")
+        if operation in (operation_name(act, name) for act in acts):
+            parts = [
+                (part.register, f"{own}." if part.single else f"{own}[].")
+                for own, part in register.parts.items()
+            ]
+            return _of_rows([(register, ""), *parts])
+    raise UnknownOperation(_FORM)
+
+
+def _of_rows(held: Sequence[tuple[Register, str]]) -> Asked:
+    lines = [
+        Lineage(f"{prefix}{name}", rule, register.source, "", f"{register.table.name}.{name}")
+        for register, prefix in held
+        for name, rule in register.fields.items()
+    ]
+    unnamed = frozenset(
+        f"{prefix}{name}"
+        for register, prefix in held
+        for name in register.fields
+        if registers.identifying(register, name)
+    )
+    return Asked(tuple(lines), (), unnamed=unnamed)
 
 
 def _explain(
@@ -151,26 +264,33 @@ def _explain(
     operation: str,
     rule: str,
     found: tuple[Right, ...],
-    asked: tuple[str, Operation] | None,
+    told: tuple[tuple[str, ...], tuple[str, ...]],
 ) -> None:
     if rule:
         click.echo(f"{rule}: {rule_text(rule)}")
     if not found:
-        for right in (own for own in access.rights_of(recipient) if operation in own.operations):
+        own = [right for right in access.rights_of(recipient) if operation in right.operations]
+        for right in own:
             click.echo(
                 f"granted is {operation} for {', '.join(right.purposes)} under {', '.join(right.rules)} only"
             )
+        if not own:
+            click.echo(f"nothing grants {recipient} {operation}; what is not granted is denied")
         return
     click.echo(f"{recipient} may ask for {operation}:")
     for right in found:
+        if right.basis:
+            click.echo(f"  by      {right.basis} {rule_text(right.basis)}")
         click.echo(f"  for     {', '.join(right.purposes)}")
         click.echo(f"  from    {', '.join(right.sources)}")
         click.echo(f"  a day   {right.requests_day} requests, {right.persons_day} persons")
+        if not right.identifying:
+            click.echo("  persons stand under pseudonyms, and nothing that names them leaves")
         for own_rule in right.rules:
             click.echo(f"  {own_rule:<9} {own_text(own_rule)}")
-    withheld = _withheld(asked, found)
-    if asked is not None:
-        click.echo(f"withheld: {', '.join(withheld) or 'nothing'}")
+    given, withheld = told
+    click.echo(f"given:    {', '.join(given) or 'nothing'}")
+    click.echo(f"withheld: {', '.join(withheld) or 'nothing'}")
 
 
 def rule_text(rule: str) -> str:
@@ -184,16 +304,10 @@ def own_text(rule: str) -> str:
     return found.text.rstrip(":") if found else "not in the regulation"
 
 
-def _withheld(asked: tuple[str, Operation] | None, rights: tuple[Right, ...]) -> tuple[str, ...]:
-    if asked is None or not rights:
-        return ()
-    system, operation = asked
-    grant = Grant(frozenset(pair for right in rights for pair in right.pairs()))
-    return operation.answer.withheld(lambda rule: grant.permits(rule, system))
-
-
 def _right(right: Right) -> dict[str, Json]:
     return {
+        "basis": right.basis,
+        "identifying": right.identifying,
         "purposes": list[Json](right.purposes),
         "rules": {rule: rule_text(rule) for rule in right.rules},
         "sources": list[Json](right.sources),
@@ -203,15 +317,27 @@ def _right(right: Right) -> dict[str, Json]:
 
 
 def _rows(rights: Sequence[Right]) -> Iterator[tuple[str, ...]]:
-    for right in sorted(rights, key=lambda right: (right.recipient, right.operations)):
-        for operation in right.operations:
-            yield (
-                right.recipient,
-                operation,
-                ", ".join(right.purposes),
-                ", ".join(right.rules),
-                ", ".join(right.sources),
-                str(right.requests_day),
-                str(right.persons_day),
-                "; ".join(f"{rule}: {own_text(rule)}" for rule in right.rules),
-            )
+    for right in sorted(rights, key=lambda right: (right.recipient, right.operations, right.purposes)):
+        yield (
+            right.recipient,
+            right.basis,
+            ", ".join(right.operations),
+            ", ".join(right.purposes),
+            ", ".join(right.rules),
+            ", ".join(right.sources),
+            str(right.requests_day),
+            str(right.persons_day),
+            "by name" if right.identifying else "pseudonyms",
+            "; ".join(f"{rule}: {own_text(rule)}" for rule in right.rules),
+        )
+
+
+def _texts(rights: Sequence[Right]) -> list[tuple[str, str]]:
+    """The rules that rights name, as rule, basis or both, in the order of the regulation."""
+    named = {rule for right in rights for rule in (*right.rules, right.basis)}
+    return [(rule, rule_text(rule)) for rule in rules() if rule in named]
+
+
+def _missing() -> Iterator[tuple[str, ...]]:
+    for one in entitlements():
+        yield (one.point, one.recipient, one.state, one.reason, own_text(one.point))

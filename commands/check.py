@@ -19,6 +19,8 @@ from adapters import Adapter
 from commands import print_json
 from errors import ConfigurationError
 from exchange import Json
+from mappings import identifying
+from mappings.entitlements import State, entitlements, entitling_points
 from mappings.regulation import rules
 from mappings.services import Reading, Submission
 from routing.access import Access
@@ -42,14 +44,15 @@ def command(ctx: click.Context, as_json: bool) -> None:
     Example:  gateway check --json
     """
     settings = config.load()
-    found = adapters.discover()
+    found, access = adapters.discover(), Access.load(settings.access)
     findings = [
         *contract_findings(found),
         *(finding for adapter in found.values() for finding in adapter_findings(adapter, found)),
         *(finding for adapter in found.values() for finding in case_findings(adapter, EXCHANGES)),
         *service_findings(),
         *register_findings(),
-        *access_findings(Access.load(settings.access), found),
+        *access_findings(access, found),
+        *entitlement_findings(access),
     ]
     answers: list[Json] = []
     for adapter in found.values():
@@ -225,6 +228,33 @@ def access_findings(access: Access, found: Mapping[str, Adapter]) -> Iterator[Fi
             for name in named:
                 if name not in known:
                     yield "", f"access.d: {right.recipient} is granted the unknown {kind} {name}"
+
+
+def entitlement_findings(access: Access) -> Iterator[Finding]:
+    """Points of the law that nobody answers for, rights without a basis in it, and lines that are no longer true."""
+    lines = entitlements()
+    where = "entitlements.tsv"
+    named = {line.point for line in lines}
+    for point in entitling_points():
+        if point not in named:
+            yield "", f"{where}: nothing is said of {point}"
+    for line in lines:
+        if line.point not in entitling_points():
+            yield "", f"{where}: {line.point} entitles nobody"
+        held = any((right.recipient, right.basis) == (line.recipient, line.point) for right in access.rights)
+        if held == (line.state is State.NOT_YET):
+            has = "has" if held else "has not"
+            yield "", f"{where}: {line.recipient} {has} a right by {line.point}, which is {line.state}"
+    for right in access.rights:
+        if right.basis not in rules():
+            yield "", f"access.d: a right of {right.recipient} names no basis: {', '.join(right.operations)}"
+        elif right.basis in entitling_points() and (right.basis, right.recipient) not in {
+            (line.point, line.recipient) for line in lines
+        }:
+            yield "", f"{where}: nothing is said of {right.recipient} by {right.basis}"
+    for one in identifying.lines():
+        if one.rule not in rules():
+            yield "", f"identifying.tsv: {one.rule!r} is no rule"
 
 
 def _line(adapter: Adapter) -> str:

@@ -9,6 +9,7 @@ import click
 
 import adapters
 import config
+import registers
 from adapters import Adapter, Operation
 from commands.rendering import Form, print_rows, table
 from errors import UnknownOperation
@@ -129,10 +130,20 @@ def recipients(line: Lineage, ways: Ways, rights: tuple[Right, ...]) -> set[str]
         right.recipient
         for right in rights
         if Grant(frozenset(right.pairs())).permits(line.rule, line.source)
+        and (right.identifying or not _names_a_person(line))
         and any(
             name in right.operations and (bound is None or line.rule in bound) for name, bound in ways.items()
         )
     }
+
+
+def _names_a_person(line: Lineage) -> bool:
+    """Whether the register column of a field is withheld from who may not know a person."""
+    table_name, _, column = line.column.partition(".")
+    kept = (
+        own for one in REGISTERS.values() for own in (one, *(part.register for part in one.parts.values()))
+    )
+    return any(own.table.name == table_name and registers.identifying(own, column) for own in kept)
 
 
 def _services(adapter: Adapter, operation: Operation) -> Iterator[tuple[str, frozenset[str] | None]]:

@@ -1,4 +1,4 @@
-"""One table in the form that was asked for: text, CSV, HTML or JSON."""
+"""One table in the form that was asked for: text, CSV, HTML, JSON or Markdown."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Form(StrEnum):
     CSV = "csv"
     HTML = "html"
     JSON = "json"
+    MARKDOWN = "markdown"
 
 
 def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], form: Form) -> str:
@@ -37,6 +38,8 @@ def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], form:
         case Form.JSON:
             keys = [head.replace(" ", "_") for head in heads]
             return f"{json.dumps([dict(zip(keys, row, strict=True)) for row in rows], ensure_ascii=False)}\n"
+        case Form.MARKDOWN:
+            return _markdown(heads, rows)
 
 
 def text(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -59,6 +62,14 @@ def print_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         shown.add_row(*(escape(cell) for cell in row))
     console.print(shown, highlight=False)
+
+
+def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def line(cells: Sequence[str]) -> str:
+        shown = (cell.replace("\\", "\\\\").replace("|", "\\|") for cell in cells)
+        return f"| {' | '.join(shown)} |\n"
+
+    return line(heads) + line(["---"] * len(heads)) + "".join(line(row) for row in rows)
 
 
 def _csv(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

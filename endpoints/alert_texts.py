@@ -116,6 +116,13 @@ TEXTS = {
             "The process that did it has stopped: start gateway serve or gateway work.",
         ),
     ),
+    "quota": AlertText(
+        Words("Saņēmēja dienas kvota ir izlietota", "A recipient's quota of the day is used up"),
+        Words(
+            "Noskaidrojiet, ko tas prasa: gateway audit search --outcome denied. Kvotas nosaka access.d.",
+            "See what it asks for: gateway audit search --outcome denied. Quotas are set in access.d.",
+        ),
+    ),
     "disk": AlertText(
         Words("Diskā beidzas vieta", "A disk is nearly full"),
         Words(

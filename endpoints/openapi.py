@@ -29,6 +29,7 @@ from endpoints.schemas import (
 from gateway import Gateway
 from mappings.mapping import Mapping
 from registers import Register
+from routing.followed_registers import ARGUMENTS as FOLLOWED
 from routing.person_services import LISTS
 from routing.person_services import OPERATION as LIST_SERVICES
 from routing.register_routes import operation_name
@@ -202,10 +203,29 @@ def _register_paths(register: Register) -> Schema:
         ],
         "responses": _responses({"anyOf": [row, rows]}),
     }
-    return {
+    paths: Schema = {
         f"{ROOT}/{REGISTERS}/{register.name}/search": search,
         f"{ROOT}/{REGISTERS}/{register.name}/{{id}}": {"get": read},
     }
+    if register.followed:
+        paths[f"{ROOT}/{REGISTERS}/{register.name}/changes"] = _posted(
+            REGISTERS,
+            f"Follow{name}",
+            f"What has changed in the register {register.name} since a day, oldest first, page by page.",
+            arguments_schema(FOLLOWED),
+            _object(
+                {
+                    "rows": {"type": "array", "items": row},
+                    "next": {
+                        "anyOf": [_UUID, {"type": "null"}],
+                        "description": "Where the next page begins: its `after`.",
+                    },
+                },
+                required=["rows", "next"],
+            ),
+            FOLLOWED,
+        )
+    return paths
 
 
 def _named(system: str, operation: str, summary: str) -> Schema:

@@ -36,6 +36,8 @@ def find_target(segments: Sequence[str]) -> Target | None:
             return Target("POST", REGISTERS, operation_name("Write", name))
         case [system, name, "search"] if system == REGISTERS and _KEBAB.fullmatch(name):
             return Target("POST", REGISTERS, operation_name("Search", name))
+        case [system, name, "changes"] if system == REGISTERS and _KEBAB.fullmatch(name):
+            return Target("POST", REGISTERS, operation_name("Follow", name))
         case [system, name, row_id] if system == REGISTERS and _KEBAB.fullmatch(name):
             return Target("GET", REGISTERS, operation_name("Read", name), {"id": row_id})
         case [system, name] if system != REGISTERS and _KEBAB.fullmatch(name):

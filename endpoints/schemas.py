@@ -41,6 +41,7 @@ _TEXTS = {
     "text": "Brīvības iela 1, Rīga, LV-1010",
     "institution_address": "Krasta iela 1, Rīga, LV-1003",
     "postcode": "LV-1010",
+    "registration_number": "40000000000",
 }
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from exchange import Disclosed, Json
-from mappings.fields import identifier, many, nested, text
+from mappings.fields import Field, identifier, many, nested, text
+from mappings.kinds import Scalar
 from mappings.mapping import Mapping as Table
 
 R = TypeVar("R")
@@ -42,21 +43,27 @@ def one(namespace: str, element: str, path: str, table: Table[Any]) -> tuple[Tab
 
 
 def several(
-    record_type: Callable[..., R], namespace: str, element: str, lists: Mapping[str, tuple[str, Table[Any]]]
+    record_type: Callable[..., R],
+    namespace: str,
+    element: str,
+    lists: Mapping[str, tuple[str, Table[Any]]],
+    *said: Field,
 ) -> tuple[Table[R], Compose]:
     """The table of an answer with lists by their names, each with the path of its records and their table.
 
-    `record_type` takes exchange_id, the lists and withheld. A record of which nothing may be given is left out.
+    `record_type` takes exchange_id, the lists, what is `said` of the answer as a whole, and withheld. A record of
+    which nothing may be given is left out.
     """
     tables = {name: table.given(namespace, path.rpartition("/")[2]) for name, (path, table) in lists.items()}
     listed = [many(nested(name, lists[name][0], table), optional=True) for name, table in tables.items()]
-    answer = Table(record_type, namespace, element, (_EXCHANGE, *listed, _WITHHELD))
+    answer = Table(record_type, namespace, element, (_EXCHANGE, *listed, *said, _WITHHELD))
 
     def compose(exchange_id: uuid.UUID, disclosed: Disclosed) -> R:
         given = disclosed.record if isinstance(disclosed.record, dict) else {}
         records = {name: _records(table, given.get(name)) for name, table in tables.items()}
+        whole = {field.name: _said(field, given.get(field.name)) for field in said}
         withheld = _withheld(answer, disclosed.withheld)
-        return record_type(exchange_id=exchange_id, withheld=withheld, **records)
+        return record_type(exchange_id=exchange_id, withheld=withheld, **records, **whole)
 
     return answer, compose
 
@@ -79,6 +86,11 @@ def _record(table: Table[Any], given: Json) -> object | None:
 def _records(table: Table[Any], given: Json) -> tuple[object, ...]:
     found = [_record(table, each) for each in given] if isinstance(given, list) else []
     return tuple(each for each in found if each is not None)
+
+
+def _said(field: Field, given: Json) -> object:
+    """A value that stands in the answer itself, or what the field holds where there is none."""
+    return field.kind.take(given) if given is not None and isinstance(field.kind, Scalar) else field.absent
 
 
 def _withheld(table: Table[Any], names: Iterable[str]) -> tuple[str, ...]:

@@ -24,7 +24,8 @@ from mappings.pmlp import Person
 from registers.disclosure import Permits, disclose
 from registers.history import Fed
 from registers.persons import codes_of, one_person, person_by_code, present_id
-from registers.reading import Register, Row, find, versions
+from registers.pseudonyms import Pseudonyms, disclose_nameless, identifying, names_a_person
+from registers.reading import Register, Row, changed, find, versions
 from registers.writing import Writable
 
 __all__ = [
@@ -33,12 +34,17 @@ __all__ = [
     "WRITES",
     "Fed",
     "Permits",
+    "Pseudonyms",
     "Register",
     "Row",
     "Writable",
+    "changed",
     "codes_of",
     "disclose",
+    "disclose_nameless",
     "feed",
+    "identifying",
+    "names_a_person",
     "person_by_code",
     "read",
     "register",

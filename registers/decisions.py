@@ -1,14 +1,15 @@
-"""The register of orphan-court decisions, as NPAIS gives them. Source: p10.11, p17.5."""
+"""The register of orphan-court decisions, as NPAIS gives them when asked or hands them in. Source: p10.11, p17.5."""
 
 from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import Connection, Date, Text
+from sqlalchemy import Connection, Date, Text, select
 
-from errors import AnswerMismatch
+from errors import AnswerMismatch, NotFound
 from exchange import Provenance
 from mappings.codes import DECISION_KIND
+from mappings.court_decisions import AnnulledDecision, DeliveredDecisions
 from mappings.npais import Decisions
 from registers.history import Fed, Values, field, replace, versioned
 from registers.persons import person_by_code, person_of
@@ -24,6 +25,9 @@ DECISION = versioned(
     field("effective_from", Date(), rule="p10.11"),
     field("effective_to", Date(), rule="p10.11", optional=True),
 )
+
+# Several children may stand in one decision: within a child, court and number name it.
+_KEY = ("court", "number")
 
 REGISTERS = (
     Register(
@@ -87,9 +91,44 @@ def _keep(
         {"person_id": owner},
         rows,
         provenance,
-        key=("court", "number"),
+        key=_KEY,
         within=lambda _row: complete,
     )
 
 
-FEEDS = {Decisions: feed_decisions}
+def feed_delivery(connection: Connection, delivery: DeliveredDecisions, provenance: Provenance) -> Fed:
+    """Keep decisions that were handed in; the same court and number with other content correct what is kept.
+
+    Of decisions that it does not name a delivery says nothing: none ends.
+    """
+    return feed_decisions(connection, Decisions(person_code=None, decisions=delivery.decisions), provenance)
+
+
+def annul(connection: Connection, annulled: AnnulledDecision, provenance: Provenance) -> Fed:
+    """End a decision on a child; its versions stay. A decision that is annulled already stays so.
+
+    Raises: NotFound when there never was such a decision on the child.
+    """
+    if person_by_code(connection, annulled.person_code) is None:
+        raise NotFound("decision")
+    owner = {"person_id": person_of(connection, annulled.person_code, provenance)}
+    named = (annulled.court, annulled.number)
+    ever = select(DECISION.c.id).where(
+        DECISION.c.person_id == owner["person_id"],
+        DECISION.c.court == annulled.court,
+        DECISION.c.number == annulled.number,
+    )
+    if connection.execute(ever.limit(1)).first() is None:
+        raise NotFound("decision")
+    return replace(
+        connection,
+        DECISION,
+        owner,
+        [],
+        provenance,
+        key=_KEY,
+        within=lambda row: (row["court"], row["number"]) == named,
+    )
+
+
+FEEDS = {Decisions: feed_decisions, DeliveredDecisions: feed_delivery, AnnulledDecision: annul}

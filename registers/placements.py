@@ -1,4 +1,7 @@
-"""The register of children in out-of-family care, as NPAIS gives it. Source: p10.11.1–p10.11.3, p17.5."""
+"""The register of children in out-of-family care, as NPAIS gives it when asked or hands it in.
+
+Source: p10.11.1–p10.11.3, p17.5.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from sqlalchemy import Connection, Date, Text
 
 from exchange import Provenance
 from mappings.codes import STOP_REASON
-from mappings.npais import Placements
+from mappings.court_decisions import DeliveredPlacement
+from mappings.npais import Placement, Placements
 from registers.history import Fed, Values, field, replace, versioned
 from registers.persons import person_of
 from registers.reading import Register
@@ -19,6 +23,8 @@ PLACEMENT = versioned(
     field("stopped_on", Date(), rule="p10.11.2", optional=True),
     field("stop_reason", Text(), rule="p10.11.3", codes=STOP_REASON, optional=True),
 )
+
+_KEY = ("institution", "entered_on")
 
 REGISTERS = (
     Register(
@@ -37,16 +43,27 @@ REGISTERS = (
 def feed_placements(connection: Connection, answer: Placements, provenance: Provenance) -> Fed:
     """Keep the placements of a child; a placement that NPAIS no longer names is superseded."""
     owner = {"person_id": person_of(connection, answer.person_code, provenance)}
-    rows: list[Values] = [
-        {
-            "institution": placement.institution,
-            "entered_on": placement.entered_on,
-            "stopped_on": placement.stopped_on,
-            "stop_reason": placement.stop_reason.code if placement.stop_reason else None,
-        }
-        for placement in answer.placements
-    ]
-    return replace(connection, PLACEMENT, owner, rows, provenance, key=("institution", "entered_on"))
+    rows = [_values(placement) for placement in answer.placements]
+    return replace(connection, PLACEMENT, owner, rows, provenance, key=_KEY)
 
 
-FEEDS = {Placements: feed_placements}
+def feed_delivery(connection: Connection, placement: DeliveredPlacement, provenance: Provenance) -> Fed:
+    """Keep a placement that was handed in; the same institution and day of entering are the same placement.
+
+    Of other placements of the child it says nothing: none ends.
+    """
+    owner = {"person_id": person_of(connection, placement.person_code, provenance)}
+    rows = [_values(placement)]
+    return replace(connection, PLACEMENT, owner, rows, provenance, key=_KEY, within=lambda _row: False)
+
+
+def _values(placement: Placement | DeliveredPlacement) -> Values:
+    return {
+        "institution": placement.institution,
+        "entered_on": placement.entered_on,
+        "stopped_on": placement.stopped_on,
+        "stop_reason": placement.stop_reason.code if placement.stop_reason else None,
+    }
+
+
+FEEDS = {Placements: feed_placements, DeliveredPlacement: feed_delivery}

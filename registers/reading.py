@@ -5,15 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, Table, Text, and_, select
+from sqlalchemy import Boolean, Column, Connection, Date, Table, Text, and_, or_, select
 from sqlalchemy import Row as Result
 from sqlalchemy.sql import ColumnElement
 
-from errors import InvalidRequest, NotFound
-from exchange import Json, Provenance
+from errors import ConfigurationError, InvalidRequest, NotFound
+from exchange import RIGA, Json, Provenance
 from registers.history import Month, Values, business_columns, recorded
 
 MOST = 200
@@ -32,7 +32,8 @@ class Register:
     """A register: its name in the API, its table, and what it may be searched by.
 
     `criteria` are columns by their criterion's name, of this table or of a part's. `valid` names the columns of
-    valid time. `source` is who supplies the register, for fields of which there is no row yet.
+    valid time. `source` is who supplies the register, for fields of which there is no row yet. A register that is
+    `followed` may be read as a whole, by the day of change: it says nothing of a natural person.
     """
 
     name: str
@@ -42,6 +43,11 @@ class Register:
     valid: tuple[str, str] | None = None
     order: tuple[str, ...] = ()
     parts: Mapping[str, Part] = field(default_factory=dict)
+    followed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.followed and self._of_persons:
+            raise ConfigurationError(f"register {self.name} is of persons, and not to be followed")
 
     @property
     def fields(self) -> Mapping[str, str]:
@@ -150,6 +156,33 @@ def find(
         query = query.where(table.c.recorded_at <= at)
     found = connection.execute(query.order_by(*(table.c[n] for n in register.order), table.c.id)).all()
     return _with_parts(connection, register, found, at=at, history=False)
+
+
+def changed(
+    connection: Connection, register: Register, since: date, after: uuid.UUID | None, limit: int
+) -> tuple[tuple[Row, ...], uuid.UUID | None]:
+    """What is current of a register and was recorded since a day in Riga, oldest first; and where more begins.
+
+    `after` is where an earlier answer ended: a version, which stays though it be superseded, so that a row that
+    changes meanwhile is told again and none is left out.
+    Raises: InvalidRequest for a limit out of range or an end that is of no answer.
+    """
+    if not 1 <= limit <= MOST:
+        raise InvalidRequest(f"limit is 1 to {MOST}")
+    table = register.table
+    wanted = [recorded(table), table.c.recorded_at >= datetime.combine(since, time(), RIGA)]
+    if after is not None:
+        ended = select(table.c.recorded_at).where(table.c.version_id == after)
+        instant = connection.execute(ended).scalar()
+        if instant is None:
+            raise InvalidRequest("after is the end of no answer")
+        later = and_(table.c.recorded_at == instant, table.c.version_id > after)
+        wanted.append(or_(table.c.recorded_at > instant, later))
+    query = select(table).where(*wanted).order_by(table.c.recorded_at, table.c.version_id)
+    found = connection.execute(query.limit(limit + 1)).all()
+    page = found[:limit]
+    more = page[-1].version_id if len(found) > limit else None
+    return tuple(_row(register, result, {}) for result in page), more
 
 
 def versions(

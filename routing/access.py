@@ -1,25 +1,31 @@
 """Access as law in data: `access.d/*.toml` lists what each recipient may ask and be given; all else is denied.
 
 A grant names operations (`pmlp.GetPerson`), purposes, rules and sources. A field leaves when the pair of its rule and
-the source of its value is granted; a rule covers its sub-points. Source: p17, p18, p19, p21.
+the source of its value is granted; a rule covers its sub-points. `basis` is the point that entitles the recipient.
+A grant with `identifying = false` is for who may not know a person: a rule that names one stops start-up, and what it
+gives leaves under pseudonyms (`registers/pseudonyms.py`). Source: p17, p18, p18.2, p18.6, p19, p21.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from adapters import Selection
 from errors import AccessDenied, ConfigurationError, PurposeNotAllowed
 from exchange import Arguments, Context, Disclosed, Grant
+from mappings.identifying import named_within
 from mappings.mapping import Mapping as Mapped
 from mappings.services import discover
 
 # In place of a recipient: every registered one. Only operations that give nothing of the law may be granted so.
 EVERYONE = "*"
+
+# Only the search of a register replaces who is meant by pseudonyms.
+_PSEUDONYMOUS = "registers.Search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,8 @@ class Right:
     sources: tuple[str, ...]
     requests_day: int
     persons_day: int
+    basis: str = ""
+    identifying: bool = True
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Every (rule, source) that this right gives."""
@@ -74,7 +82,14 @@ class Access:
 
         Raises: ConfigurationError naming the file and what is wrong in it.
         """
-        return cls(tuple(right for path in sorted(folder.glob("*.toml")) for right in _read(path)))
+        rights = tuple(right for path in sorted(folder.glob("*.toml")) for right in _read(path))
+        nameless = {right.recipient for right in rights if not right.identifying}
+        for right in rights:
+            if right.identifying and right.recipient in nameless:
+                raise ConfigurationError(
+                    f"{folder}: {right.recipient} has rights with and without identifying = false"
+                )
+        return cls(rights)
 
     def rights_of(self, recipient: str) -> tuple[Right, ...]:
         """The rights of a recipient, its own and those that everyone has."""
@@ -95,7 +110,10 @@ class Access:
         if not matching:
             raise PurposeNotAllowed("rule")
         return Decision(
-            grant=Grant(frozenset(pair for right in matching for pair in right.pairs())),
+            grant=Grant(
+                frozenset(pair for right in matching for pair in right.pairs()),
+                pseudonyms_of=None if all(right.identifying for right in matching) else recipient,
+            ),
             quota=Quota(
                 requests_day=max(right.requests_day for right in matching),
                 persons_day=max(right.persons_day for right in matching),
@@ -141,6 +159,18 @@ def only_granted(
     return given, Disclosed(None, tuple(given), withheld)
 
 
+def _nameless(right: Right, where: str) -> None:
+    """Raises: ConfigurationError for a rule that names a person, or an operation whose answers have no pseudonyms."""
+    for rule in right.rules:
+        if named := named_within(rule):
+            raise ConfigurationError(
+                f"{where}: {rule} gives what identifies a person: {named.rule} {named.why}"
+            )
+    for operation in right.operations:
+        if not operation.startswith(_PSEUDONYMOUS):
+            raise ConfigurationError(f"{where}: {operation} has no answers under pseudonyms")
+
+
 def _read(path: Path) -> Iterator[Right]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -149,20 +179,26 @@ def _read(path: Path) -> Iterator[Right]:
     if set(content) - {"grant"}:
         raise ConfigurationError(f"{path}: only [[grant]] is known here")
     for number, values in enumerate(content.get("grant", []), start=1):
-        yield _right(values, f"{path}: grant {number}")
+        where = f"{path}: grant {number}"
+        right = _right(values, where)
+        if not right.identifying:
+            _nameless(right, where)
+        yield right
 
 
 def _right(values: Mapping[str, Any], where: str) -> Right:
     names = {field.name for field in fields(Right)}
-    if set(values) != names:
-        wrong = ", ".join(sorted(set(values) ^ names))
-        raise ConfigurationError(f"{where}: missing or unknown: {wrong}")
+    optional = {field.name for field in fields(Right) if field.default is not MISSING}
+    if wrong := (set(values) - names) | (names - optional - set(values)):
+        raise ConfigurationError(f"{where}: missing or unknown: {', '.join(sorted(wrong))}")
     read: dict[str, Any] = {}
     for name, value in values.items():
         if name in ("requests_day", "persons_day"):
             right = type(value) is int and value >= 0
-        elif name == "recipient":
+        elif name in ("recipient", "basis"):
             right = isinstance(value, str) and bool(value)
+        elif name == "identifying":
+            right = isinstance(value, bool)
         else:
             right = isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
         if not right:

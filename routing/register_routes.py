@@ -19,7 +19,7 @@ from exchange import Arguments, Disclosed, Grant, Json, Lease, Provenance, Reque
 from mappings.mapping import plain
 from mappings.person_code import normalise
 from registers import Fed, Register, Row, Writable
-from routing import person_services
+from routing import followed_registers, person_services
 from routing.delivery import Exchanged
 from routing.routes import OWN_SOURCE, BeforeSend, Route
 from storage import reading
@@ -34,8 +34,10 @@ def operation_name(act: str, register: str) -> str:
     return act + "".join(part.capitalize() for part in register.split("-"))
 
 
-def register_routes(engine: Engine) -> dict[tuple[str, str], Route]:
-    """A route to reading and searching every register, and to writing those that SPOLIS core writes."""
+def register_routes(engine: Engine, secret: bytes = b"") -> dict[tuple[str, str], Route]:
+    """A route to reading and searching every register, to writing those that SPOLIS core writes, and to following
+    those that may be followed. `secret` is what pseudonyms are made with.
+    """
     routes: dict[tuple[str, str], Route] = {
         (SYSTEM, operation_name("Write", name)): WriteRoute(engine, writable)
         for name, writable in registers.WRITES.items()
@@ -43,18 +45,25 @@ def register_routes(engine: Engine) -> dict[tuple[str, str], Route]:
     routes[SYSTEM, person_services.OPERATION] = person_services.PersonServicesRoute(engine)
     for register in registers.REGISTERS.values():
         routes[SYSTEM, operation_name("Read", register.name)] = ReadRoute(engine, register)
-        routes[SYSTEM, operation_name("Search", register.name)] = SearchRoute(engine, register)
+        routes[SYSTEM, operation_name("Search", register.name)] = SearchRoute(engine, register, secret)
+        if register.followed:
+            route = followed_registers.FollowRoute(engine, register)
+            routes[SYSTEM, operation_name("Follow", register.name)] = route
     return routes
 
 
 @dataclass(frozen=True, slots=True)
 class RowsAnswer:
-    """Rows of a register; each value is judged by the source of its own row."""
+    """Rows of a register; each value is judged by the source of its own row.
+
+    `secret` is what pseudonyms are made with; who may not know a person gets nothing without it.
+    """
 
     register: Register
     rows: Sequence[Row]
     single: bool
     subjects: tuple[str, ...]
+    secret: bytes = b""
     attempts: tuple[Exchanged, ...] = ()
     error: errors.GatewayError | None = None
     request_signed: bool = False
@@ -67,7 +76,7 @@ class RowsAnswer:
         names: dict[str, None] = {}
         withheld: dict[str, None] = {}
         for row in self.rows:
-            record, kept_back = registers.disclose(row, grant.permits)
+            record, kept_back = self._judged(row, grant)
             withheld.update(dict.fromkeys(kept_back))
             if record:
                 given.append(record)
@@ -76,6 +85,12 @@ class RowsAnswer:
             raise errors.AccessDenied(self.register.name)
         record_or_list: Json = given[0] if self.single else {"rows": given}
         return Disclosed(record_or_list, tuple(names), tuple(withheld))
+
+    def _judged(self, row: Row, grant: Grant) -> tuple[dict[str, Json], tuple[str, ...]]:
+        if grant.pseudonyms_of is None:
+            return registers.disclose(row, grant.permits)
+        pseudonyms = registers.Pseudonyms.of(self.secret, grant.pseudonyms_of)
+        return registers.disclose_nameless(row, grant.permits, pseudonyms)
 
     def store(self, connection: Connection, provenance: Provenance) -> Fed:
         """Reading changes nothing."""
@@ -132,6 +147,7 @@ class SearchRoute:
 
     engine: Engine
     register: Register
+    secret: bytes = b""
 
     def plan(self, request: Request, grant: Grant) -> SearchPlan:
         """Raises: InvalidRequest; AccessDenied for a criterion whose value may not be given, since a hit would tell."""
@@ -141,12 +157,16 @@ class SearchRoute:
         for rule, source in self.register.rules_of(criteria):
             if not grant.permits(rule, source):
                 raise errors.AccessDenied("criterion")
+        if grant.pseudonyms_of is not None and any(
+            registers.names_a_person(self.register, name) for name in criteria
+        ):
+            raise errors.AccessDenied("criterion")
         limit, offset = (
             _count(request.arguments, name, default) for name, default in (("limit", 50), ("offset", 0))
         )
         code = criteria.get("person_code")
         subject = normalise(code) if isinstance(code, str) else None
-        return SearchPlan(self.engine, self.register, criteria, limit, offset, subject)
+        return SearchPlan(self.engine, self.register, criteria, limit, offset, subject, self.secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +179,7 @@ class SearchPlan:
     limit: int
     offset: int
     subject: str | None
+    secret: bytes = b""
     needs_open_stay: str | None = None
     repeat: Repeat = Repeat.DEDUPES
     settles_after: float = 0.0
@@ -171,7 +192,8 @@ class SearchPlan:
         before_send(1, b"")
         with reading(self.engine).begin() as connection:
             rows = registers.search(connection, self.register.name, self.criteria, self.limit, self.offset)
-            return RowsAnswer(self.register, rows, False, _subjects(connection, rows))
+            subjects = _subjects(connection, rows)
+        return RowsAnswer(self.register, rows, False, subjects, self.secret)
 
 
 @dataclass(frozen=True, slots=True)

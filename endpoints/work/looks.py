@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection, Engine
@@ -23,7 +23,7 @@ from endpoints.readiness import MOST_BEHIND_SECONDS, MOST_OFFSET_SECONDS, by_job
 from endpoints.revocation_state import Source
 from exchange import utc_now
 from gateway import Gateway
-from routing import broker, jobs, outbox
+from routing import broker, jobs, outbox, quota
 from routing.breakers import State
 from routing.incidents import Finding
 from routing.jobs import JobState
@@ -120,6 +120,7 @@ def _tables(gateway: Gateway, clock: Callable[[], datetime]) -> Findings:
         found += _outbox(connection, gateway.settings.outbox.backlog)
         late = outbox.lag(connection, without=gateway.breakers.open_systems(connection))
         found += _jobs(connection)
+        found += _quota(connection, quota.day_of(clock()))
         seconds = clocks.offset(connection, clock)
     if (late or 0.0) > MOST_LATE_SECONDS:
         found.append(Finding("outbox_late", "", f"seconds={late:.0f}"))
@@ -129,6 +130,12 @@ def _tables(gateway: Gateway, clock: Callable[[], datetime]) -> Findings:
         if status.state is not State.CLOSED:
             found.append(Finding("breaker", status.system, f"failures={status.failures}"))
     return found
+
+
+def _quota(connection: Connection, day: date) -> Iterator[Finding]:
+    """Recipients that were refused today for their quota: one incident each, which is over when the day is."""
+    for recipient, count in quota.noted(connection, day).items():
+        yield Finding("quota", f"{recipient} {day}", f"refused={count}")
 
 
 def _outbox(connection: Connection, backlog: int) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import adapters
+import config
 from adapters import Adapter
 from commands.check import (
     Quality,
@@ -17,6 +18,7 @@ from commands.check import (
     adapter_findings,
     case_findings,
     contract_findings,
+    entitlement_findings,
     register_findings,
     service_findings,
     via_findings,
@@ -146,6 +148,20 @@ def test_missing_golden_cases_are_found(tmp_path: Path) -> None:
         "golden case broken: request.json names no operation",
         "golden case odd: unknown operation GetRiches",
     ]
+
+
+def test_what_is_said_of_the_law_is_held_against_the_rights() -> None:
+    shipped = Access.load(config.DEFAULTS / "access.d")
+    assert list(entitlement_findings(shipped)) == []
+    without = Access(tuple(right for right in shipped.rights if right.recipient != "vid"))
+    (lost,) = [what for _, what in entitlement_findings(without)]
+    assert lost == "entitlements.tsv: vid has not a right by p18.8, which is done"
+    new = replace(RIGHT, recipient="csdd", basis="p17.9")
+    (more,) = [what for _, what in entitlement_findings(Access((*shipped.rights, new)))]
+    assert more == "entitlements.tsv: csdd has a right by p17.9, which is not yet"
+    nowhere = Access((*shipped.rights, replace(RIGHT, basis="")))
+    (unfounded,) = [what for _, what in entitlement_findings(nowhere)]
+    assert "names no basis" in unfounded
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_the_lineage_names_register_columns(home: Home) -> None:
     group = next(row for row in rows if row["canonical_field"] == "disability.group")
     assert group["rule"] == "p8.13.2"
     assert group["register_column"] == "vdeavk_disability.group"
-    assert group["recipients"] == "riga-social-service, spolis-core"
+    assert group["recipients"] == "riga-social-service, spolis-core, talsi-social-service"
     cause = next(row for row in rows if row["canonical_field"] == "disability.cause")
     assert cause["recipients"] == "spolis-core"
 
@@ -74,14 +74,17 @@ def test_the_lineage_names_register_columns(home: Home) -> None:
 def test_recipients_are_all_who_can_have_a_field_by_any_way(home: Home) -> None:
     rows = home.json("mappings", "table")
     told = {(row["operation"], row["canonical_field"]): row["recipients"] for row in rows}
-    assert told["GetPerson", "family_name"] == "riga-social-service, spolis-core", (
-        "a partner's service gives it"
-    )
+    municipalities = "riga-social-service, spolis-core, talsi-social-service"
+    assert told["GetPerson", "family_name"] == municipalities, "a partner's service gives it"
     assert told["GetPerson", "birth_date"] == "spolis-core", "the partner's service does not ask for it"
-    assert told["GetPerson", "data_sets"] == "riga-social-service, spolis-core", "no right is asked for it"
+    assert told["GetPerson", "data_sets"] == municipalities, "no right is asked for it"
+    nameless = "labis, ministry, researcher, riga-social-service, spolis-core, talsi-social-service"
+    stays = "iem-ic, labis, ministry, nvd, researcher, riga-social-service, spolis-core, talsi-social-service, vsaa"
+    assert told["WriteCareStays", "entered_on"] == stays
+    assert told["WriteServices", "municipality"] == nameless
     assert (
-        told["WriteCareStays", "entered_on"]
-        == "iem-ic, ministry, nvd, riga-social-service, spolis-core, vsaa"
+        told["WriteServices", "case_number"]
+        == "ministry, riga-social-service, spolis-core, talsi-social-service"
     )
     # Only the outbox asks whether a notice took effect; point 18 gives the document of a placement to nobody by name.
     notices = {
@@ -105,7 +108,7 @@ def test_what_a_service_hands_in_or_reads_has_its_lineage(home: Home) -> None:
         told["SubmitStay", "stay.ended_on"]["recipients"]
         == "iem-ic, ministry, nvd, riga-social-service, spolis-core, vsaa"
     )
-    assert told["SubmitPlacement", "entered_on"]["recipients"] == "spolis-core, vsaa"
+    assert told["SubmitPlacement", "entered_on"]["recipients"] == "csp, spolis-core, vsaa"
     assert told["SubmitStay", "stay.person_code"]["recipients"] == "spolis-core"
     ended = told["GetStays", "stays[].ended_on"]
     assert (ended["rule"], ended["register_column"]) == ("p12.8.14", "spolis_care_stay.ended_on")
@@ -127,6 +130,7 @@ def test_care_stays_have_their_lineage_too(home: Home) -> None:
         "spolis_person_code",
         "spolis_care_stay",
         "municipal_service",
+        "enterprises_social_enterprise",
     }
 
 
@@ -136,7 +140,7 @@ def test_an_unknown_system_is_refused(home: Home) -> None:
     assert "pmlp" in result.stderr
 
 
-@pytest.mark.parametrize("form", ["csv", "html", "json", "text"])
+@pytest.mark.parametrize("form", ["csv", "html", "json", "markdown", "text"])
 def test_the_access_table_names_every_right(home: Home, form: str) -> None:
     output = home.run("access", "table", "--format", form).output
     for right in Access.load(home.settings.access).rights:
@@ -183,8 +187,34 @@ def test_access_check_knows_what_everyone_may_ask(home: Home) -> None:
 def test_access_check_denies_as_the_gateway_does(home: Home, arguments: tuple[str, ...], code: str) -> None:
     result = home.run("access", "check", *arguments, "--json")
     assert result.exit_code == 4
-    assert json.loads(result.stdout) == {"allowed": False, "code": code, "rights": [], "withheld": []}
+    assert json.loads(result.stdout) == {
+        "allowed": False,
+        "code": code,
+        "rights": [],
+        "given": [],
+        "withheld": [],
+    }
     assert json.loads(result.stderr)["code"] == code
+
+
+def test_access_check_knows_services_registers_and_pseudonyms(home: Home) -> None:
+    told = home.json("access", "check", "labis", "registers.SearchServices")
+    assert "municipality" in told["given"]
+    assert {"case_number", "provider", "refusal_reason"} <= set(told["withheld"])
+    assert [(right["basis"], right["identifying"]) for right in told["rights"]] == [("p18.6", False)]
+    taken = home.json("access", "check", "npais", "decisions.DeliverPlacement")
+    assert "stop_reason" in taken["given"]
+    assert taken["withheld"] == []
+    listed = home.json("access", "check", "ministry", "registers.ListServices")
+    assert "state[].entered_on" in listed["given"]
+    text = home.run("access", "check", "vid", "social-enterprises.ListSocialEnterprises").output
+    assert "p18.8 Tiesības bez maksas saņemt ziņas" in text
+    assert "given:    registration_number, name, status" in text
+
+
+def test_the_page_for_lawyers_is_current(home: Home) -> None:
+    page = config.CHECKOUT / "docs" / "access-matrix.md"
+    assert page.read_text(encoding="utf-8") == home.run("access", "table", "--format", "markdown").output
 
 
 def test_an_operation_that_nobody_has_is_unknown(home: Home) -> None:

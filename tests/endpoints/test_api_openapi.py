@@ -119,7 +119,9 @@ def test_each_example_of_a_search_is_answered(site: Site, document: dict[str, An
     for path, _method, operation in operations(document):
         if path.endswith("/search"):
             example = operation["requestBody"]["content"]["application/json"]["example"]
-            found = site.post(path.removeprefix("/api/v1"), example | {"context": context()})
+            of_enterprises = "social-enterprises" in path
+            right = {"purpose": "social-enterprise-register", "rule": "p6^1"} if of_enterprises else {}
+            found = site.post(path.removeprefix("/api/v1"), example | {"context": context(**right)})
             assert found.status_code == 200, found.text
 
 

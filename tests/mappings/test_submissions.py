@@ -64,7 +64,8 @@ def test_the_first_person_that_a_record_names_is_the_one_it_is_about(name: str, 
     for field in of_record:
         value: Any = record
         for part in field.split("."):
-            value = getattr(value, part)
+            value = getattr(value, part.removesuffix("[]"))
+            value = value[0] if part.endswith("[]") else value
         assert value == about
 
 

@@ -208,6 +208,7 @@ def test_the_registers_are_those_of_the_api() -> None:
     assert set(registers.REGISTERS) == {
         "persons",
         "care-stays",
+        "social-enterprises",
         "disability",
         "payments",
         "decisions",

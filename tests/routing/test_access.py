@@ -143,6 +143,55 @@ def test_a_wrong_file_stops_start_up_and_is_named(tmp_path: Path, text: str) -> 
         Access.load(tmp_path)
 
 
+NAMELESS = """[[grant]]
+recipient = "labis"
+basis = "p18.6"
+identifying = {identifying}
+operations = ["{operation}"]
+purposes = ["statistics"]
+rules = ["{rule}"]
+sources = ["spolis"]
+requests_day = 1
+persons_day = 1
+"""
+
+
+def nameless(folder: Path, rule: str, operation: str = "registers.SearchServices", more: str = "") -> Access:
+    text = NAMELESS.format(identifying="false", rule=rule, operation=operation)
+    (folder / "labis.toml").write_text(text + more, encoding="utf-8")
+    return Access.load(folder)
+
+
+@pytest.mark.parametrize("rule", ["p8.3", "p8", "p8.11.2", "p9.2", "p12", "p12.2.1", "p12.8.4.2", "p13"])
+def test_who_may_not_know_a_person_is_granted_no_rule_that_names_one(tmp_path: Path, rule: str) -> None:
+    with pytest.raises(ConfigurationError, match="identifies a person"):
+        nameless(tmp_path, rule)
+
+
+@pytest.mark.parametrize(
+    "operation", ["registers.ReadServices", "registers.ListServices", "persons.GetPerson", "pmlp.GetPerson"]
+)
+def test_who_may_not_know_a_person_is_granted_no_answer_without_pseudonyms(
+    tmp_path: Path, operation: str
+) -> None:
+    with pytest.raises(ConfigurationError, match="under pseudonyms"):
+        nameless(tmp_path, "p10.8", operation)
+
+
+def test_one_recipient_has_not_both_kinds_of_rights(tmp_path: Path) -> None:
+    named = NAMELESS.format(identifying="true", rule="p10.8", operation="registers.SearchServices")
+    with pytest.raises(ConfigurationError, match="with and without"):
+        nameless(tmp_path, "p10.8", more=named)
+
+
+def test_a_grant_says_for_whom_pseudonyms_are(tmp_path: Path) -> None:
+    asked = context("statistics", "p10.8")
+    decision = nameless(tmp_path, "p10.8").decide("labis", "registers.SearchServices", asked)
+    assert decision.grant.pseudonyms_of == "labis"
+    plain = Access((RIGHT,)).decide("spolis-core", "pmlp.GetPerson", context())
+    assert plain.grant.pseudonyms_of is None
+
+
 def test_the_shipped_rights_load() -> None:
     rights = Access.load(config.DEFAULTS / "access.d").rights
     assert {right.recipient for right in rights} >= {"spolis-core", "riga-social-service"}

@@ -26,6 +26,7 @@ from exchange import Arrival, Disclosed, Environment, Json, Peer, Received, Requ
 from gateway import Gateway
 from mappings.npais import Decisions, Placements
 from mappings.sais import Payments
+from routing import quota
 from routing.trail import Trail
 from security.keys import load_log_key
 from tests.steps.wired import (
@@ -339,6 +340,11 @@ def test_quotas_count_requests_and_persons(gateway: Gateway, transport: Wire) ->
     assert arrive(limited, Door()).status == 200
     assert b"quota_exceeded" in arrive(limited, Door()).body
     assert len(transport.sent) == 3
+    with gateway.engine.begin() as connection:
+        assert quota.noted(connection, quota.day_of(utc_now())) == {"spolis-core": 2}
+    denied = [leaf for leaf in leaves(gateway) if leaf.get("code") == "quota_exceeded"]
+    assert [leaf["outcome"] for leaf in denied] == ["denied", "denied"]
+    assert str(denied[0]["detail"]).startswith("persons a day; again from ")
 
 
 GRACE = timedelta(seconds=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from cryptography import x509
@@ -14,7 +14,7 @@ from lxml import etree
 from sqlalchemy import select
 
 from audit.tables import log_records
-from exchange import utc_now
+from exchange import RIGA, utc_now
 from routing.parties import add_partner, disable_partner
 from security import wsse
 from security.keys import Identity, issue
@@ -126,7 +126,11 @@ def test_a_quota_says_when_to_come_back(world: World) -> None:
     assert world.post(world.message(identity=scarce).signed()).status_code == 200
     fault = world.fault(world.post(world.message(identity=scarce, body=get_person()).signed()))
     assert (fault.kluda["Kods"], fault.kluda["AtkartotVar"]) == ("quota_exceeded", "true")
-    assert 0 < int(fault.kluda["AtkartotPec"]) <= 90_000
+    seconds = int(fault.kluda["AtkartotPec"])
+    assert 0 < seconds <= 90_000
+    until = datetime.fromisoformat(fault.reason.rpartition("again from ")[2].rstrip(")"))
+    assert until.astimezone(RIGA).time() == time()
+    assert abs((until - utc_now()).total_seconds() - seconds) < 60
 
 
 def test_a_partner_that_is_disabled_is_refused_at_once(world: World) -> None:

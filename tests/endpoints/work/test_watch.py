@@ -29,13 +29,14 @@ from endpoints.work.certificates import Certificates
 from endpoints.work.looks import Look, looks, nearly_full
 from endpoints.work.watch import Times, Watch
 from errors import ConfigurationError, GatewayError
-from exchange import Environment, new_id, utc_now
+from exchange import Environment, new_id, today_in_riga, utc_now
 from gateway import Gateway, wire
 from routing import incidents, jobs, outbox, revocations
 from routing.breakers import MOST_FAILURES
 from routing.incidents import Finding, Incident
 from routing.jobs import JobState, JobStatus
 from routing.parties import add_partner
+from routing.quota import note as refused_for_quota
 from security.keys import fingerprint, issue
 from security.revocation import Status
 from security.revocation_ocsp import Answer
@@ -332,6 +333,22 @@ def test_everything_that_can_be_wrong_in_the_tables(wired: Gateway) -> None:
             Finding("job_silent", "postman"),
         )
     }
+
+
+def test_a_quota_that_is_used_up_is_one_incident_a_recipient_and_day(wired: Gateway) -> None:
+    today, tomorrow = today_in_riga(), today_in_riga() + timedelta(days=1)
+    with wired.engine.begin() as connection:
+        for recipient, times in (("vsaa", 3), ("riga", 1)):
+            for _ in range(times):
+                refused_for_quota(connection, recipient, today)
+    wrong = {subject: one.detail for (kind, subject), one in found(wired).items() if kind == "quota"}
+    assert wrong == {f"vsaa {today}": "refused=3", f"riga {today}": "refused=1"}
+    later = found(wired, clock=lambda: utc_now() + timedelta(days=1))
+    assert not [name for name in later if name[0] == "quota"]
+    with wired.engine.begin() as connection:
+        refused_for_quota(connection, "vsaa", tomorrow)
+    later = found(wired, clock=lambda: utc_now() + timedelta(days=1))
+    assert [subject for kind, subject in later if kind == "quota"] == [f"vsaa {tomorrow}"]
 
 
 def test_certificates_that_end_soon(wired: Gateway) -> None:
