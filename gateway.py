@@ -20,7 +20,6 @@ from sqlalchemy.exc import SQLAlchemyError
 import adapters
 import errors
 import mappings.services
-from adapters import Repeat
 from adapters.profiles import Profile, transports
 from audit import Archive, ExchangeLog, open_log, subject_index
 from audit.sweeper import refuse_if_closed
@@ -44,7 +43,7 @@ from routing.delivery import lines
 from routing.ping_route import ping_routes
 from routing.queue import Queue
 from routing.register_routes import register_routes
-from routing.routes import Delivered, Plan, Routes, system_routes
+from routing.routes import HERE, Delivered, Plan, Routes, system_routes
 from routing.service_routes import service_routes
 from routing.trail import Trail, attempt_record, opened_record, outcome_record
 from security.keys import load_secret
@@ -188,12 +187,12 @@ def route(gateway: Gateway, trail: Trail, request: Request, decision: access.Dec
     """Step 5: where it goes, in canonical form, asking for no more than may be given and lawful for this person."""
     way = gateway.routes.find(request.system, request.operation)
     trail.plan = plan = way.plan(request, decision.grant)
-    if plan.from_outbox_only and trail.received.arrival.lease is None:
+    if plan.manner.from_outbox_only and trail.received.arrival.lease is None:
         raise errors.UnknownOperation
-    if plan.needs_open_stay:
+    if plan.manner.needs_open_stay:
         with reading(gateway.engine).begin() as connection:
             if plan.subject is None or not open_stay(connection, plan.subject, today_in_riga()):
-                raise errors.NoOpenStay(plan.needs_open_stay)
+                raise errors.NoOpenStay(plan.manner.needs_open_stay)
     return plan
 
 
@@ -272,9 +271,8 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
         if lease is None and time.monotonic() - trail.began > gateway.settings.limits.exchange_seconds:
             refuse_if_closed(connection, exchange_id)
         if lease is not None:
-            repeat = Repeat.DEDUPES if trail.plan is None else trail.plan.repeat
-            settles = 0.0 if trail.plan is None else trail.plan.settles_after
-            settled = outbox.judge(trail.error, repeat, lease, trail.sent, settles)
+            manner = HERE if trail.plan is None else trail.plan.manner
+            settled = outbox.judge(trail.error, manner.repeat, lease, trail.sent, manner.settles_after)
             outbox.settle(connection, lease, settled)
             trail.queued = settled.state is outbox.State.WAITING
         if request is not None and request.effect_once:

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, Engine
 
 import errors
 import registers
-from adapters import Repeat
 from exchange import Disclosed, Grant, Json, Lease, Provenance, Request
 from mappings.fields import date as day
 from mappings.fields import identifier, integer
@@ -22,7 +21,7 @@ from mappings.mapping import Mapping
 from registers import Fed, Register, Row
 from registers.reading import MOST
 from routing.delivery import Exchanged
-from routing.routes import OWN_SOURCE, BeforeSend
+from routing.routes import HERE, OWN_SOURCE, BeforeSend, Manner
 from storage import reading
 
 _VERSION = "v1-0"
@@ -69,10 +68,7 @@ class FollowPlan:
     register: Register
     asked: Followed
     subject: str | None = None
-    needs_open_stay: str | None = None
-    repeat: Repeat = Repeat.DEDUPES
-    settles_after: float = 0.0
-    from_outbox_only: bool = False
+    manner: Manner = HERE
 
     def deliver(
         self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None

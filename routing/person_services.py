@@ -13,13 +13,12 @@ from sqlalchemy import Connection, Engine
 
 import errors
 import registers
-from adapters import Repeat
 from exchange import Disclosed, Grant, Json, Lease, Provenance, Request
 from mappings.person_code import normalise
 from registers import Fed, Row
 from registers.reading import MOST
 from routing.delivery import Exchanged
-from routing.routes import OWN_SOURCE, BeforeSend
+from routing.routes import HERE, OWN_SOURCE, BeforeSend, Manner
 from storage import reading
 
 OPERATION = "ListServices"
@@ -49,10 +48,7 @@ class PersonServicesPlan:
 
     engine: Engine
     subject: str
-    needs_open_stay: str | None = None
-    repeat: Repeat = Repeat.DEDUPES
-    settles_after: float = 0.0
-    from_outbox_only: bool = False
+    manner: Manner = HERE
 
     def deliver(
         self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None

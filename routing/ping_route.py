@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 import errors
-from adapters import Repeat
 from exchange import RIGA, Caller, Disclosed, Environment, Grant, Lease, Provenance, Request, Sealed
 from mappings.services import Service
 from mappings.services.ping import (
@@ -24,7 +23,7 @@ from mappings.services.ping import (
 from registers import Fed
 from routing.access import Access
 from routing.delivery import Exchanged
-from routing.routes import OWN_SOURCE, BeforeSend, Route
+from routing.routes import HERE, OWN_SOURCE, BeforeSend, Manner, Route
 
 _VERSION = "v1-0"
 
@@ -75,10 +74,7 @@ class PingPlan:
     sealed: Sealed
     text: str | None
     subject: str | None = None
-    needs_open_stay: str | None = None
-    repeat: Repeat = Repeat.DEDUPES
-    settles_after: float = 0.0
-    from_outbox_only: bool = False
+    manner: Manner = HERE
 
     def deliver(
         self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None

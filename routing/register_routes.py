@@ -14,14 +14,13 @@ from sqlalchemy import Connection, Engine
 
 import errors
 import registers
-from adapters import Repeat
 from exchange import Arguments, Disclosed, Grant, Json, Lease, Provenance, Request, new_id
 from mappings.mapping import plain
 from mappings.person_code import normalise
 from registers import Fed, Register, Row, Writable
 from routing import followed_registers, person_services
 from routing.delivery import Exchanged
-from routing.routes import OWN_SOURCE, BeforeSend, Route
+from routing.routes import HERE, OWN_SOURCE, BeforeSend, Manner, Route
 from storage import reading
 
 SYSTEM = "registers"
@@ -126,10 +125,7 @@ class ReadPlan:
     row_id: uuid.UUID
     history: bool
     subject: str | None = None
-    needs_open_stay: str | None = None
-    repeat: Repeat = Repeat.DEDUPES
-    settles_after: float = 0.0
-    from_outbox_only: bool = False
+    manner: Manner = HERE
 
     def deliver(
         self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None
@@ -180,10 +176,7 @@ class SearchPlan:
     offset: int
     subject: str | None
     secret: bytes = b""
-    needs_open_stay: str | None = None
-    repeat: Repeat = Repeat.DEDUPES
-    settles_after: float = 0.0
-    from_outbox_only: bool = False
+    manner: Manner = HERE
 
     def deliver(
         self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None
@@ -219,10 +212,7 @@ class WritePlan:
     writable: Writable
     record: object
     subject: str | None
-    needs_open_stay: str | None = None
-    repeat: Repeat = Repeat.DEDUPES
-    settles_after: float = 0.0
-    from_outbox_only: bool = False
+    manner: Manner = HERE
 
     def deliver(
         self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None

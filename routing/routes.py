@@ -62,6 +62,25 @@ class Delivered(Protocol):
         """Feed the registers, in the transaction of the outcome."""
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a plan may be carried out.
+
+    `needs_open_stay` is the rule that allows it only while the person stays in an institution. `repeat` says what may
+    be done when its outcome is unclear, `settles_after` after how many seconds the system can say it (0: it is not
+    asked). `from_outbox_only`: nobody may call it, a notice keeps its order and its one effect by way of the outbox.
+    """
+
+    needs_open_stay: str | None = None
+    repeat: Repeat = Repeat.DEDUPES
+    settles_after: float = 0.0
+    from_outbox_only: bool = False
+
+
+# Of what takes place here, in the transaction of the outcome.
+HERE = Manner()
+
+
 class Plan(Protocol):
     """A request in canonical form, on its way to one place."""
 
@@ -69,16 +88,7 @@ class Plan(Protocol):
     def subject(self) -> str | None: ...
 
     @property
-    def needs_open_stay(self) -> str | None: ...
-
-    @property
-    def repeat(self) -> Repeat: ...
-
-    @property
-    def settles_after(self) -> float: ...
-
-    @property
-    def from_outbox_only(self) -> bool: ...
+    def manner(self) -> Manner: ...
 
     def deliver(
         self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None
@@ -152,25 +162,21 @@ class SystemPlan:
     selected: frozenset[str] | None = None
 
     @property
-    def needs_open_stay(self) -> str | None:
-        """The rule that allows the operation only while the person stays in an institution."""
-        return self.route.operation.needs_open_stay
+    def manner(self) -> Manner:
+        """By the operation and the settings of its system."""
+        query = self.route.operation.query
+        asked = query is not None and self.repeat is Repeat.QUERYABLE
+        return Manner(
+            needs_open_stay=self.route.operation.needs_open_stay,
+            repeat=self.repeat,
+            settles_after=query.settles_after if query is not None and asked else 0.0,
+            from_outbox_only=self.told is not None,
+        )
 
     @property
     def repeat(self) -> Repeat:
         """What may be done when the outcome is unclear."""
         return self.route.line(self.route.adapter.name).repeat(self.route.operation)
-
-    @property
-    def settles_after(self) -> float:
-        """Seconds after which the system can say whether a message took effect; 0 where it is not asked."""
-        query = self.route.operation.query
-        return query.settles_after if query is not None and self.repeat is Repeat.QUERYABLE else 0.0
-
-    @property
-    def from_outbox_only(self) -> bool:
-        """Whether nobody may call it: a notice keeps its order and its one effect by way of the outbox."""
-        return self.told is not None
 
     def deliver(
         self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None

@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 import errors
-from adapters import Repeat
 from exchange import Argument, Disclosed, Grant, Json, Lease, Provenance, Request
 from mappings.mapping import Mapping as Table
 from mappings.services import Reading, Service, ServiceOperation, Submission
@@ -22,7 +21,7 @@ from registers import Fed, Register, Row, feed
 from routing.delivery import Exchanged
 from routing.register_routes import SYSTEM as REGISTERS
 from routing.register_routes import RowsAnswer, SearchPlan, SearchRoute, operation_name
-from routing.routes import BeforeSend, Plan, Route
+from routing.routes import HERE, BeforeSend, Manner, Plan, Route
 
 
 def service_routes(
@@ -96,10 +95,7 @@ class SubmissionPlan:
     route: SubmissionRoute
     record: object
     subject: str | None
-    needs_open_stay: str | None = None
-    repeat: Repeat = Repeat.DEDUPES
-    settles_after: float = 0.0
-    from_outbox_only: bool = False
+    manner: Manner = HERE
 
     def deliver(
         self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend, lease: Lease | None = None
@@ -153,10 +149,7 @@ class ReadingPlan:
 
     reading: Reading
     search: SearchPlan
-    needs_open_stay: str | None = None
-    repeat: Repeat = Repeat.DEDUPES
-    settles_after: float = 0.0
-    from_outbox_only: bool = False
+    manner: Manner = HERE
 
     @property
     def subject(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import threading
 import time
@@ -90,8 +91,10 @@ class Recovery:
                 struck.recovery.append(now - ended)
 
 
-def run(world: World, kills: int, faults: list[Fault], pause: float, apart: bool) -> Result:
-    """Strike until so many kills are done, wait until all is quiet, judge."""
+def run(
+    world: World, kills: int, faults: list[Fault], pause: float, apart: bool, enough: threading.Event
+) -> Result:
+    """Strike until so many kills are done or it is `enough`, wait until all is quiet, judge."""
     engine = world.engine()
     load = Load(world)
     recovery = Recovery(engine, load)
@@ -104,7 +107,7 @@ def run(world: World, kills: int, faults: list[Fault], pause: float, apart: bool
     # Every kind once at least, then by chance.
     queue = list(faults) if kills >= len(faults) else []
     world.rng.shuffle(queue)
-    while done < kills:
+    while done < kills and not enough.is_set():
         fault = queue.pop() if queue else world.rng.choices(faults, weights)[0]
         load.during = fault.name
         fault.strike(world)
@@ -218,7 +221,8 @@ def main(
 
     Servers, simulator and gateway are started for the run, on free ports. Exit code 1 unless nothing was lost,
     doubled, out of order or ended in two ways, no write failed for good, every fault was recovered from in time and,
-    but for `--repeat neither`, nothing is left unresolved. How the run stands is told every 50 kills.
+    but for `--repeat neither`, nothing is left unresolved. How the run stands is told every 50 kills. Ctrl-C ends the
+    striking; what was struck until then is judged.
 
     \b
     Examples:
@@ -247,7 +251,10 @@ def main(
         ]
         if not any(fault.kills for fault in faults):
             raise click.UsageError("none of these faults kills anything")
-        result = run(world, kills, faults, pause, apart)
+        enough = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: enough.set())
+        result = run(world, kills, faults, pause, apart, enough)
         if keep:
             click.echo((world.home / "errors.log").read_text(errors="replace"), err=True)
     if sys.stderr.isatty():
