@@ -2,6 +2,6 @@
 
 from audit.archive import Archive
 from audit.leaf import Entry, Kind, subject_index
-from audit.log import ExchangeLog, open_log
+from audit.log import ExchangeLog, check_log, open_log
 
-__all__ = ["Archive", "Entry", "ExchangeLog", "Kind", "open_log", "subject_index"]
+__all__ = ["Archive", "Entry", "ExchangeLog", "Kind", "check_log", "open_log", "subject_index"]

@@ -274,6 +274,14 @@ def open_log(settings: Settings, engine: Engine) -> ExchangeLog:
     )
 
 
+def check_log(settings: Settings, engine: Engine) -> None:
+    """Refuse, before anything is done with it, a database whose log is of the other environment or of another key.
+
+    Raises: ConfigurationError.
+    """
+    origin.check(engine, settings.environment, origin.load_public_key(settings.keys / "log.pub"))
+
+
 _INSERT_RECORD = insert(log_records)
 _INSERT_QUEUE = insert(sequencer_queue).inline()
 _INSERT_VALUE = insert(log_values)

@@ -23,9 +23,12 @@ from audit.checkpoint import origin_line
 from audit.tables import log_records, sequencer_queue
 from errors import ConfigurationError
 from exchange import Environment, Json, new_id, utc_now
+from storage import reading
 
 # Any number will do as long as it stays: the key of the advisory lock on PostgreSQL ("origin" in ASCII).
 _LOCK = 0x6F726967696E
+# Any origin will do: one that goes on from another is of the same environment and key.
+_ORIGIN = select(log_records.c.leaf).where(log_records.c.kind == leaves.Kind.ORIGIN.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +98,32 @@ def ensure(engine: Engine, environment: Environment, key: Ed25519PublicKey) -> N
     Raises: ConfigurationError when the log in the database is of the other environment or of another key, or was
     loaded from a backup and is not recovered.
     """
-    statement = select(log_records.c.leaf).where(log_records.c.kind == leaves.Kind.ORIGIN.value)
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         if restorations.open_one(connection) is not None:
             raise ConfigurationError("the database was loaded from a backup: run `gateway recover` first")
-        found = connection.execute(statement).scalar()
+        found = connection.execute(_ORIGIN).scalar()
         if found is None:
             _begin(connection, environment, key)
             return
+    _ours(found, environment, key)
+
+
+def check(engine: Engine, environment: Environment, key: Ed25519PublicKey) -> None:
+    """Refuse a database whose log is of the other environment or of another key, before anything is done with it.
+
+    Raises: ConfigurationError.
+    """
+    with reading(engine).begin() as connection:
+        found = connection.execute(_ORIGIN).scalar()
+    if found is not None:
+        _ours(found, environment, key)
+
+
+def _ours(leaf: str, environment: Environment, key: Ed25519PublicKey) -> None:
     try:
-        origin = read(leaves.parse(found))
+        origin = read(leaves.parse(leaf))
     except (TypeError, ValueError):
         return  # damaged: `audit verify` names it, and the exchanges must still be recorded
     if (origin.environment, origin.public_key) != (environment, key_text(key)):

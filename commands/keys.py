@@ -13,7 +13,7 @@ from commands.opening import administer, open_database
 from commands.rendering import print_rows
 from errors import ConfigurationError, InvalidRequest
 from exchange import Environment, Json, instant_text
-from security.keys import fingerprint, issue, new_keys
+from security.keys import claim, fingerprint, issue, new_keys
 
 
 @click.group()
@@ -33,6 +33,7 @@ def new(as_json: bool) -> None:
     Example:  gateway keys new
     """
     settings = config.load()
+    claim(settings.keys, settings.environment)
     before = _files(settings.keys)
     new_keys(settings.keys, settings.systems)
     made = sorted(_files(settings.keys) - before)

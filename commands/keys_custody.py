@@ -25,7 +25,7 @@ from config import Settings
 from errors import ConfigurationError, GatewayFailure, InvalidRequest
 from exchange import Json, utc_now
 from security import escrow
-from security.keys import load_log_key, load_secret, put_files, read_files, replace_file
+from security.keys import claim, load_log_key, load_secret, put_files, read_files, replace_file
 from storage import reading
 
 BUNDLE = "escrow.sealed"
@@ -53,6 +53,7 @@ def escrow_(directory: Path, shares: int, threshold: int, as_json: bool) -> None
               gateway keys unescrow --try /media/escrow/escrow.sealed /media/escrow/share-{1,3,4}-of-5.txt
     """
     settings = config.load()
+    claim(settings.keys, settings.environment)  # so that the bundle says whose keys it holds
     files = read_files(settings.keys)
     if directory.exists():
         raise InvalidRequest(f"{directory} is there already: name a directory that is to be made")

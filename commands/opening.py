@@ -20,7 +20,7 @@ from audit.tables import sequencer_queue
 from config import Settings
 from errors import ConfigurationError
 from exchange import Environment, Json, new_id, utc_now
-from security.keys import load_log_key, new_keys
+from security.keys import claim, load_log_key, new_keys
 from storage import migrate, open_engine, reading
 
 T = TypeVar("T")
@@ -59,12 +59,14 @@ class Day(click.ParamType[date]):
 def ensure_keys(settings: Settings) -> None:
     """Make the keys that are missing, in the test environment only.
 
-    Raises: ConfigurationError in production when the keys are missing: there an operator makes them.
+    Raises: ConfigurationError in production when the keys are missing: there an operator makes them. In both when
+    they are those of the other environment.
     """
+    if settings.environment is not Environment.TEST and not (settings.keys / "log.key").exists():
+        raise ConfigurationError(f"no keys in {settings.keys}: gateway keys new")
+    claim(settings.keys, settings.environment)
     if settings.environment is Environment.TEST:
         new_keys(settings.keys, settings.systems)
-    elif not (settings.keys / "log.key").exists():
-        raise ConfigurationError(f"no keys in {settings.keys}: gateway keys new")
 
 
 def open_database(settings: Settings) -> Engine:

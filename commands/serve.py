@@ -11,6 +11,7 @@ from endpoints.generation import Options
 from endpoints.supervisor import serve
 from endpoints.worker import READ_SECONDS
 from exchange import Json
+from security.keys import MARK
 from telemetry import start_diagnostics
 
 
@@ -66,7 +67,8 @@ def command(
     settings = config.load()
     before = set(settings.keys.glob("*"))
     ensure_keys(settings)
-    if made := sorted(path.name for path in set(settings.keys.glob("*")) - before if path.name[0] != "."):
+    new = {path.name for path in set(settings.keys.glob("*")) - before}
+    if made := sorted(name for name in new if name[0] != "." and name != MARK):
         click.echo(f"gateway: keys were missing and are made in {settings.keys}: {', '.join(made)}", err=True)
     start_diagnostics(settings.telemetry)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 import config
+from audit import check_log
 from commands import print_json
 from commands.opening import ensure_keys, open_database
 from commands.rendering import print_rows
@@ -54,7 +55,9 @@ def command(ctx: click.Context, show: bool, threads: int | None, metrics: str, a
         return
     ensure_keys(settings)
     start_diagnostics(settings.telemetry)
-    open_database(settings).dispose()
+    engine = open_database(settings)
+    check_log(settings, engine)
+    engine.dispose()
     told = Told()
     listening = None if not metrics else _listen(metrics)
     background = Background(settings, threads)

@@ -20,6 +20,8 @@ from exchange import Environment
 
 DEFAULTS = Path(__file__).parent
 CHECKOUT = DEFAULTS.parent
+# The names in security.engines, which stands above this package.
+SIGNATURE_ENGINES = ("narrow", "signxml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class System:
     """How an external system is reached: address, transport profile, seconds for one call, CA of its signatures.
 
     `pool` is how many calls of one process are under way at a time. `repeat`, where set, is the most that may be
-    relied on when an outcome is unclear, whatever the adapter declares: dedupes, queryable or neither.
+    relied on when an outcome is unclear, whatever the adapter declares: dedupes, queryable or neither. `tls_trust` is
+    the file of the authorities of its TLS certificate; without one they are the public ones.
     """
 
     url: str
@@ -61,6 +64,7 @@ class System:
     trust: Path
     pool: int = 8
     repeat: str = ""
+    tls_trust: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,13 @@ class OutboxSettings:
     threads: int
     give_up_hours: float
     backlog: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureSettings:
+    """Which of `SIGNATURE_ENGINES` verifies and signs messages, for partners and for external systems alike."""
+
+    engine: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,7 @@ class Settings:
     limits: Limits
     log: LogSettings
     outbox: OutboxSettings
+    signature: SignatureSettings
     alerts: AlertSettings
     telemetry: TelemetrySettings
     revocation: RevocationSettings
@@ -197,7 +209,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 # A system's own file may bring any name under [systems]; what may stand in one is fixed.
-_SYSTEM = {"url": "", "profile": "soap", "timeout_s": 10.0, "trust": "", "pool": 8, "repeat": ""}
+_SYSTEM = {
+    "url": "",
+    "profile": "soap",
+    "timeout_s": 10.0,
+    "trust": "",
+    "pool": 8,
+    "repeat": "",
+    "tls_trust": "",
+}
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any], path: Path, prefix: str) -> dict[str, Any]:
@@ -231,6 +251,8 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
         environment = Environment(values["gateway"]["environment"])
     except ValueError as error:
         raise ConfigurationError("gateway.environment is production or test") from error
+    if values["signature"]["engine"] not in SIGNATURE_ENGINES:
+        raise ConfigurationError(f"signature.engine is {' or '.join(SIGNATURE_ENGINES)}")
     return Settings(
         environment=environment,
         institution=values["gateway"]["institution"],
@@ -245,6 +267,7 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
         limits=Limits(**values["limits"]),
         log=LogSettings(**values["log"]),
         outbox=OutboxSettings(**values["outbox"]),
+        signature=SignatureSettings(**values["signature"]),
         alerts=AlertSettings(**values["alerts"]),
         telemetry=TelemetrySettings(**values["telemetry"]),
         revocation=_revocation(values["revocation"]),
@@ -256,6 +279,7 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
                 trust=_path(home, system["trust"]) if system["trust"] else state / "keys" / f"{name}.pem",
                 pool=system.get("pool", _SYSTEM["pool"]),
                 repeat=system.get("repeat", _SYSTEM["repeat"]),
+                tls_trust=_path(home, system["tls_trust"]) if system.get("tls_trust") else None,
             )
             for name, system in values["systems"].items()
         },

@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 
 import errors
 from endpoints import guide, metered, openapi, problems, refusals
-from endpoints.arrivals import Limiter, diagnostics, peer, read_body
+from endpoints.arrivals import Limiter, diagnostics, media_type, peer, read_body
 from endpoints.envelope import read_context, read_envelope
 from endpoints.paths import REGISTERS, ROOT, Target, find_target
 from exchange import (
@@ -205,8 +205,8 @@ class _UnsupportedContent(Exception):
 def _expect_json() -> None:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise _UnsupportedContent("send the body without Content-Encoding")
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
+    kind, parameters = media_type(request.headers.get("Content-Type", ""))
+    if kind != "application/json" or parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise _UnsupportedContent("send application/json in UTF-8")
 
 

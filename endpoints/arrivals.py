@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import re
 import ssl
 import threading
 import time
@@ -22,6 +24,14 @@ diagnostics = logging.getLogger("gateway.endpoints")
 # Where `endpoints.proxied` puts the certificate (DER) that a proxy has verified; no header gets such a name.
 PEER_CERTIFICATE = "gateway.peer_certificate"
 
+# A host and a port, as they may stand in a Host header.
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}")
+_PARAMETER = re.compile(
+    rf'[ \t]*;[ \t]*(?:(?P<name>{_WORD})=(?:(?P<token>{_WORD})|"(?P<quoted>(?:[^"\\]|\\.)*)"))?'
+)
+_ESCAPED = re.compile(r"\\(.)")
 _PIECE = 65_536
 _MOST_PEERS = 10_000
 
@@ -37,6 +47,43 @@ def peer(environ: Environ) -> Peer:
     return Peer(str(environ.get("REMOTE_ADDR", "")), certificate)
 
 
+def check_target(environ: Environ) -> None:
+    """What names the resource must be one host and one path.
+
+    Raises: MalformedMessage.
+    Source: RFC 9112, 3.2.
+    """
+    host = environ.get("HTTP_HOST")
+    if host is None and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
+        raise MalformedMessage("the Host header is missing")
+    if host is not None and not _HOST.fullmatch(host):
+        raise MalformedMessage("the Host header is no host")
+    if "#" in str(environ.get("RAW_URI") or ""):
+        raise MalformedMessage("a fragment in the address")
+
+
+def media_type(text: str) -> tuple[str, Mapping[str, str]]:
+    """A Content-Type as media type and parameters, names in lower case; an empty one where it is none.
+
+    Strict, since two readers must not take different charsets from it: a parameter that is given twice is refused.
+    Source: RFC 9110, 5.6.6 and 8.3.1.
+    """
+    found = _MEDIA_TYPE.match(text)
+    if found is None:
+        return "", {}
+    parameters: dict[str, str] = {}
+    at = found.end()
+    while (parameter := _PARAMETER.match(text, at)) is not None:
+        at = parameter.end()
+        if parameter["name"] is None:
+            continue
+        name = parameter["name"].lower()
+        if name in parameters:
+            return "", {}
+        parameters[name] = parameter["token"] or _ESCAPED.sub(r"\1", parameter["quoted"] or "")
+    return (found[0].lower(), parameters) if not text[at:].strip(" \t") else ("", {})
+
+
 def read_body(environ: Environ, limit: int) -> bytes:
     """The body of a request, whole, with or without Content-Length.
 
@@ -50,21 +97,22 @@ def read_body(environ: Environ, limit: int) -> bytes:
         raise TooLarge(f"{limit} bytes at most")
     if expected is None and not environ.get("HTTP_TRANSFER_ENCODING"):
         return b""
-    received = bytearray()
+    # Gives its bytes without a copy of them.
+    received, size = io.BytesIO(), 0
     stream = environ["wsgi.input"]
     try:
-        while expected is None or len(received) < expected:
-            piece = stream.read(_PIECE if expected is None else min(_PIECE, expected - len(received)))
+        while expected is None or size < expected:
+            piece = stream.read(_PIECE if expected is None else min(_PIECE, expected - size))
             if not piece:
                 break
-            received += piece
-            if len(received) > limit:
+            size += received.write(piece)
+            if size > limit:
                 raise TooLarge(f"{limit} bytes at most")
     except (OSError, ParseException) as error:  # the peer fell silent, went away, or broke the chunks
         raise MalformedMessage("the body did not arrive whole and in time") from error
-    if expected is not None and len(received) < expected:
+    if expected is not None and size < expected:
         raise MalformedMessage("the body did not arrive whole and in time")
-    return bytes(received)
+    return received.getvalue()
 
 
 def _length(environ: Environ) -> int | None:

@@ -25,6 +25,7 @@ import config
 import gateway
 from config import Listen, Settings
 from endpoints import api, health, proxied, refusals, soap, unix_socket
+from endpoints.arrivals import check_target
 from endpoints.gunicorn_lines import Lines
 from endpoints.problems import problem
 from endpoints.processes import die_with
@@ -144,8 +145,10 @@ def behind_proxy(application: WSGIApplication, *, certificate_required: bool) ->
 def _by_prefix(applications: Mapping[str, WSGIApplication]) -> WSGIApplication:
     def served(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
-        if "HTTP_HOST" not in environ and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
-            return _refused(MalformedMessage("the Host header is missing"), start_response)
+        try:
+            check_target(environ)
+        except MalformedMessage as error:
+            return _refused(error, start_response)
         for prefix, application in applications.items():
             if path == prefix or path.startswith(f"{prefix}/"):
                 return application(environ, start_response)

@@ -6,6 +6,7 @@ What responders said is read from the database when a message asks for it. No me
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,10 @@ from errors import ConfigurationError
 from exchange import Environment
 from routing.revocations import verdict_of
 from security.certificates import load_authorities, load_revocations
+from security.engines import ENGINES
+from security.keys import of_test_authority
 from security.revocation import Memory, Rules
-from security.wsse import Policy
+from security.wsse import Policy, nobody
 
 # What tells that a file is another one than before: name, inode, size, instant of change (ns).
 _Mark = tuple[str, int, int, int]
@@ -32,16 +35,25 @@ class PartnerTrust:
     in every process.
     """
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        *,
+        may_leave_unsigned: Callable[[x509.Certificate], bool] = nobody,
+    ) -> None:
+        """`may_leave_unsigned`: see `security.wsse.Policy`; asked at every message that leaves something unsigned."""
         self.settings = settings
         self.engine = engine
+        self._may_leave_unsigned = may_leave_unsigned
         self._lock = threading.Lock()
         self._read: tuple[tuple[_Mark, ...], Policy] | None = None
 
     def policy(self) -> Policy:
         """The policy of now.
 
-        Raises: ConfigurationError when a file cannot be read: nobody is believed on half of the lists.
+        Raises: ConfigurationError when a file cannot be read, since nobody is believed on half of the lists; in
+        production also for a test authority in trust/.
         """
         with self._lock:
             marks = self._marks()
@@ -66,6 +78,8 @@ class PartnerTrust:
                 verdict=partial(verdict_of, self.engine),
                 memory=Memory(),
             ),
+            may_leave_unsigned=self._may_leave_unsigned,
+            engine=ENGINES[settings.signature.engine],
         )
 
     def _marks(self) -> tuple[_Mark, ...]:
@@ -77,9 +91,14 @@ class PartnerTrust:
 def authorities(settings: Settings) -> list[tuple[str, tuple[x509.Certificate, ...]]]:
     """The authorities of partners' certificates by the name of their file.
 
-    Raises: ConfigurationError naming a file that cannot be read.
+    Raises: ConfigurationError naming a file that cannot be read or, in production, holds a test authority.
     """
-    return [(path.name, load_authorities(path)) for path in _authority_files(settings)]
+    found = [(path.name, load_authorities(path)) for path in _authority_files(settings)]
+    if settings.environment is Environment.PRODUCTION:
+        for name, held in found:
+            if any(map(of_test_authority, held)):
+                raise ConfigurationError(f"trust/{name}: a test authority is not believed in production")
+    return found
 
 
 def issuer(settings: Settings, source: RevocationSource) -> x509.Certificate:

@@ -18,7 +18,7 @@ from typing import TypeVar
 import config
 import gateway
 from adapters import profiles
-from audit import Entry, Kind, open_log
+from audit import Entry, Kind, check_log, open_log
 from audit.account import operating_user
 from config import Listen, Settings
 from endpoints import listeners, readiness
@@ -51,6 +51,7 @@ def rehearse(settings: Settings, *, listening: bool) -> None:
     try:
         for path in readiness.missing_keys(settings):
             raise ConfigurationError(f"{path} is missing: gateway keys new")
+        check_log(settings, wired.engine)
         readiness.load_contracts(wired)
         PartnerTrust(settings, wired.engine).policy()
     finally:
@@ -164,6 +165,8 @@ def files(settings: Settings) -> Files:
     }
     for name, system in settings.systems.items():
         found[f"[systems.{name}] trust"] = system.trust
+        if system.tls_trust is not None:
+            found[f"[systems.{name}] tls_trust"] = system.tls_trust
     for name in listeners.NAMES:
         listen: Listen = getattr(settings, name)
         given = {"certificate": listen.certificate, "key": listen.key, "client_ca": listen.client_ca}
@@ -206,8 +209,10 @@ def _closed_systems(settings: Settings) -> dict[str, str]:
     for name, system in settings.systems.items():
         if find_spec(f"{profiles.__name__}.{system.profile}") is None:
             closed[name] = f"profile {system.profile} is not known"
-        try:
-            load_authorities(system.trust)
-        except ConfigurationError as error:
-            closed[name] = f"trust: {error.detail}"
+        for setting, path in (("trust", system.trust), ("tls_trust", system.tls_trust)):
+            try:
+                if path is not None:
+                    load_authorities(path)
+            except ConfigurationError as error:
+                closed[name] = f"{setting}: {error.detail}"
     return closed

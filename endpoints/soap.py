@@ -15,19 +15,22 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from werkzeug.http import parse_options_header
+from cryptography import x509
 
 import errors
 from endpoints import metered, refusals, spyne_protocol
-from endpoints.arrivals import Environ, Limiter, diagnostics, peer, read_body
+from endpoints.arrivals import Environ, Limiter, diagnostics, media_type, peer, read_body
 from endpoints.partner_trust import PartnerTrust
 from endpoints.published_contracts import PublishedContract
 from endpoints.soap_inlet import CONTENT_TYPES, Endpoint, SoapInlet
 from exchange import Arrival, Environment, Reply, Way, new_id, utc_now
 from gateway import Gateway
+from routing.parties import may_sign_less
 from security import wsse
+from security.engines import ENGINES
 from security.keys import Identity
 from security.xml import Element
+from storage import reading
 from wsdl import contract
 
 if TYPE_CHECKING:
@@ -50,7 +53,11 @@ class _Mounted:
     published: PublishedContract
 
 
-def application(gateway: Gateway, *, clock: Callable[[], datetime] = utc_now) -> WSGIApplication:
+def application(
+    gateway: Gateway,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+) -> WSGIApplication:
     """The WSGI application of all our services; it may be mounted at the root or under /soap.
 
     Raises: ConfigurationError without the gateway's own key, or for a service without a contract.
@@ -121,10 +128,16 @@ def _mount(gateway: Gateway, clock: Callable[[], datetime]) -> dict[str, _Mounte
     """Every service by the path that it is reached at."""
     settings = gateway.settings
     identity = Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key")
-    trust = PartnerTrust(settings, gateway.engine)
+
+    def may_leave_unsigned(certificate: x509.Certificate) -> bool:
+        with reading(gateway.engine).begin() as connection:
+            return may_sign_less(connection, certificate)
+
+    trust = PartnerTrust(settings, gateway.engine, may_leave_unsigned=may_leave_unsigned)
+    engine = ENGINES[settings.signature.engine]
 
     def sign(envelope: Element) -> bytes:
-        return wsse.sign(envelope, identity, now=clock())
+        return wsse.sign(envelope, identity, now=clock(), engine=engine)
 
     mounted = {}
     for service in gateway.services.values():
@@ -150,7 +163,7 @@ class _UnsupportedContent(Exception):
 def _expect_xml(environ: Environ, content_type: str) -> None:
     if str(environ.get("HTTP_CONTENT_ENCODING") or "identity").lower() != "identity":
         raise _UnsupportedContent("send the body without Content-Encoding")
-    if parse_options_header(content_type)[0].lower() not in CONTENT_TYPES:
+    if media_type(content_type)[0] not in CONTENT_TYPES:
         raise _UnsupportedContent("Content-Type: send text/xml (SOAP 1.1) or application/soap+xml (SOAP 1.2)")
 
 

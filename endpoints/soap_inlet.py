@@ -5,6 +5,7 @@ Source: docs/interfaces.md (HTTP, signature profile, exactly one effect), wsdl/s
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,18 +16,18 @@ from datetime import datetime
 from cryptography import x509
 from lxml import etree
 from sqlalchemy import Engine
-from werkzeug.http import parse_options_header
 
 import errors
 from endpoints import spyne_protocol
+from endpoints.arrivals import media_type
 from endpoints.partner_trust import PartnerTrust
-from endpoints.spyne_protocol import FAULT, SOAP, Dispatched, Letter
+from endpoints.spyne_protocol import FAULT, ONLY_ANONYMOUS, SOAP, Dispatched, Letter
 from exchange import Addressing, Caller, Disclosed, Received, Reply, Request, Sealed
 from mappings.services import Service, ServiceOperation
 from routing.parties import find_partner
 from security import wsse
 from security.keys import fingerprint
-from security.profile import ADDRESSING, DS, SOAP_VERSIONS, WSSE
+from security.profile import ADDRESSING, DS, SOAP_VERSIONS, WSA, WSSE
 from security.xml import Element, canonical, parse
 from storage import reading
 from wsdl import Contract
@@ -35,13 +36,14 @@ from wsdl.spyne_compat import Fault, ServerBase
 CONTENT_TYPES = {"text/xml": "1.1", "application/soap+xml": "1.2"}
 
 _MEDIA_TYPES = {version: f"{kind}; charset=utf-8" for kind, version in CONTENT_TYPES.items()}
-_CHARSETS = frozenset({"utf-8", "utf8", "utf-16", "us-ascii"})
+# Quoted, as SOAP 1.1 and the WS-I Basic Profile ask; unquoted, as some stacks write it.
+_SOAP_ACTION = re.compile(r'"(?P<quoted>[^"]*)"|(?P<plain>[^",\s]*)')
 # The column that remembers answered messages holds no more.
 _LONGEST_ID = 200
 _MOST_SECONDS = 604_800
-# A large message takes many times its size while it is verified: in each process they take turns.
+# A large message takes many times its size while it is verified: in each process they take turns, one at a time.
 _LARGE_BYTES = 65_536
-_turns = threading.BoundedSemaphore(2)
+_turn = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,11 @@ class SoapInlet:
 
     def __init__(self, endpoint: Endpoint, content_type: str) -> None:
         self._endpoint = endpoint
-        media_type, self._parameters = parse_options_header(content_type)
-        self._media_type = media_type.lower()
+        self._media_type, self._parameters = media_type(content_type)
         # Until the envelope is read, the version is the one that the content type stands for.
         self._version = CONTENT_TYPES.get(self._media_type, "1.1")
         self._fault_code = ""
+        self._addressing_fault = ""
         self._relates_to: str | None = None
         self._dispatched: Dispatched | None = None
 
@@ -88,16 +90,19 @@ class SoapInlet:
         UnknownPartner, UnknownOperation, SchemaViolation, InvalidPersonCode, InvalidRequest.
         """
         endpoint = self._endpoint
-        if self._parameters.get("charset", "utf-8").lower() not in _CHARSETS:
-            raise errors.MalformedMessage("Content-Type: charset")
-        with _turn(received.arrival.body):
-            root = parse(received.arrival.body, max_bytes=endpoint.body_bytes)
+        with _its_turn(received.arrival.body):
+            root = parse(
+                received.arrival.body,
+                max_bytes=endpoint.body_bytes,
+                encoding=self._parameters.get("charset"),
+            )
             self._negotiate(root)
             now = endpoint.clock()
-            verified = wsse.verify(root, endpoint.trust.policy(), now=now)
+            verified = wsse.verify_parsed(root, endpoint.trust.policy(), now=now)
         caller = self._partner(verified.certificate)
         self._relates_to = verified.message_id
         self._understand(root)
+        self._answer_here(verified.envelope[0])
         self._dispatched = dispatched = self._dispatch(verified.envelope)
         self._agree(dispatched.operation, verified, received.arrival.headers.get("soapaction", ""))
         operation = endpoint.operation(dispatched.operation)
@@ -152,7 +157,12 @@ class SoapInlet:
         # What is our own fault stays without detail, which could name files and tables.
         told = error.message if self._explains(error) else type(error)().message
         fault = Fault(self._fault_code or error.fault_code, told, detail=_detail(error))
-        letter = Letter(spyne_protocol.FAULT_ACTION, self._relates_to, subcode=error.code)
+        letter = Letter(
+            f"{WSA}/fault" if self._addressing_fault else spyne_protocol.FAULT_ACTION,
+            self._relates_to,
+            subcode=error.code,
+            addressing_fault=self._addressing_fault,
+        )
         usual, written = spyne_protocol.write_fault(self._endpoint.servers[self._version], fault, letter)
         return self._reply(status or usual, exchange_id, written)
 
@@ -208,6 +218,20 @@ class SoapInlet:
                 self._fault_code = "MustUnderstand"
                 raise errors.InvalidRequest(f"Header/{name.localname[:64]} is not understood")
 
+    def _answer_here(self, header: Element) -> None:
+        """The answer goes back on the connection that the request came by: no address in a message makes us call.
+
+        Raises: InvalidRequest, as the fault of WS-Addressing, for a ReplyTo or FaultTo with another address.
+        """
+        for part in header:
+            name = etree.QName(part)
+            if name.localname not in ("ReplyTo", "FaultTo"):
+                continue
+            addresses = [child.text or "" for child in part if child.tag == f"{{{name.namespace}}}Address"]
+            if [address.strip() for address in addresses] != [_anonymous(str(name.namespace))]:
+                self._addressing_fault = ONLY_ANONYMOUS
+                raise errors.InvalidRequest(f"Header/{name.localname}: only the anonymous address is served")
+
     def _dispatch(self, envelope: Element) -> Dispatched:
         """By Spyne. A personal code that breaks the schema is told as what it is.
 
@@ -216,7 +240,9 @@ class SoapInlet:
         try:
             return spyne_protocol.dispatch(self._endpoint.servers[self._version], envelope)
         except errors.SchemaViolation as error:
-            if error.detail.partition(":")[0].endswith("/PersonasKods"):
+            path, _, rule = error.detail.partition(": ")
+            # Not where it only stands in the place of another element, or a second time.
+            if path.endswith("/PersonasKods") and rule != "element-content":
                 raise errors.InvalidPersonCode from error
             raise
 
@@ -227,8 +253,13 @@ class SoapInlet:
         Raises: InvalidRequest.
         """
         action = self._endpoint.contract.actions[operation]
-        given = soap_action if self._version == "1.1" else self._parameters.get("action", "")
-        if given.strip().strip('"') not in ("", action):
+        given = self._parameters.get("action", "")
+        if self._version == "1.1":
+            found = _SOAP_ACTION.fullmatch(soap_action.strip(" \t"))
+            if found is None:
+                raise errors.InvalidRequest("SOAPAction: not one address, quoted")
+            given = found["quoted"] or found["plain"] or ""
+        if given not in ("", action):
             raise errors.InvalidRequest("SOAPAction: not the one of the operation in the Body")
         if verified.action not in (None, action):
             raise errors.InvalidRequest("Header/Action: not the one of the operation in the Body")
@@ -258,8 +289,13 @@ def _addressing(sent: int, signed: int) -> Addressing:
     return Addressing.SIGNED if sent == signed else Addressing.UNSIGNED
 
 
-def _turn(body: bytes) -> AbstractContextManager[object]:
-    return _turns if len(body) > _LARGE_BYTES else nullcontext()
+def _anonymous(edition: str) -> str:
+    """The address that stands for the connection itself, in an edition of WS-Addressing."""
+    return spyne_protocol.ANONYMOUS if edition == WSA else f"{edition}/role/anonymous"
+
+
+def _its_turn(body: bytes) -> AbstractContextManager[object]:
+    return _turn if len(body) > _LARGE_BYTES else nullcontext()
 
 
 def _addressed_to_us(header: Element, soap: str) -> bool:

@@ -38,6 +38,7 @@ SOAP = {
 }
 ANONYMOUS = f"{WSA}/anonymous"
 FAULT_ACTION = f"{WSA}/soap/fault"
+ONLY_ANONYMOUS = "OnlyAnonymousAddressSupported"
 
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 # What SOAP 1.2 calls the fault codes of SOAP 1.1, which are the ones that the gateway's errors have.
@@ -50,13 +51,15 @@ Sign = Callable[[Element], bytes]
 class Letter:
     """What goes along with one answer: its action, and the MessageID of the request where that had one.
 
-    `subcode` is the error's own code, for faults.
+    `subcode` is the error's own code, for faults; `addressing_fault` is the name of the fault that WS-Addressing
+    itself has for it, if any.
     """
 
     action: str
     relates_to: str | None
     payload: Element | None = None
     subcode: str = ""
+    addressing_fault: str = ""
 
 
 class ElementBodies:
@@ -78,6 +81,9 @@ class ElementBodies:
         Raises: SchemaViolation, UnknownOperation.
         """
         header, body = ctx.in_document
+        # Bodies are literal; one that says it is encoded means something else by the same elements.
+        if body.get(f"{{{SOAP[self.version]}}}encodingStyle") is not None:
+            raise SchemaViolation("/Body: encodingStyle")
         children = list(body)
         if len(children) != 1 or (body.text or "").strip() or (children[0].tail or "").strip():
             raise SchemaViolation("/Body: not exactly one element")
@@ -108,7 +114,7 @@ class ElementBodies:
             etree.SubElement(header, f"{{{WSA}}}{name}").text = text
         body = etree.SubElement(envelope, f"{{{soap}}}Body")
         if ctx.out_error is not None:
-            body.append(_FAULTS[self.version](ctx.out_error, letter.subcode))
+            body.append(_FAULTS[self.version](ctx.out_error, letter))
         else:
             body.append(ctx.out_object[0])
         ctx.out_document = envelope
@@ -232,27 +238,34 @@ def _operation(name: str) -> Callable[[MethodContext, Element], Element]:
     return given
 
 
-def _fault_1_1(fault: Fault, _subcode: str) -> Element:
-    element = etree.Element(f"{{{SOAP['1.1']}}}Fault", nsmap={"soap": SOAP["1.1"]})
-    etree.SubElement(element, "faultcode").text = f"soap:{fault.faultcode}"
+def _fault_1_1(fault: Fault, letter: Letter) -> Element:
+    element = etree.Element(f"{{{SOAP['1.1']}}}Fault", nsmap={"soap": SOAP["1.1"], "wsa": WSA})
+    code = f"wsa:{letter.addressing_fault}" if letter.addressing_fault else f"soap:{fault.faultcode}"
+    etree.SubElement(element, "faultcode").text = code
     etree.SubElement(element, "faultstring", {_XML_LANG: "en"}).text = fault.faultstring
     etree.SubElement(element, "detail").append(fault.detail)
     return element
 
 
-def _fault_1_2(fault: Fault, subcode: str) -> Element:
+def _fault_1_2(fault: Fault, letter: Letter) -> Element:
     soap = f"{{{SOAP['1.2']}}}"
     element = etree.Element(f"{soap}Fault", nsmap={"soap": SOAP["1.2"]})
     code = etree.SubElement(element, f"{soap}Code")
     etree.SubElement(code, f"{soap}Value").text = f"soap:{_CODES_1_2.get(fault.faultcode, fault.faultcode)}"
     inner = etree.SubElement(code, f"{soap}Subcode")
-    etree.SubElement(inner, f"{soap}Value", nsmap={"fault": FAULT}).text = f"fault:{subcode}"
+    if letter.addressing_fault:
+        names = ("InvalidAddressingHeader", letter.addressing_fault)
+        etree.SubElement(inner, f"{soap}Value", nsmap={"wsa": WSA}).text = f"wsa:{names[0]}"
+        inner = etree.SubElement(inner, f"{soap}Subcode")
+        etree.SubElement(inner, f"{soap}Value", nsmap={"wsa": WSA}).text = f"wsa:{names[1]}"
+    else:
+        etree.SubElement(inner, f"{soap}Value", nsmap={"fault": FAULT}).text = f"fault:{letter.subcode}"
     reason = etree.SubElement(element, f"{soap}Reason")
     etree.SubElement(reason, f"{soap}Text", {_XML_LANG: "en"}).text = fault.faultstring
     etree.SubElement(element, f"{soap}Detail").append(fault.detail)
     return element
 
 
-_FAULTS: Mapping[str, Callable[[Fault, str], Element]] = MappingProxyType(
+_FAULTS: Mapping[str, Callable[[Fault, Letter], Element]] = MappingProxyType(
     {"1.1": _fault_1_1, "1.2": _fault_1_2}
 )

@@ -26,6 +26,11 @@ from endpoints.reloading import Standing, rehearse
 from exchange import Json
 from storage import migrate, open_engine
 
+# How the C library keeps memory, unless the operator says otherwise. Threads of a worker share two heaps: what one
+# large message took, the next one in another thread takes again. What is as large as that is no part of a heap, and
+# goes back to the system at once.
+MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "1048576"}
+
 _METRICS = "spolis-metrics-"
 _MEMORY = Path("/dev/shm")  # noqa: S108 — a directory of a name that nobody else can have is made in it
 
@@ -52,9 +57,8 @@ def serve(settings: Settings, options: Options, announce: Callable[[dict[str, Js
         migrate.upgrade(engine)
         engine.dispose()
         rehearse(settings, listening=True)
-        # Threads of a worker share two heaps: what one large message took, the next one in another thread takes again.
         environ = (
-            {"MALLOC_ARENA_MAX": "2"}
+            MEMORY
             | os.environ
             | {"PROMETHEUS_MULTIPROC_DIR": stack.enter_context(metrics_directory(settings.state))}
         )

@@ -9,6 +9,7 @@ same time.
 from __future__ import annotations
 
 import errno
+import gc
 import socket
 import ssl
 import time
@@ -26,7 +27,9 @@ import errors
 from endpoints import refusals
 from endpoints.arrivals import diagnostics
 from endpoints.problems import problem
+from endpoints.processes import give_back_memory
 from exchange import new_id
+from security.xml import forget_names
 
 READ_SECONDS = 20.0
 
@@ -68,6 +71,36 @@ class _TimelyReader(SocketUnreader):  # type: ignore[misc] # — gunicorn publis
             # What is sent next has its own time.
             with suppress(OSError):
                 self.sock.settimeout(self.seconds)
+        return data
+
+
+class _Awaited:
+    """The body of a request whose sender waits to hear that it is wanted: he hears it when it is first read, or never.
+
+    Who is refused unheard must not send his body any more, so the connection ends with the refusal.
+    Source: RFC 9110, 10.1.1.
+    """
+
+    def __init__(self, request: Any, connection: socket.socket) -> None:
+        self._request = request
+        self._body = request.body
+        self._connection = connection
+        self._ends = request.must_close
+        self._wanted = False
+        request.must_close = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether it broke; gunicorn asks, since nobody knows then where the next request begins."""
+        return bool(self._body.failed)
+
+    def read(self, size: int | None = None) -> bytes:
+        """The next bytes of the body."""
+        if not self._wanted:
+            self._wanted = True
+            self._request.must_close = self._ends
+            self._connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        data: bytes = self._body.read(size)
         return data
 
 
@@ -149,10 +182,21 @@ class TimelyWorker(ThreadWorker):  # type: ignore[misc] # — gunicorn publishes
     def handle(self, conn: _Connection) -> Any:
         """Serve one request; what lingers at the end of a connection lingers here, not in the loop that accepts."""
         kept = super().handle(conn)
+        if forget_names():
+            # A refusal holds on to its message until it is collected: an error, its trace and its frame form a ring.
+            gc.collect(1)
+            give_back_memory()
         if kept is False:
             # Who was too slow has sent nothing that is still unread, and gets no more of anybody's time.
             conn.close(graceful=not (conn.parser and conn.parser.unreader.late))
         return kept
+
+    def handle_request(self, req: Any, conn: _Connection) -> Any:
+        """Serve a request that was read as far as its body. gunicorn would ask for every body before it is judged."""
+        if req._expected_100_continue:
+            req._expected_100_continue = False
+            req.body = _Awaited(req, conn.sock)
+        return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer what cannot be read, or what failed beyond every step, without repeating any of it."""

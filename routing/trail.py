@@ -13,7 +13,7 @@ from datetime import datetime
 
 import errors
 from audit import Entry, Kind
-from exchange import Disclosed, Environment, Json, Outcome, Received, Request
+from exchange import Addressing, Disclosed, Environment, Json, Outcome, Received, Request
 from mappings.mapping import plain
 from mappings.person_code import check_digit_fits
 from registers import Fed
@@ -91,8 +91,10 @@ def _way(trail: Trail) -> dict[str, Json]:
 def _request(trail: Trail) -> dict[str, Json]:
     if (request := trail.request) is None:
         return {}
-    context = request.context
+    context, sealed = request.context, request.sealed
+    weaker = sealed is not None and sealed.addressing is Addressing.UNSIGNED
     return {
+        **({"signature_profile": "body-timestamp"} if weaker else {}),
         "caller": request.caller.name,
         "recipient": request.caller.recipient,
         "system": request.system,

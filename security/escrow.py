@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from errors import InvalidRequest
 from exchange import Json, instant_text
+from security.keys import MARK
 
 FORM = "spolis-gateway keys v1"
 MOST_SHARES = 16
@@ -41,7 +42,7 @@ _SHARE_TAG = b"spolis-gateway share v1\0"
 # About a third of a second and 128 MB for each guess.
 _SCRYPT = {"n": 2**17, "r": 8, "p": 1}
 _LEAST_PASSPHRASE = 16
-_FILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\.(key|pem|pub)")
+_FILE = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,62}}\.(key|pem|pub)|{MARK}")
 _SHARE_LINE = re.compile(r"([1-4])[ .:)]+([0-9A-Z \t-]+)")
 
 

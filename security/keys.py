@@ -25,13 +25,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from errors import ConfigurationError
-from exchange import utc_now
+from exchange import Environment, utc_now
 
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 825
 SECRET_BYTES = 32
+
+# In the directory of the keys: whose they are.
+MARK = "environment"
+_TEST_AUTHORITY = "Test authority "
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _RESERVED = frozenset({"authority", "gateway", "tls", "log", "master", "subject"})
@@ -123,6 +127,25 @@ def new_keys(directory: Path, names: Iterable[str]) -> None:
                 raise ConfigurationError(f"{directory / name}.key is missing while {name}.pem exists")
 
 
+def claim(directory: Path, environment: Environment) -> None:
+    """Mark the keys as those of an environment, once: from then on the other one does not start with them.
+
+    Raises: ConfigurationError when they are the other one's.
+    """
+    with _locked(directory):
+        mark = directory / MARK
+        if not mark.exists():
+            _write(mark, f"{environment.value}\n".encode())
+        elif (said := mark.read_text(encoding="utf-8", errors="replace").strip()) != environment.value:
+            raise ConfigurationError(f"{directory} holds the keys of another environment: {said[:20]}")
+
+
+def of_test_authority(certificate: x509.Certificate) -> bool:
+    """Whether it is the certificate of an authority that `new_keys` made, here or elsewhere."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return any(str(name.value).startswith(_TEST_AUTHORITY) for name in names)
+
+
 def issue(directory: Path, name: str, *, key_type: str = "rsa", days: int = LEAF_DAYS) -> Identity:
     """Issue a new key and certificate from the test authority, for partners in demonstrations and tests.
 
@@ -139,13 +162,13 @@ def issue(directory: Path, name: str, *, key_type: str = "rsa", days: int = LEAF
 
 
 def read_files(directory: Path) -> dict[str, bytes]:
-    """Every key and certificate file of the directory, by name: what a bundle for custodians holds.
+    """Every key and certificate file of the directory and its mark, by name: what a bundle for custodians holds.
 
     Raises: ConfigurationError when one that cannot be made again is missing.
     """
     files = {
         path.name: path.read_bytes()
-        for pattern in ("*.key", "*.pem", "log.pub")
+        for pattern in ("*.key", "*.pem", "log.pub", MARK)
         for path in sorted(directory.glob(pattern))
         if not path.name.startswith(".")
     }
@@ -317,7 +340,7 @@ def _certificate(
 
 def _authority_certificate(key: PrivateKey) -> x509.Certificate:
     # Two installations have two authorities: without a part of the key in the name they would pass for one.
-    name = f"Test authority {x509.SubjectKeyIdentifier.from_public_key(key.public_key()).digest.hex()[:8]}"
+    name = f"{_TEST_AUTHORITY}{x509.SubjectKeyIdentifier.from_public_key(key.public_key()).digest.hex()[:8]}"
     return (
         _certificate(name, key, name, key, AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

@@ -7,6 +7,8 @@ Source: signature profile (docs/interfaces.md); WS-Security 1.1, X.509 token pro
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from dataclasses import dataclass
 
@@ -36,18 +38,38 @@ ADDRESSING = frozenset(
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 X509_V3 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3"
 BASE64 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary"
-_MORE = "http://www.w3.org/2001/04/xmldsig-more#"
+MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 _XENC = "http://www.w3.org/2001/04/xmlenc#"
-SIGNATURES = frozenset(f"{_MORE}{kind}-sha{size}" for kind in ("rsa", "ecdsa") for size in (256, 384, 512))
-DIGESTS = frozenset({f"{_XENC}sha256", f"{_MORE}sha384", f"{_XENC}sha512"})
+SIGNATURES = frozenset(f"{MORE}{kind}-sha{size}" for kind in ("rsa", "ecdsa") for size in (256, 384, 512))
+DIGESTS = frozenset({f"{_XENC}sha256", f"{MORE}sha384", f"{_XENC}sha512"})
+
+_THIS_NODE = frozenset(
+    {
+        "",
+        "http://schemas.xmlsoap.org/soap/actor/next",
+        "http://www.w3.org/2003/05/soap-envelope/role/next",
+        "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
+    }
+)
 
 # Timestamp, Body, token and the addressing headers: there are not more parts that may be signed.
 MAX_REFERENCES = 24
 
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
-_PREFIXES = re.compile(r"(?:(?:#default|[A-Za-z_][\w.-]*)(?: (?:#default|[A-Za-z_][\w.-]*)){0,31})?")
-_BASE64_TEXT = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)")
+# Without `#default`: lxml passes over it, so that a canonical form would be another than the sender's.
+_PREFIXES = re.compile(r"(?:[A-Za-z_][\w.-]*(?: [A-Za-z_][\w.-]*){0,31})?")
+_SPACES = re.compile("[ \t\r\n]+")
+# Between elements stands white space and nothing else: no text that one reader takes for a value and another does not.
+_TEXT_IN = etree.XPath("boolean(text()[normalize-space()])")
+_TEXT_BETWEEN = etree.XPath("boolean(descendant-or-self::*[*]/text()[normalize-space()])")
 _IDS = etree.XPath("//@*[translate(local-name(), 'ID', 'id') = 'id']")
+# What there is once in a whole message, wherever it stands.
+_ENVELOPES = frozenset(
+    f"{{{space}}}{part}" for space in SOAP_VERSIONS for part in ("Envelope", "Header", "Body")
+)
+_SECURITY, _SIGNATURE = f"{{{WSSE}}}Security", f"{{{DS}}}Signature"
+_TIMESTAMP, _TOKEN = f"{{{WSU}}}Timestamp", f"{{{WSSE}}}BinarySecurityToken"
+_SINGLE = (*_ENVELOPES, _SECURITY, _SIGNATURE, _TIMESTAMP, _TOKEN)
 _NO_ATTRIBUTES: frozenset[str] = frozenset()
 _AN_ID = frozenset({"Id"})
 _AN_ALGORITHM = frozenset({"Algorithm"})
@@ -55,22 +77,35 @@ _AN_ALGORITHM = frozenset({"Algorithm"})
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One reference of the signature: the element it covers and the prefixes its canonical form declares."""
+    """One reference of the signature: the element it covers, the prefixes its canonical form declares, its digest.
+
+    `method` is one of `DIGESTS`.
+    """
 
     element: Element
     prefixes: tuple[str, ...]
+    method: str
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a message whose structure is right; nothing of it is verified yet."""
+    """The parts of a message whose structure is right; nothing of it is verified yet.
+
+    `addressing` are the addressing headers that a reference covers, `unsigned` those that none does. `signed_info`,
+    `prefixes` of its canonical form, `method` (one of `SIGNATURES`) and `value` are the signature's.
+    """
 
     soap: str
     body: Element
     timestamp: Element
     token: Element
     addressing: tuple[Element, ...]
-    signature: Element
+    unsigned: tuple[Element, ...]
+    signed_info: Element
+    prefixes: tuple[str, ...]
+    method: str
+    value: bytes
     references: tuple[Reference, ...]
 
 
@@ -82,14 +117,18 @@ def is_id(text: str) -> bool:
 def parts(root: Element) -> Parts:
     """Find the parts of a signed envelope, and refuse every structure but the one of the profile.
 
-    Raises: MalformedMessage (no SOAP envelope), Unsigned (a part is missing or not covered), SignatureInvalid
-    (ambiguous, moved, or an algorithm that is not accepted).
+    Raises: MalformedMessage (no SOAP envelope), Unsigned (a part is missing; Timestamp or Body is not covered),
+    SignatureInvalid (ambiguous, moved, or an algorithm that is not accepted).
     """
-    soap, header, body = _envelope(root)
-    security = _only(root, f"{{{WSSE}}}Security", header, "Header/Security")
-    signature = _only(root, f"{{{DS}}}Signature", security, "Security/Signature")
-    timestamp = _only(root, f"{{{WSU}}}Timestamp", security, "Security/Timestamp")
-    token = _only(root, f"{{{WSSE}}}BinarySecurityToken", security, "Security/BinarySecurityToken")
+    single = _single(root)
+    soap, header, body = _envelope(root, single)
+    security = _only(single, _SECURITY, header, "Header/Security")
+    _for_this_node(security, soap)
+    signature = _only(single, _SIGNATURE, security, "Security/Signature")
+    timestamp = _only(single, _TIMESTAMP, security, "Security/Timestamp")
+    token = _only(single, _TOKEN, security, "Security/BinarySecurityToken")
+    if _TEXT_BETWEEN(security) or _TEXT_IN(header) or _TEXT_IN(root):
+        raise SignatureInvalid("Envelope, Header or Header/Security: text between elements")
     if len(security) != 3:
         raise SignatureInvalid("Header/Security: other than Timestamp, BinarySecurityToken and Signature")
     if token.get("ValueType") != X509_V3 or token.get("EncodingType", BASE64) != BASE64 or len(token):
@@ -98,15 +137,35 @@ def parts(root: Element) -> Parts:
     if len({etree.QName(child).localname for child in addressing}) != len(addressing):
         raise SignatureInvalid("Header: an addressing header stands there twice")
     by_id = ids(root)
-    signed_info, key_info = _signature(signature)
-    if by_id.get(_key_reference(key_info)) is not token:
+    signed_info, value, key_info = _signature(signature)
+    if _named(by_id, _key_reference(key_info)) is not token:
         raise SignatureInvalid("Signature/KeyInfo: does not name the BinarySecurityToken")
-    references = _references(signed_info, by_id)
-    _coverage(references, (timestamp, body, *addressing), token)
-    return Parts(soap, body, timestamp, token, addressing, signature, references)
+    prefixes, method, references = _signed_info(signed_info, by_id)
+    covered = _coverage(references, (timestamp, body), (*addressing, token))
+    return Parts(
+        soap=soap,
+        body=body,
+        timestamp=timestamp,
+        token=token,
+        addressing=tuple(element for element in addressing if element in covered),
+        unsigned=tuple(element for element in addressing if element not in covered),
+        signed_info=signed_info,
+        prefixes=prefixes,
+        method=method,
+        value=value,
+        references=references,
+    )
 
 
-def _envelope(root: Element) -> tuple[str, Element, Element]:
+def _single(root: Element) -> dict[str, list[Element]]:
+    """What there may be once in a message, by its name, in one walk through it."""
+    found: dict[str, list[Element]] = {}
+    for element in root.iter(*_SINGLE):
+        found.setdefault(element.tag, []).append(element)
+    return found
+
+
+def _envelope(root: Element, single: dict[str, list[Element]]) -> tuple[str, Element, Element]:
     name = etree.QName(root)
     soap = name.namespace
     if name.localname != "Envelope" or soap not in SOAP_VERSIONS:
@@ -116,22 +175,26 @@ def _envelope(root: Element) -> tuple[str, Element, Element]:
         raise Unsigned("Envelope/Header is missing")
     if [child.tag for child in children] != [f"{{{soap}}}Header", f"{{{soap}}}Body"]:
         raise SignatureInvalid("Envelope: not exactly one Header and then one Body")
-    header, body = children
-    in_place = {root, header, body}
-    tags = [f"{{{space}}}{part}" for space in SOAP_VERSIONS for part in ("Envelope", "Header", "Body")]
-    if any(element not in in_place for element in root.iter(*tags)):
+    if sum(len(single.get(tag, ())) for tag in _ENVELOPES) != 3:
         raise SignatureInvalid("Envelope, Header or Body stands in a second place")
-    return soap, header, body
+    return soap, children[0], children[1]
 
 
-def _only(root: Element, tag: str, parent: Element, path: str) -> Element:
+def _only(single: dict[str, list[Element]], tag: str, parent: Element, path: str) -> Element:
     """The one element of its name in the whole document, which must stand where it belongs."""
-    found = list(root.iter(tag))
+    found = single.get(tag)
     if not found:
         raise Unsigned(f"{path} is missing")
     if len(found) > 1 or found[0].getparent() is not parent:
         raise SignatureInvalid(f"{path}: more than one, or in another place")
     return found[0]
+
+
+def _for_this_node(security: Element, soap: str) -> None:
+    """A Security header for another node vouches for nothing here (SOAP 1.1 actor, SOAP 1.2 role)."""
+    for name in ("actor", "role"):
+        if security.get(f"{{{soap}}}{name}", "").strip() not in _THIS_NODE:
+            raise Unsigned("Header/Security is for another node")
 
 
 def ids(root: Element) -> dict[str, Element]:
@@ -147,6 +210,16 @@ def ids(root: Element) -> dict[str, Element]:
     return found
 
 
+def _named(by_id: dict[str, Element], name: str) -> Element | None:
+    """The element that a reference means. `iD` keeps others from having its value, and is no Id to refer to."""
+    element = by_id.get(name)
+    if element is None or not any(
+        value == name and etree.QName(key).localname in ("Id", "ID", "id") for key, value in element.items()
+    ):
+        return None
+    return element
+
+
 def _children(element: Element, path: str, *tags: str) -> list[Element]:
     """The children of an element, which must be exactly these, in this order."""
     children = list(element)
@@ -160,21 +233,33 @@ def _attributes(element: Element, path: str, allowed: frozenset[str]) -> None:
         raise SignatureInvalid(f"{path}: other attributes than the profile has")
 
 
-def _value(element: Element, path: str) -> None:
+def _value(element: Element, path: str) -> bytes:
     _children(element, path)
-    if not _BASE64_TEXT.fullmatch("".join((element.text or "").split())):
-        raise SignatureInvalid(f"{path}: not base64")
+    return decoded(element.text or "", path)
 
 
-def _signature(signature: Element) -> tuple[Element, Element]:
+def decoded(text: str, path: str) -> bytes:
+    """Base64, in lines or not: nothing in it but its alphabet and XML's white space.
+
+    Raises: SignatureInvalid.
+    """
+    text = _SPACES.sub("", text)
+    try:
+        if not text:
+            raise binascii.Error
+        return base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeError) as error:
+        raise SignatureInvalid(f"{path}: not base64") from error
+
+
+def _signature(signature: Element) -> tuple[Element, bytes, Element]:
     _attributes(signature, "Signature", _AN_ID)
     signed_info, value, key_info = _children(
         signature, "Signature", f"{{{DS}}}SignedInfo", f"{{{DS}}}SignatureValue", f"{{{DS}}}KeyInfo"
     )
     _attributes(signed_info, "Signature/SignedInfo", _AN_ID)
     _attributes(value, "Signature/SignatureValue", _AN_ID)
-    _value(value, "Signature/SignatureValue")
-    return signed_info, key_info
+    return signed_info, _value(value, "Signature/SignatureValue"), key_info
 
 
 def _key_reference(key_info: Element) -> str:
@@ -195,22 +280,27 @@ def _same_document(uri: str | None, path: str) -> str:
     return uri[1:]
 
 
-def _references(signed_info: Element, by_id: dict[str, Element]) -> tuple[Reference, ...]:
+def _signed_info(
+    signed_info: Element, by_id: dict[str, Element]
+) -> tuple[tuple[str, ...], str, tuple[Reference, ...]]:
+    """The prefixes of its canonical form, the signature method, the references."""
     children = list(signed_info)
     if len(children) < 3:
         raise SignatureInvalid("Signature/SignedInfo: no references")
     if len(children) - 2 > MAX_REFERENCES:
         raise SignatureInvalid("Signature/SignedInfo: too many references")
-    method, algorithm, *references = _children(
+    canonicalisation, method, *references = _children(
         signed_info,
         "Signature/SignedInfo",
         f"{{{DS}}}CanonicalizationMethod",
         f"{{{DS}}}SignatureMethod",
         *[f"{{{DS}}}Reference"] * (len(children) - 2),
     )
-    _canonicalisation(method, "SignedInfo/CanonicalizationMethod")
-    _algorithm(algorithm, "SignedInfo/SignatureMethod", SIGNATURES)
-    return tuple(_reference(reference, by_id) for reference in references)
+    return (
+        _canonicalisation(canonicalisation, "SignedInfo/CanonicalizationMethod"),
+        _algorithm(method, "SignedInfo/SignatureMethod", SIGNATURES),
+        tuple(_reference(reference, by_id) for reference in references),
+    )
 
 
 def _reference(reference: Element, by_id: dict[str, Element]) -> Reference:
@@ -222,20 +312,21 @@ def _reference(reference: Element, by_id: dict[str, Element]) -> Reference:
     _attributes(transforms, f"{path}/Transforms", _NO_ATTRIBUTES)
     (transform,) = _children(transforms, f"{path}/Transforms", f"{{{DS}}}Transform")
     prefixes = _canonicalisation(transform, f"{path}/Transforms/Transform")
-    _algorithm(digest, f"{path}/DigestMethod", DIGESTS)
+    method = _algorithm(digest, f"{path}/DigestMethod", DIGESTS)
     _attributes(value, f"{path}/DigestValue", _NO_ATTRIBUTES)
-    _value(value, f"{path}/DigestValue")
-    element = by_id.get(_same_document(reference.get("URI"), path))
+    element = _named(by_id, _same_document(reference.get("URI"), path))
     if element is None:
         raise SignatureInvalid(f"{path}: no element has this Id")
-    return Reference(element, prefixes)
+    return Reference(element, prefixes, method, _value(value, f"{path}/DigestValue"))
 
 
-def _algorithm(element: Element, path: str, allowed: frozenset[str]) -> None:
+def _algorithm(element: Element, path: str, allowed: frozenset[str]) -> str:
     _attributes(element, path, _AN_ALGORITHM)
     _children(element, path)
-    if element.get("Algorithm") not in allowed:
+    algorithm: str = element.get("Algorithm", "")
+    if algorithm not in allowed:
         raise SignatureInvalid(f"{path}: an algorithm that is not accepted")
+    return algorithm
 
 
 def _canonicalisation(element: Element, path: str) -> tuple[str, ...]:
@@ -254,14 +345,16 @@ def _canonicalisation(element: Element, path: str) -> tuple[str, ...]:
     return tuple(prefixes.split())
 
 
-def _coverage(references: tuple[Reference, ...], required: tuple[Element, ...], token: Element) -> None:
-    """Every required part is signed once, the token at most once, and nothing else."""
+def _coverage(
+    references: tuple[Reference, ...], required: tuple[Element, ...], optional: tuple[Element, ...]
+) -> list[Element]:
+    """What is signed: every required part once, an optional one at most once, and nothing else."""
     covered = [reference.element for reference in references]
-    allowed = (*required, token)
-    if any(element not in allowed for element in covered):
+    if any(element not in required and element not in optional for element in covered):
         raise SignatureInvalid("SignedInfo/Reference: an element in a place that is not signed here")
     if len(set(covered)) != len(covered):
         raise SignatureInvalid("SignedInfo/Reference: an element is named twice")
     for element in required:
         if element not in covered:
             raise Unsigned(f"{etree.QName(element).localname} is not signed")
+    return covered

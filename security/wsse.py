@@ -1,34 +1,26 @@
 """WS-Security: sign an envelope, and believe one.
 
 A message is believed in this order: its structure is the one of the profile (`security.profile`); its certificate
-is trusted (`security.certificates`); the signature holds (signxml); the Timestamp is fresh. What comes out is built
-from the verified bytes alone; the message as it came is never read again.
+is trusted (`security.certificates`) and may leave unsigned what it left unsigned; the signature holds (by one of
+`security.engines`); the Timestamp is fresh. What comes out is built from the verified bytes alone; the message as it
+came is never read again.
 Source: signature profile (docs/interfaces.md).
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
-from signxml.algorithms import (
-    CanonicalizationMethod,
-    DigestAlgorithm,
-    SignatureConstructionMethod,
-    SignatureMethod,
-)
-from signxml.exceptions import InvalidDigest, SignXMLException
-from signxml.signer import XMLSigner
-from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from errors import (
     DoctypeRefused,
@@ -36,31 +28,44 @@ from errors import (
     MalformedMessage,
     SignatureInvalid,
     Stale,
+    Unsigned,
     UntrustedCertificate,
 )
 from security import certificates, profile
-from security.keys import Identity
+from security.engines import ENGINES, Engine
+from security.keys import Identity, PrivateKey
 from security.profile import DS, SOAP_VERSIONS, WSSE, WSU
 from security.revocation import Rules
-from security.xml import Element, canonical, parse, serialise
+from security.xml import Element, canonical, parse, reread, serialise
 
 # The prefixes that new attributes and elements are written with.
 etree.register_namespace("wsse", WSSE)
 etree.register_namespace("wsu", WSU)
 etree.register_namespace("ds", DS)
 
+NARROW = ENGINES["narrow"]
+# A certificate has some 2,000 bytes: longer ones are read each time, so that nobody fills the memory with them.
+_KEPT_BYTES = 8192
+
 _WSU_ID = f"{{{WSU}}}Id"
-_SIGNATURES = frozenset(SignatureMethod(uri) for uri in profile.SIGNATURES)
-_DIGESTS = frozenset(DigestAlgorithm(uri) for uri in profile.DIGESTS)
 # WS-Security asks for `Z`; zeep writes `+00:00`. Any zone that is written down names one instant.
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 
 
+def nobody(_certificate: x509.Certificate) -> bool:
+    """The certificates that may leave addressing headers unsigned: none."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Whose signatures count, and how fresh they must be (seconds)."""
+    """Whose signatures count, how fresh they must be (seconds), and which engine verifies them.
+
+    `may_leave_unsigned` names the certificates whose addressing headers may go without a signature, where a partner's
+    stack cannot sign them. Timestamp and Body are signed by everybody, and what is not signed is not believed.
+    """
 
     authorities: tuple[x509.Certificate, ...]
     window_s: int = 300
@@ -68,14 +73,17 @@ class Policy:
     max_lifetime_s: int = 900
     crls: tuple[x509.CertificateRevocationList, ...] = ()
     revocation: Rules = certificates.NO_RULES
+    may_leave_unsigned: Callable[[x509.Certificate], bool] = nobody
+    engine: Engine = NARROW
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """What a signature vouches for, and nothing besides.
 
-    Shape: `envelope` is a new tree: Header with the addressing headers, Body. `body` is its Body.
-    `body_digest` is the SHA-256 of the Body in exclusive canonical XML, without its wsu:Id.
+    Shape: `envelope` is a new tree: Header with the addressing headers that are signed, Body. `body` is its Body,
+    without its wsu:Id, which belongs to the signature: most stacks make a new one for each try. `body_digest` is the
+    SHA-256 of it in exclusive canonical XML. `weaker`: addressing headers were there and not signed; they are left out.
     """
 
     envelope: Element
@@ -88,14 +96,19 @@ class Verified:
     to: str | None
     soap_version: str
     body_digest: bytes
+    weaker: bool
 
 
-def sign(envelope: Element, identity: Identity, *, now: datetime, lifetime_s: int = 300) -> bytes:
+def sign(
+    envelope: Element, identity: Identity, *, now: datetime, lifetime_s: int = 300, engine: Engine = NARROW
+) -> bytes:
     """Sign a finished envelope: Timestamp, Body and every addressing header. The envelope given is not changed.
 
-    Raises: GatewayFailure when it is no SOAP envelope, has a Security header already, or the same Id twice.
+    Raises: GatewayFailure when it is no SOAP envelope, has a Security header already, the same Id twice, or a namespace
+    name that is not absolute.
     """
-    root = _reparsed(serialise(envelope))
+    # Written and read once before: what is signed is what a receiver reads, whatever the tree was made by.
+    root = reread(serialise(envelope))
     soap = etree.QName(root).namespace
     body = root.find(f"{{{soap}}}Body")
     if soap not in SOAP_VERSIONS or root.tag != f"{{{soap}}}Envelope" or body is None:
@@ -125,8 +138,11 @@ def sign(envelope: Element, identity: Identity, *, now: datetime, lifetime_s: in
     except SignatureInvalid as error:
         raise GatewayFailure("the envelope has two elements with the same Id") from error
     token_id = _give_id(token, taken)
-    references = [f"#{_give_id(part, taken)}" for part in (timestamp, body, *addressing)]
-    security.append(_signature(root, identity, token_id, references))
+    covered = {_give_id(part, taken): part for part in (timestamp, body, *addressing)}
+    try:
+        engine.sign(security, identity.key, _method(identity.key), covered, _key_info(token_id))
+    except (MalformedMessage, etree.C14NError) as error:
+        raise GatewayFailure("the envelope has no canonical form") from error
     return serialise(root)
 
 
@@ -137,21 +153,29 @@ def verify(envelope: Element | bytes, policy: Policy, *, now: datetime) -> Verif
     where bytes are given).
     """
     if isinstance(envelope, bytes):
-        root = parse(envelope)
-    elif envelope.getroottree().docinfo.doctype:
+        return verify_parsed(parse(envelope), policy, now=now)
+    if envelope.getroottree().docinfo.doctype:
         raise DoctypeRefused
-    else:
-        # A tree may come from another parser: its comments and entities are judged by ours.
-        root = _reparsed(serialise(envelope))
+    # A tree may come from another parser: its comments and entities are judged by ours.
+    written = serialise(envelope)
+    return verify_parsed(parse(written, max_bytes=len(written)), policy, now=now)
+
+
+def verify_parsed(root: Element, policy: Policy, *, now: datetime) -> Verified:
+    """Verify a message that `security.xml.parse` has just made of its bytes and nobody has changed since.
+
+    Raises: Unsigned, SignatureInvalid, UntrustedCertificate, Stale, MalformedMessage.
+    """
     parts = profile.parts(root)
-    certificate = certificates.read(_token(parts.token))
+    certificate = _certificate(parts.token)
     certificates.check(certificate, policy.authorities, policy.crls, now, policy.revocation)
-    signed = dict(
-        zip((r.element for r in parts.references), _signed(root, parts, certificate, now), strict=True)
-    )
-    created = _fresh(_reparsed(signed[parts.timestamp]), policy, now)
+    if parts.unsigned and not policy.may_leave_unsigned(certificate):
+        raise Unsigned(f"{etree.QName(parts.unsigned[0]).localname} is not signed")
+    covered = policy.engine.verify(root, parts, certificate, now)
+    signed = dict(zip((reference.element for reference in parts.references), covered, strict=True))
+    created = _fresh(reread(signed[parts.timestamp]), policy, now)
     # Joined as bytes, each part as it was signed: moving nodes between trees would change their prefixes.
-    verified = _reparsed(
+    verified = reread(
         b'<soap:Envelope xmlns:soap="%b"><soap:Header>%b</soap:Header>%b</soap:Envelope>'
         % (
             parts.soap.encode("ascii"),
@@ -160,6 +184,7 @@ def verify(envelope: Element | bytes, policy: Policy, *, now: datetime) -> Verif
         )
     )
     header, body = verified
+    body.attrib.pop(_WSU_ID, None)
     return Verified(
         envelope=verified,
         body=body,
@@ -170,23 +195,9 @@ def verify(envelope: Element | bytes, policy: Policy, *, now: datetime) -> Verif
         action=_address(header, "Action"),
         to=_address(header, "To"),
         soap_version=SOAP_VERSIONS[parts.soap],
-        body_digest=_content(signed[parts.body]),
+        body_digest=hashlib.sha256(canonical(body)).digest(),
+        weaker=bool(parts.unsigned),
     )
-
-
-def _content(body: bytes) -> bytes:
-    """The digest that tells a repeat from other content.
-
-    The Body's own wsu:Id is left out: it belongs to the signature, and most stacks make a new one for each try.
-    """
-    element = _reparsed(body)
-    element.attrib.pop(_WSU_ID, None)
-    return hashlib.sha256(canonical(element)).digest()
-
-
-def _reparsed(written: bytes) -> Element:
-    """Parse what we wrote; canonical XML may be longer than what arrived, whose size was limited already."""
-    return parse(written, max_bytes=len(written))
 
 
 def _instant_text(instant: datetime) -> str:
@@ -207,62 +218,32 @@ def _give_id(element: Element, taken: set[str]) -> str:
     return new
 
 
-def _signature(root: Element, identity: Identity, token_id: str, references: list[str]) -> Element:
+def _method(key: PrivateKey) -> str:
+    """RSA with SHA-256; ECDSA with the digest that is as strong as the curve."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return f"{profile.MORE}ecdsa-sha{min(max(256, key.key_size), 512)}"
+    return f"{profile.MORE}rsa-sha256"
+
+
+def _key_info(token_id: str) -> Element:
     key_info = etree.Element(f"{{{DS}}}KeyInfo", nsmap={"ds": DS, "wsse": WSSE})
     holder = etree.SubElement(key_info, f"{{{WSSE}}}SecurityTokenReference")
     etree.SubElement(holder, f"{{{WSSE}}}Reference", {"URI": f"#{token_id}", "ValueType": profile.X509_V3})
-    key = identity.key
-    size = min(max(256, key.key_size), 512) if isinstance(key, ec.EllipticCurvePrivateKey) else 256
-    kind = "ECDSA" if isinstance(key, ec.EllipticCurvePrivateKey) else "RSA"
-    signer = XMLSigner(
-        method=SignatureConstructionMethod.detached,
-        signature_algorithm=SignatureMethod[f"{kind}_SHA{size}"],
-        digest_algorithm=DigestAlgorithm.SHA256,
-        c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
-    )
-    return signer.sign(root, key=key, key_info=key_info, reference_uri=references)
+    return key_info
 
 
-def _token(token: Element) -> bytes:
+def _certificate(token: Element) -> x509.Certificate:
     try:
-        return base64.b64decode("".join((token.text or "").split()), validate=True)
-    except (binascii.Error, ValueError) as error:
+        der = profile.decoded(token.text or "", "Security/BinarySecurityToken")
+    except SignatureInvalid as error:
         raise UntrustedCertificate("the token is not base64") from error
+    return _read(der) if len(der) <= _KEPT_BYTES else certificates.read(der)
 
 
-def _signed(root: Element, parts: profile.Parts, certificate: x509.Certificate, now: datetime) -> list[bytes]:
-    """The bytes that the signature covers, one for each reference, in their order.
-
-    Raises: SignatureInvalid.
-    """
-    try:
-        results = XMLVerifier().verify(
-            root,
-            x509_cert=certificate,
-            # The structure is checked already, and stricter than by the schema.
-            validate_schema=False,
-            expect_config=SignatureConfiguration(
-                require_x509=True,
-                location=f"./{{{parts.soap}}}Header/{{{WSSE}}}Security/",
-                expect_references=len(parts.references),
-                verification_time=now,
-                signature_methods=_SIGNATURES,
-                digest_algorithms=_DIGESTS,
-            ),
-        )
-    except InvalidDigest as error:
-        raise SignatureInvalid(
-            "SignedInfo/Reference: a digest is not the one of the part it names"
-        ) from error
-    except (SignXMLException, InvalidSignature, UnsupportedAlgorithm, ValueError, etree.LxmlError) as error:
-        raise SignatureInvalid from error
-    if not isinstance(results, list) or len(results) != len(parts.references):
-        raise SignatureInvalid("not every reference was verified")
-    for result, reference in zip(results, parts.references, strict=True):
-        # The library found the element by its Id, we by its place: it must be the same one.
-        if result.signed_data != canonical(reference.element, reference.prefixes):
-            raise SignatureInvalid("a reference was resolved to another element")
-    return [result.signed_data for result in results]
+@lru_cache(maxsize=256)
+def _read(der: bytes) -> x509.Certificate:
+    """Reading is remembered, and nothing else: whether the certificate counts is asked anew at every message."""
+    return certificates.read(der)
 
 
 def _fresh(timestamp: Element, policy: Policy, now: datetime) -> datetime:

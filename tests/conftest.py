@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 import audit
 import registers
 from storage import migrate, open_engine
+from tests.calls import Calls, counted
 
 SERVER = os.environ.get("GATEWAY_TEST_POSTGRESQL", "postgresql+psycopg://127.0.0.1:5432/test")
 # An engine of SQLite must know the schemas of all tables, so the rooms that declare them are imported here.
@@ -123,3 +124,10 @@ def _postgresql(like: str) -> Iterator[str]:
                 connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
     finally:
         server.dispose()
+
+
+@pytest.fixture
+def calls() -> Iterator[Calls]:
+    """An address that nobody must call, and who did."""
+    with counted() as calls:
+        yield calls

@@ -15,6 +15,7 @@ from typing import Protocol
 from adapters import Adapter, Operation
 from config import Settings
 from errors import ConfigurationError
+from security.engines import ENGINES
 from security.keys import Identity
 
 
@@ -68,7 +69,11 @@ def transports(settings: Settings, adapters: Mapping[str, Adapter]) -> Callable[
             raise ConfigurationError(f"[systems.{name}] profile {system.profile} is not known") from error
         identity = Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key")
         profile: Profile = module.open_profile(
-            adapters[name], system, identity, settings.keys / "authority.pem"
+            adapters[name],
+            system,
+            identity,
+            settings.keys / "authority.pem",
+            engine=ENGINES[settings.signature.engine],
         )
         return profile
 

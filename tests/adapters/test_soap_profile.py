@@ -18,13 +18,17 @@ import errors
 from adapters import discover
 from adapters.profiles import Message
 from adapters.profiles.soap import WSA, SoapProfile, _LocalOnly
+from endpoints.partner_trust import PartnerTrust
 from exchange import utc_now
 from mappings.pmlp import GetPersonRequest, Person
 from security import wsse
 from security.certificates import load_authorities
+from security.engines import ENGINES
 from security.keys import Identity, new_keys
 from security.xml import Element, parse
+from storage import open_engine
 from tests.exchanges.test_golden import CONTEXT, HERE, SOAP, envelope
+from tests.security.verdicts import Recorded
 from wsdl import ROOT
 
 PMLP = discover()["pmlp"]
@@ -79,6 +83,27 @@ def test_a_request_is_addressed_and_signed_whole(profile: SoapProfile, keys: Pat
     addressing = [child.tag for child in sent if etree.QName(child).namespace == WSA]
     assert [child.tag for child in verified.envelope[0]] == addressing
     assert len(addressing) == 4
+
+
+@pytest.mark.parametrize("name", config.SIGNATURE_ENGINES)
+def test_the_engine_of_the_settings_signs_and_verifies(keys: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "gateway.toml").write_text(f'[signature]\nengine = "{name}"\n')
+    settings = config.load({"GATEWAY_CONFIG": str(tmp_path)})
+    told = Recorded(ENGINES[settings.signature.engine])
+    system = config.System("http://127.0.0.1:1/", "soap", 5.0, keys / "pmlp.pem")
+    profile = SoapProfile(PMLP, system, identity(keys, "gateway"), keys / "authority.pem", engine=told)
+    message = compose(profile)
+    assert told.signed == 1
+    signed = wsse.sign(answer(f"{message.action}Response"), identity(keys, "pmlp"), now=utc_now())
+    assert isinstance(profile.read(GET_PERSON, message, signed), Person)
+    assert told.covered
+    assert PartnerTrust(settings, open_engine(f"sqlite:///{tmp_path}/gateway.db")).policy().engine is ENGINES[name]
+
+
+def test_an_engine_that_there_is_not_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text('[signature]\nengine = "xmlsec"\n')
+    with pytest.raises(errors.ConfigurationError, match="narrow or signxml"):
+        config.load({"GATEWAY_CONFIG": str(tmp_path)})
 
 
 @pytest.mark.parametrize("relates_to", ["urn:uuid:018f0000-0000-7000-8000-00000000ffff", ""])

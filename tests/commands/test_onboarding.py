@@ -300,9 +300,7 @@ def test_only_those_who_use_a_service_are_told(office: Office) -> None:
     assert [one["name"] for one in office.json(*everyone)["partners"]] == ["labis"]
     office.json("partner", "disable", "labis")
     assert office.json(*everyone)["partners"] == []
-    assert "persons, ping" in office.refused(
-        "partner", "notice", "--service", "pings", "--change", "x", *far
-    )
+    assert "persons, ping" in office.refused("partner", "notice", "--service", "pings", "--change", "x", *far)
 
 
 @pytest.mark.parametrize("act", ["add", "list", "show", "disable", "rotate", "evidence", "terms", "notice"])

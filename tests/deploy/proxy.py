@@ -51,12 +51,12 @@ class Nginx:
 
 
 def substitutions(
-    folder: Path, partners_port: int, internal_port: int, *, crl: bool = False
+    folder: Path, partners_port: int, internal_port: int, *, crl: bool = False, seconds: int | None = None
 ) -> dict[str, str]:
     """All that is changed: what stands in the shipped file, and what a test puts there.
 
     Account, paths and ports; and the `#` of the second gateway of a host and of the revocation lists is taken off, as
-    deploy/README.md says.
+    deploy/README.md says. With `seconds`, what is half-sent ends after so many, instead of after 20.
     """
     run = folder / "run"
     temporary = "".join(
@@ -73,20 +73,27 @@ def substitutions(
         "unix:/run/spolis-gateway/": f"unix:{run / 'first'}/",
         "listen 443 ssl": f"listen 127.0.0.1:{partners_port} ssl",
         "listen 8443 ssl": f"listen 127.0.0.1:{internal_port} ssl",
-    } | ({"# ssl_crl ": "ssl_crl "} if crl else {})
+    } | {
+        **({"# ssl_crl ": "ssl_crl "} if crl else {}),
+        **({"_timeout 20s;": f"_timeout {seconds}s;"} if seconds is not None else {}),
+    }
 
 
-def configured(folder: Path, partners_port: int, internal_port: int, *, crl: bool = False) -> str:
+def configured(
+    folder: Path, partners_port: int, internal_port: int, *, crl: bool = False, seconds: int | None = None
+) -> str:
     """The shipped file after the substitutions, each of which must have found its place."""
     text = CONFIGURATION.read_text(encoding="utf-8").partition("\n# One address for several hosts")[0]
-    for shipped, own in substitutions(folder, partners_port, internal_port, crl=crl).items():
+    for shipped, own in substitutions(folder, partners_port, internal_port, crl=crl, seconds=seconds).items():
         assert shipped in text, f"{CONFIGURATION.name} has no {shipped!r}: change `substitutions` with it"
         text = text.replace(shipped, own)
     return text
 
 
 @contextmanager
-def running(folder: Path, keys: Path, *, crl: Path | None = None) -> Iterator[Nginx]:
+def running(
+    folder: Path, keys: Path, *, crl: Path | None = None, seconds: int | None = None
+) -> Iterator[Nginx]:
     """nginx in front of the sockets in `folder/run/first` and `…/second`, with the test authority's certificates."""
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
@@ -105,7 +112,7 @@ def running(folder: Path, keys: Path, *, crl: Path | None = None) -> Iterator[Ng
         (home / "run" / name).mkdir(parents=True)
     partners_port, internal_port = free_port(), free_port()
     file = home / "nginx.conf"
-    file.write_text(configured(home, partners_port, internal_port, crl=crl is not None))
+    file.write_text(configured(home, partners_port, internal_port, crl=crl is not None, seconds=seconds))
     tree = Tree(
         [program, "-e", str(home / "error.log"), "-c", str(file), "-g", "daemon off;"],
         home,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from lxml import etree
@@ -16,12 +16,10 @@ from security.xml import Element
 from tests.security.conftest import World
 from tests.security.messages import NAMES, NOW, make
 
-EVIL = '<q:Ask xmlns:q="urn:example:ask"><q:Code>EVIL</q:Code></q:Ask>'
-
 
 @dataclass(frozen=True)
 class Attempt:
-    """One message before the verifier, under the usual policy and clock unless said otherwise."""
+    """One message before the verifier, under the usual policy unless said otherwise, at the instant of its world."""
 
     data: bytes
     policy: Policy | None = None
@@ -39,7 +37,7 @@ class Attack:
     def attempt(self, world: World) -> Attempt:
         """The message of this attack."""
         made = self.make(world)
-        return made if isinstance(made, Attempt) else Attempt(made)
+        return replace(made if isinstance(made, Attempt) else Attempt(made), now=world.now)
 
 
 TABLE: dict[str, Attack] = {}
@@ -63,7 +61,7 @@ def on_tree(name: str, *errors: type[GatewayError]) -> Callable[[Callable[[Tree]
 
     def enter(change: Callable[[Tree], None]) -> None:
         def maker(world: World) -> bytes:
-            tree = Tree(etree.fromstring(make(world.recipe)))
+            tree = Tree(etree.fromstring(make(world.recipe)), world)
             change(tree)
             return bytes(etree.tostring(tree.root))
 
@@ -73,25 +71,36 @@ def on_tree(name: str, *errors: type[GatewayError]) -> Callable[[Callable[[Tree]
 
 
 def on_recipe(name: str, *errors: type[GatewayError], **changes: Any) -> None:
-    """Enter an attack that is a message made, and signed, with something changed."""
+    """Enter an attack that is a message made, and signed, with something changed.
+
+    Created and Expires are given in seconds from the instant of the message, or as text with `{now}` for it.
+    """
 
     def maker(world: World) -> bytes:
-        return make(world.recipe.change(**changes))
+        return make(world.recipe.change(**{what: _at(world.now, value) for what, value in changes.items()}))
 
     attack(name, *errors)(maker)
+
+
+def _at(now: datetime, value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return now + value
+    return value.replace("{now}", f"{now:%Y-%m-%dT%H:%M:%S}") if isinstance(value, str) else value
 
 
 class Tree:
     """A signed message, its parts at hand."""
 
-    def __init__(self, root: Element) -> None:
+    def __init__(self, root: Element, world: World) -> None:
         self.root = root
+        self.world = world
         self.header = self.at("s:Header")
         self.body = self.at("s:Body")
         self.security = self.at(".//wsse:Security")
         self.timestamp = self.at(".//wsu:Timestamp")
         self.signature = self.at(".//ds:Signature")
         self.message_id = self.at(".//wsa:MessageID")
+        *_, self.leaf = self.body.iter()
 
     def at(self, path: str) -> Element:
         """The first element at a path."""
@@ -104,7 +113,7 @@ class Tree:
         body = copy.copy(self.body)
         for child in list(body):
             body.remove(child)
-        body.append(etree.fromstring(EVIL))
+        body.append(etree.fromstring(self.world.evil))
         if not same_id:
             del body.attrib[f"{{{NAMES['wsu']}}}Id"]
         return body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import timedelta
 
 from lxml import etree
@@ -19,32 +20,71 @@ from tests.security.attacks import Tree, attack, on_recipe, on_tree
 from tests.security.conftest import World
 from tests.security.messages import (
     DS,
-    NOW,
-    Recipe,
     make,
 )
 
 # Values changed after signing.
 
 
-def _replaced(name: str, old: str, new: str) -> None:
-    @attack(f"changed: {name}", SignatureInvalid)
-    def _(world: World) -> bytes:
-        text = make(world.recipe).decode()
-        assert text.count(old) == 1, name
-        return text.replace(old, new).encode()
+@on_tree("changed: a text in the Body", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.leaf.text = tree.leaf.text[:-1] + ("8" if tree.leaf.text[-1] != "8" else "9")
 
 
-_replaced("a text in the Body", ">A1<", ">A2<")
-_replaced("white space in the Body", "<q:Sum>", "\n<q:Sum>")
-_replaced("the MessageID", "urn:uuid:1", "urn:uuid:2")
-_replaced("the Action", "urn:example:ask/Ask", "urn:example:ask/Erase")
-_replaced("Created", "09:00:00Z</wsu:Created>", "09:00:01Z</wsu:Created>")
-_replaced("Expires", "09:05:00Z</wsu:Expires>", "09:06:00Z</wsu:Expires>")
-_replaced("the namespace of the Body's content", 'xmlns:q="urn:example:ask"', 'xmlns:q="urn:example:other"')
-_replaced("an attribute added to the Body", 'wsu:Id="Body"', 'wsu:Id="Body" x="1"')
-_replaced("an element added to the Body", "</s:Body>", "<x/></s:Body>")
-_replaced("a namespace taken back", "<q:Sum>", '<q:Sum xmlns:q="urn:example:other">')
+@on_tree("changed: white space in the Body", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.leaf.tail = "\n"
+
+
+@on_tree("changed: the MessageID", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.message_id.text += "2"
+
+
+@on_tree("changed: the Action", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.at(".//wsa:Action").text += "Erase"
+
+
+@on_tree("changed: Created", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.at(".//wsu:Created").text = f"{tree.world.now + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@on_tree("changed: Expires", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.at(".//wsu:Expires").text = f"{tree.world.now + timedelta(seconds=360):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@on_tree("changed: an attribute added to the Body", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.body.set("x", "1")
+
+
+@on_tree("changed: an element added to the Body", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.body, "x")
+
+
+@on_tree("changed: an element of the Body in another namespace", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.leaf.tag = f"{{urn:example:other}}{etree.QName(tree.leaf).localname}"
+
+
+@attack("changed: the namespace of the Body's content", SignatureInvalid)
+def _(world: World) -> bytes:
+    return _once(rb'(<s:Body[^>]*><[^>]*xmlns[^"]*"[^"]*)', rb"\1x", make(world.recipe))
+
+
+@attack("changed: a prefix taken back for a part of the Body", SignatureInvalid)
+def _(world: World) -> bytes:
+    return _once(rb"(<s:Body[^>]*)>", rb'\1 xmlns:s="urn:example:other">', make(world.recipe))
+
+
+def _once(pattern: bytes, new: bytes, data: bytes) -> bytes:
+    changed, times = re.subn(pattern, new, data)
+    assert times == 1, pattern
+    return changed
 
 
 @on_tree("changed: a digest", SignatureInvalid)
@@ -75,23 +115,41 @@ def _(tree: Tree) -> None:
 
 @attack("changed: an ECDSA value of zeros", SignatureInvalid)
 def _(world: World) -> bytes:
-    root = etree.fromstring(make(Recipe(world.p256)))
+    root = etree.fromstring(make(world.by(world.p256)))
     root.find(f".//{{{DS}}}SignatureValue").text = base64.b64encode(bytes(64)).decode()
     return bytes(etree.tostring(root))
 
 
 # Freshness. All of these are signed rightly.
 
-on_recipe("time: stale", Stale, created=NOW - timedelta(seconds=361), expires=None)
-on_recipe("time: in the future", Stale, created=NOW + timedelta(seconds=361), expires=None)
-on_recipe("time: a lifetime too long", Stale, expires=NOW + timedelta(seconds=901))
-on_recipe("time: expired", Stale, created=NOW - timedelta(seconds=200), expires=NOW - timedelta(seconds=61))
-on_recipe("time: Expires before Created", Stale, expires=NOW - timedelta(seconds=1))
+
+def _seconds(number: int) -> timedelta:
+    return timedelta(seconds=number)
+
+
+on_recipe("time: stale", Stale, created=_seconds(-361), expires=None)
+on_recipe("time: in the future", Stale, created=_seconds(370), expires=None)
+on_recipe("time: a lifetime too long", Stale, expires=_seconds(901))
+on_recipe("time: expired", Stale, created=_seconds(-200), expires=_seconds(-61))
+on_recipe("time: Expires before Created", Stale, expires=_seconds(-1))
 on_recipe("time: no Created", Stale, created=None)
 on_recipe("time: nothing at all", Stale, created=None, expires=None)
-on_recipe("time: Created twice", Stale, timestamp="<wsu:Created>2026-03-02T09:00:00Z</wsu:Created>" * 2)
-on_recipe("time: no zone", Stale, timestamp="<wsu:Created>2026-03-02T09:00:00</wsu:Created>")
-on_recipe("time: another zone", Stale, timestamp="<wsu:Created>2026-03-02T09:00:00+02:00</wsu:Created>")
+on_recipe("time: Created twice", Stale, timestamp="<wsu:Created>{now}Z</wsu:Created>" * 2)
+on_recipe("time: no zone", Stale, timestamp="<wsu:Created>{now}</wsu:Created>")
+on_recipe("time: another zone", Stale, timestamp="<wsu:Created>{now}+02:00</wsu:Created>")
+on_recipe(
+    "time: Created holds an element", SignatureInvalid, timestamp="<wsu:Created>{now}Z<wsu:Created/></wsu:Created>"
+)
+on_recipe(
+    "time: Expires twice",
+    Stale,
+    timestamp="<wsu:Created>{now}Z</wsu:Created>" + "<wsu:Expires>{now}Z</wsu:Expires>" * 2,
+)
+on_recipe(
+    "time: Expires before Created in the document",
+    Stale,
+    timestamp="<wsu:Expires>{now}Z</wsu:Expires><wsu:Created>{now}Z</wsu:Created>",
+)
 on_recipe(
     "time: a day that does not exist", Stale, timestamp="<wsu:Created>2026-02-30T09:00:00Z</wsu:Created>"
 )
@@ -101,7 +159,7 @@ on_recipe(
     timestamp="<wsu:Created>0001-01-01T00:00:00+02:00</wsu:Created>",
 )
 on_recipe("time: no instant", Stale, timestamp="<wsu:Created>today</wsu:Created>")
-on_recipe("time: Created of another namespace", Stale, timestamp="<Created>2026-03-02T09:00:00Z</Created>")
+on_recipe("time: Created of another namespace", Stale, timestamp="<Created>{now}Z</Created>")
 
 
 # The XML.
@@ -153,7 +211,8 @@ _text("text before the root", MalformedMessage, before="x")
 def _body(name: str, *errors: type[GatewayError], body: str) -> None:
     @attack(f"XML: {name}", *errors)
     def _(world: World) -> bytes:
-        return make(world.recipe).replace(b"<q:Sum>", body.encode() + b"<q:Sum>")
+        head, start, rest = re.split(rb"(<s:Body[^>]*><[^>]*>)", make(world.recipe), maxsplit=1)
+        return head + start + body.encode() + rest
 
 
 _body("an entity that is not declared", MalformedMessage, body="&x;")

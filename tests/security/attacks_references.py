@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from errors import GatewayError, SignatureInvalid, Unsigned
-from tests.security.attacks import EVIL, attack
+from tests.security.attacks import Tree, attack, on_tree
 from tests.security.conftest import World
 from tests.security.messages import (
     DS,
-    Recipe,
     complete,
     make,
     skeleton,
@@ -30,6 +29,11 @@ _reference("an Id that is not there", SignatureInvalid, uri="#Nothing")
 _reference("an XPointer", SignatureInvalid, uri="#xpointer(/)")
 _reference("two number signs", SignatureInvalid, uri="##Body")
 _reference("only a number sign", SignatureInvalid, uri="#")
+_reference("an XPointer to an Id", SignatureInvalid, uri="#xpointer(id('Body'))")
+_reference("an element() pointer", SignatureInvalid, uri="#element(/1/2)")
+_reference("an attachment", SignatureInvalid, uri="cid:attachment")
+_reference("a relative address", SignatureInvalid, uri="message.xml#Body")
+_reference("an Id escaped", SignatureInvalid, uri="#%42ody")
 _reference("the Body a second time", SignatureInvalid, uri="#Body")
 
 
@@ -40,7 +44,7 @@ def _(world: World) -> bytes:
 
 @attack("reference: a part within the Body instead of the Body", SignatureInvalid)
 def _(world: World) -> bytes:
-    body = EVIL.replace("<q:Ask", '<q:Ask wsu:Id="Part"')
+    body = world.evil.replace(" ", ' wsu:Id="Part" ', 1)
     return make(world.recipe.change(body=body, unsigned=("Body",), extra_references=("#Part",)))
 
 
@@ -84,7 +88,7 @@ def _(world: World) -> bytes:
 def _transforms(name: str, transforms: str) -> None:
     @attack(f"transform: {name}", SignatureInvalid)
     def _(world: World) -> bytes:
-        return make(Recipe(world.rsa, transforms=transforms))
+        return make(world.recipe.change(transforms=transforms))
 
 
 XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
@@ -101,6 +105,19 @@ _transforms("enveloped signature", transform(f"{DS}enveloped-signature") + trans
 _transforms("base64", transform(f"{DS}base64"))
 _transforms("exclusive canonicalisation twice", transform() + transform())
 _transforms("none", "")
+_transforms(
+    "inclusive canonicalisation with comments",
+    transform("http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments"),
+)
+_transforms("decryption", transform("http://www.w3.org/2002/07/decrypt#XML") + transform())
+_transforms(
+    "an XPath that leaves the Body out", transform() + transform(XPATH, "<ds:XPath>false()</ds:XPath>")
+)
+_transforms("canonicalisation 2.0", transform("http://www.w3.org/2010/xml-c14n2"))
+_transforms("a name that does not exist", transform("urn:example:nothing"))
+_transforms(
+    "an XPath expression within exclusive canonicalisation", transform(inside="<ds:XPath>/</ds:XPath>")
+)
 _transforms("an unknown element inside", transform(inside="<x/>"))
 
 
@@ -108,3 +125,8 @@ _transforms("an unknown element inside", transform(inside="<x/>"))
 def _(world: World) -> bytes:
     text = skeleton(world.recipe).replace(f"<ds:Transforms>{transform()}</ds:Transforms>", "")
     return complete(text, world.recipe)
+
+
+@on_tree("transform: no Algorithm", SignatureInvalid)
+def _(tree: Tree) -> None:
+    del tree.at(".//ds:Transform").attrib["Algorithm"]

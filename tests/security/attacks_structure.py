@@ -6,8 +6,8 @@ import copy
 
 from lxml import etree
 
-from errors import GatewayError, InvalidRequest, MalformedMessage, SignatureInvalid, Unsigned
-from tests.security.attacks import EVIL, Tree, attack, on_recipe, on_tree
+from errors import MalformedMessage, SignatureInvalid, Unsigned
+from tests.security.attacks import Tree, attack, on_recipe, on_tree
 from tests.security.conftest import World
 from tests.security.messages import (
     DS,
@@ -39,6 +39,20 @@ def _(tree: Tree) -> None:
     tree.header.append(tree.wrapper(tree.body))
 
 
+@on_tree("Body moved into a header that need not be understood", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.root.replace(tree.body, tree.evil_body())
+    tree.header.append(tree.wrapper(tree.body))
+    tree.header[-1].set(f"{{{NAMES['s']}}}mustUnderstand", "0")
+
+
+@on_tree("Body moved into a header for another node", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.root.replace(tree.body, tree.evil_body())
+    tree.header.append(tree.wrapper(tree.body))
+    tree.header[-1].set(f"{{{NAMES['s']}}}actor", "urn:example:another")
+
+
 @on_tree("Body moved straight into the Header", SignatureInvalid)
 def _(tree: Tree) -> None:
     evil = tree.evil_body()
@@ -58,6 +72,36 @@ def _(tree: Tree) -> None:
     evil = tree.evil_body()
     tree.root.replace(tree.body, evil)
     tree.security.append(tree.body)
+
+
+@on_tree("Body moved into the Timestamp", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.root.replace(tree.body, tree.evil_body())
+    tree.timestamp.append(tree.body)
+
+
+@on_tree("Body moved into KeyInfo", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.root.replace(tree.body, tree.evil_body())
+    tree.at(".//ds:KeyInfo").append(tree.body)
+
+
+@on_tree("Body moved into the MessageID", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.root.replace(tree.body, tree.evil_body())
+    tree.message_id.append(tree.body)
+
+
+@on_tree("Body moved into a sibling Security", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.root.replace(tree.body, tree.evil_body())
+    etree.SubElement(tree.header, f"{{{WSSE}}}Security").append(tree.body)
+
+
+@on_tree("Body moved out of the Envelope's namespace, in its place", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.body.tag = "Body"
+    tree.root.append(tree.evil_body())
 
 
 @on_tree("Body moved into the new Body", SignatureInvalid)
@@ -95,7 +139,7 @@ def _(tree: Tree) -> None:
 @on_tree("a second Body of the other SOAP version", SignatureInvalid)
 def _(tree: Tree) -> None:
     evil = etree.SubElement(tree.root, f"{{{SOAP12}}}Body")
-    evil.append(etree.fromstring(EVIL))
+    evil.append(etree.fromstring(tree.world.evil))
 
 
 @on_tree("the Body before the Header", SignatureInvalid)
@@ -112,7 +156,7 @@ def _(tree: Tree) -> None:
 def _(world: World) -> bytes:
     inner = make(world.recipe).decode()
     return (
-        f'<s:Envelope xmlns:s="{NAMES["s"]}"><s:Header/><s:Body>{EVIL}{inner}</s:Body></s:Envelope>'
+        f'<s:Envelope xmlns:s="{NAMES["s"]}"><s:Header/><s:Body>{world.evil}{inner}</s:Body></s:Envelope>'
     ).encode()
 
 
@@ -120,7 +164,7 @@ def _(world: World) -> bytes:
 def _(world: World) -> bytes:
     inner = make(world.recipe).decode()
     return (
-        f'<s:Envelope xmlns:s="{NAMES["s"]}"><s:Header>{inner}</s:Header><s:Body>{EVIL}</s:Body></s:Envelope>'
+        f'<s:Envelope xmlns:s="{NAMES["s"]}"><s:Header>{inner}</s:Header><s:Body>{world.evil}</s:Body></s:Envelope>'
     ).encode()
 
 
@@ -159,7 +203,7 @@ def _(tree: Tree) -> None:
 def _(tree: Tree) -> None:
     tree.header.append(tree.wrapper(copy.copy(tree.body)))
     tree.body.attrib.clear()
-    tree.body[0].getchildren()[0].text = "EVIL"
+    tree.leaf.text = "EVIL"
 
 
 @on_tree("the Body without its Id", SignatureInvalid)
@@ -184,7 +228,7 @@ def _(tree: Tree) -> None:
     tree.header.append(tree.wrapper(tree.timestamp))
 
 
-@on_tree("Timestamp moved into the Body", GatewayError)
+@on_tree("Timestamp moved into the Body", SignatureInvalid)
 def _(tree: Tree) -> None:
     tree.body.append(tree.timestamp)
 
@@ -199,6 +243,21 @@ def _(tree: Tree) -> None:
     new = copy.copy(tree.timestamp)
     new.attrib.clear()
     tree.security.insert(0, new)
+
+
+@on_tree("two Timestamps, the other one last and with an Id of its own", SignatureInvalid)
+def _(tree: Tree) -> None:
+    new = copy.deepcopy(tree.timestamp)
+    new.set(WSU_ID, "Another")
+    tree.security.append(new)
+
+
+@on_tree("Timestamp moved into ds:Object, a fresh one in its place", SignatureInvalid)
+def _(tree: Tree) -> None:
+    new = copy.deepcopy(tree.timestamp)
+    new.attrib.clear()
+    tree.security.replace(tree.timestamp, new)
+    etree.SubElement(tree.signature, f"{{{DS}}}Object").append(tree.timestamp)
 
 
 @on_tree("no Timestamp", Unsigned)
@@ -228,6 +287,18 @@ def _(tree: Tree) -> None:
 def _(tree: Tree) -> None:
     etree.SubElement(tree.header, f"{{{WSA}}}MessageID").text = "urn:uuid:2"
     tree.header.append(tree.wrapper(tree.message_id))
+
+
+@on_tree("MessageID moved into another addressing header, another in its place", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.header, f"{{{WSA}}}MessageID").text = "urn:uuid:2"
+    etree.SubElement(tree.header, f"{{{WSA}}}ReferenceParameters").append(tree.message_id)
+
+
+@on_tree("Action moved into the Body, another in its place", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.header, f"{{{WSA}}}Action").text = "urn:example:ask/Erase"
+    tree.body.append(tree.at(".//wsa:Action"))
 
 
 @on_tree("MessageID moved away", SignatureInvalid)
@@ -263,7 +334,7 @@ def _(world: World) -> bytes:
     return make(world.recipe.change(header=second, extra_references=("#Second",)))
 
 
-@attack("MessageID that holds elements", InvalidRequest)
+@attack("MessageID that holds elements", MalformedMessage)
 def _(world: World) -> bytes:
     return make(world.recipe.change(addressing={"MessageID": "urn:uuid:1<x/>2"}))
 
@@ -301,6 +372,34 @@ def _(tree: Tree) -> None:
     tree.header.insert(0, etree.Element(f"{{{WSSE}}}Security"))
 
 
+@on_tree("a sibling Security for another node, the other one first", SignatureInvalid)
+def _(tree: Tree) -> None:
+    other = etree.Element(f"{{{WSSE}}}Security", {f"{{{NAMES['s']}}}actor": "urn:example:another"})
+    tree.header.insert(0, other)
+
+
+@on_tree("Security for another node", Unsigned)
+def _(tree: Tree) -> None:
+    tree.security.set(f"{{{NAMES['s']}}}actor", "urn:example:another")
+
+
+@attack("Security for another node, by its role", Unsigned)
+def _(world: World) -> bytes:
+    tree = Tree(etree.fromstring(make(world.recipe)), world)
+    tree.security.set(f"{{{SOAP12}}}role", f"{SOAP12}/role/none")
+    return bytes(etree.tostring(tree.root)).replace(NAMES["s"].encode(), SOAP12.encode())
+
+
+@on_tree("the signature in a Security of its own", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.header, f"{{{WSSE}}}Security").append(tree.signature)
+
+
+@on_tree("the Timestamp in a Security of its own", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.header, f"{{{WSSE}}}Security").append(tree.timestamp)
+
+
 @on_tree("Security moved into another header", SignatureInvalid)
 def _(tree: Tree) -> None:
     tree.header.append(tree.wrapper(tree.security))
@@ -334,6 +433,81 @@ def _(tree: Tree) -> None:
 @on_tree("an empty ds:Object", SignatureInvalid)
 def _(tree: Tree) -> None:
     etree.SubElement(tree.signature, f"{{{DS}}}Object")
+
+
+@on_tree("two SignedInfo", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.signature.insert(0, copy.deepcopy(tree.signature[0]))
+
+
+@on_tree("two SignatureValues", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.signature.insert(1, copy.copy(tree.signature[1]))
+
+
+@on_tree("two KeyInfo", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.signature.append(copy.deepcopy(tree.signature[2]))
+
+
+@on_tree("a SignedInfo of another namespace besides", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.signature, "SignedInfo")
+
+
+@on_tree("changed: the references in another order", SignatureInvalid)
+def _(tree: Tree) -> None:
+    info = tree.signature[0]
+    info.append(info[2])
+
+
+@on_tree("changed: the URIs of two references exchanged", SignatureInvalid)
+def _(tree: Tree) -> None:
+    first, second = tree.signature[0][2:4]
+    uris = first.get("URI"), second.get("URI")
+    second.set("URI", uris[0])
+    first.set("URI", uris[1])
+
+
+@on_tree("a reference taken out", Unsigned)
+def _(tree: Tree) -> None:
+    info = tree.signature[0]
+    info.remove(info[-1])
+
+
+@on_tree("a signature within the signature", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.signature, f"{{{DS}}}Object").append(copy.deepcopy(tree.signature))
+
+
+@on_tree("a Manifest that names the Body", SignatureInvalid)
+def _(tree: Tree) -> None:
+    manifest = etree.SubElement(etree.SubElement(tree.signature, f"{{{DS}}}Object"), f"{{{DS}}}Manifest")
+    manifest.append(copy.deepcopy(tree.signature[0][2]))
+
+
+@on_tree("SignatureProperties besides", SignatureInvalid)
+def _(tree: Tree) -> None:
+    holder = etree.SubElement(tree.signature, f"{{{DS}}}Object")
+    etree.SubElement(holder, f"{{{DS}}}SignatureProperties")
+
+
+@on_tree("a SAML assertion besides", SignatureInvalid)
+def _(tree: Tree) -> None:
+    etree.SubElement(tree.security, "{urn:oasis:names:tc:SAML:2.0:assertion}Assertion")
+
+
+@on_tree("a SignatureConfirmation besides", SignatureInvalid)
+def _(tree: Tree) -> None:
+    wsse11 = "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"
+    etree.SubElement(tree.security, f"{{{wsse11}}}SignatureConfirmation")
+
+
+@on_tree("changed: the Body encrypted afterwards", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.body.clear(keep_tail=False)
+    tree.body.set(WSU_ID, "Body")
+    etree.SubElement(tree.body, "{http://www.w3.org/2001/04/xmlenc#}EncryptedData")
 
 
 @on_tree("no token", Unsigned)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from datetime import timedelta
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from errors import (
@@ -20,11 +23,8 @@ from tests.security.messages import (
     DS,
     EXC,
     MORE,
-    NOW,
     OASIS,
     X509_V3,
-    Recipe,
-    certificate,
     make,
     revocation_list,
 )
@@ -44,6 +44,12 @@ on_recipe(
     "algorithm: RSA-PSS",
     SignatureInvalid,
     signature_method="http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1",
+)
+on_recipe(
+    "algorithm: RSA-PSS with parameters",
+    SignatureInvalid,
+    signature_method=f"{MORE}rsa-sha256",
+    method_inside='<pss:RSAPSSParams xmlns:pss="http://www.w3.org/2007/05/xmldsig-more#"/>',
 )
 on_recipe("algorithm: digest SHA-1", SignatureInvalid, digest=f"{DS}sha1")
 on_recipe("algorithm: digest MD5", SignatureInvalid, digest=f"{MORE}md5")
@@ -70,7 +76,7 @@ on_recipe(
 
 @attack("algorithm: ECDSA with SHA-1", SignatureInvalid)
 def _(world: World) -> bytes:
-    return make(Recipe(world.p256, signature_method=f"{DS}ecdsa-sha1"))
+    return make(world.by(world.p256).change(signature_method=f"{DS}ecdsa-sha1"))
 
 
 def _hmac(name: str, method: str, encoding: Encoding, form: PublicFormat) -> None:
@@ -101,69 +107,150 @@ def _(tree: Tree) -> None:
     tree.at(".//ds:SignatureMethod").set("Algorithm", "none")
 
 
+@on_tree("algorithm: DSA named", SignatureInvalid)
+def _(tree: Tree) -> None:
+    tree.at(".//ds:SignatureMethod").set("Algorithm", "http://www.w3.org/2009/xmldsig11#dsa-sha256")
+
+
+@on_tree("algorithm: Ed25519 named", SignatureInvalid)
+def _(tree: Tree) -> None:
+    eddsa = "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519"
+    tree.at(".//ds:SignatureMethod").set("Algorithm", eddsa)
+
+
+@on_tree("algorithm: none named", SignatureInvalid)
+def _(tree: Tree) -> None:
+    del tree.at(".//ds:SignatureMethod").attrib["Algorithm"]
+
+
 # Certificates.
 
 
 @attack("certificate: expired", UntrustedCertificate)
 def _(world: World) -> bytes:
-    return make(world.partner(certificate(world.rsa.key, world.authority, end=NOW - timedelta(seconds=1))))
+    return make(
+        world.partner(world.certificate(world.rsa.key, world.authority, end=world.now - timedelta(seconds=1)))
+    )
 
 
 @attack("certificate: not yet valid", UntrustedCertificate)
 def _(world: World) -> bytes:
-    return make(world.partner(certificate(world.rsa.key, world.authority, start=NOW + timedelta(seconds=1))))
+    return make(
+        world.partner(
+            world.certificate(world.rsa.key, world.authority, start=world.now + timedelta(minutes=1))
+        )
+    )
 
 
 @attack("certificate: self-signed", UntrustedCertificate)
 def _(world: World) -> bytes:
-    return make(world.partner(certificate(world.rsa.key, None)))
+    return make(world.partner(world.certificate(world.rsa.key, None)))
 
 
 @attack("certificate: self-signed with the authority's name", UntrustedCertificate)
 def _(world: World) -> bytes:
-    return make(world.partner(certificate(world.rsa.key, None, ca=True, subject="authority")))
+    return make(world.partner(world.certificate(world.rsa.key, None, ca=True, subject="authority")))
 
 
 @attack("certificate: of another authority with the same name", UntrustedCertificate)
 def _(world: World) -> bytes:
-    return make(world.partner(certificate(world.rsa.key, world.stranger)))
+    return make(world.partner(world.certificate(world.rsa.key, world.stranger)))
 
 
 @attack("certificate: the authority itself signs", UntrustedCertificate)
 def _(world: World) -> bytes:
-    return make(Recipe(world.authority))
+    return make(world.by(world.authority))
 
 
 @attack("certificate: an authority below the authority signs", UntrustedCertificate)
 def _(world: World) -> bytes:
-    return make(world.partner(certificate(world.rsa.key, world.authority, ca=True)))
+    return make(world.partner(world.certificate(world.rsa.key, world.authority, ca=True)))
 
 
 @attack("certificate: issued by another partner", UntrustedCertificate)
 def _(world: World) -> bytes:
-    return make(world.partner(certificate(world.rsa.key, world.other)))
+    return make(world.partner(world.certificate(world.rsa.key, world.other)))
 
 
 @attack("certificate: not for digital signatures", UntrustedCertificate)
 def _(world: World) -> bytes:
-    return make(world.partner(certificate(world.rsa.key, world.authority, signs=False)))
+    return make(world.partner(world.certificate(world.rsa.key, world.authority, signs=False)))
 
 
 @attack("certificate: a critical extension that nobody knows", UntrustedCertificate)
 def _(world: World) -> bytes:
-    return make(world.partner(certificate(world.rsa.key, world.authority, unknown=True)))
+    return make(world.partner(world.certificate(world.rsa.key, world.authority, unknown=True)))
 
 
 @attack("certificate: RSA of 1024 bits", UntrustedCertificate)
 def _(world: World) -> bytes:
     key = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 — the weak key is the attack
-    return make(Recipe(Identity(certificate(key, world.authority), key)))
+    return make(world.by(Identity(world.certificate(key, world.authority), key)))
+
+
+@attack("certificate: RSA of 2047 bits", UntrustedCertificate)
+def _(world: World) -> bytes:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2047)  # noqa: S505 — one bit too few is the attack
+    return make(world.by(Identity(world.certificate(key, world.authority), key)))
+
+
+@attack("certificate: the curve P-224", UntrustedCertificate)
+def _(world: World) -> bytes:
+    key = ec.generate_private_key(ec.SECP224R1())
+    return make(world.by(Identity(world.certificate(key, world.authority), key)))
+
+
+@attack("certificate: the curve P-192", UntrustedCertificate)
+def _(world: World) -> bytes:
+    key = ec.generate_private_key(ec.SECP192R1())
+    return make(world.by(Identity(world.certificate(key, world.authority), key)))
+
+
+def _kind_of_key(name: str, public: Callable[[], object]) -> None:
+    @attack(f"certificate: a key for {name}", UntrustedCertificate)
+    def _(world: World) -> bytes:
+        # Signed by another key: a certificate of such a key must be refused before any signature is looked at.
+        odd = (
+            x509.CertificateBuilder()
+            .subject_name(world.rsa.certificate.subject)
+            .issuer_name(world.authority.certificate.subject)
+            .public_key(public())  # type: ignore[arg-type] # one of the kinds that the library takes
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(world.now - timedelta(days=1))
+            .not_valid_after(world.now + timedelta(days=1))
+            .sign(world.authority.key, hashes.SHA256())
+        )
+        return make(world.recipe.change(token=odd.public_bytes(Encoding.DER)))
+
+
+_kind_of_key("DSA", lambda: dsa.generate_private_key(2048).public_key())
+_kind_of_key("Ed25519", lambda: ed25519.Ed25519PrivateKey.generate().public_key())
+_kind_of_key("Ed448", lambda: ed448.Ed448PrivateKey.generate().public_key())
+
+
+@attack("certificate: issued by a partner below the authority", UntrustedCertificate)
+def _(world: World) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    middle = Identity(world.certificate(key, world.authority, subject="middle"), key)
+    leaf = ec.generate_private_key(ec.SECP256R1())
+    return make(world.by(Identity(world.certificate(leaf, middle), leaf)))
+
+
+@attack("certificate: two in one token", UntrustedCertificate)
+def _(world: World) -> bytes:
+    both = (world.rsa.certificate, world.authority.certificate)
+    return make(world.recipe.change(token=b"".join(one.public_bytes(Encoding.DER) for one in both)))
+
+
+@attack("certificate: in PEM within the token", UntrustedCertificate)
+def _(world: World) -> bytes:
+    return make(world.recipe.change(token=world.rsa.certificate.public_bytes(Encoding.PEM)))
 
 
 @attack("certificate: the curve secp256k1", UntrustedCertificate)
 def _(world: World) -> bytes:
     key = ec.generate_private_key(ec.SECP256K1())
-    return make(Recipe(Identity(certificate(key, world.authority), key)))
+    return make(world.by(Identity(world.certificate(key, world.authority), key)))
 
 
 @attack("certificate: revoked", UntrustedCertificate)
@@ -190,7 +277,7 @@ def _(world: World) -> bytes:
 
 @attack("certificate: of another partner, same kind of key", SignatureInvalid)
 def _(world: World) -> bytes:
-    return make(Recipe(world.p256, token=world.other.certificate.public_bytes(Encoding.DER)))
+    return make(world.by(world.p256).change(token=world.other.certificate.public_bytes(Encoding.DER)))
 
 
 on_recipe("certificate: the token is no certificate", UntrustedCertificate, token=b"no certificate")
@@ -250,6 +337,40 @@ def _(world: World) -> bytes:
     return make(world.recipe.change(key_info=_x509_data(world) + TOKEN_REFERENCE))
 
 
+def _identifier(name: str, kind: str) -> None:
+    @attack(f"KeyInfo: {name}", SignatureInvalid)
+    def _(world: World) -> bytes:
+        value = base64.b64encode(world.rsa.certificate.fingerprint(hashes.SHA256())).decode()
+        holder = (
+            f'<wsse:SecurityTokenReference><wsse:KeyIdentifier ValueType="{kind}">{value}</wsse:KeyIdentifier>'
+            "</wsse:SecurityTokenReference>"
+        )
+        return make(world.recipe.change(key_info=holder))
+
+
+_identifier(
+    "a thumbprint",
+    "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#ThumbprintSHA1",
+)
+_identifier("a subject key identifier", f"{OASIS}x509-token-profile-1.0#X509SubjectKeyIdentifier")
+_identifier("the certificate itself", X509_V3)
+on_recipe(
+    "KeyInfo: issuer and serial number",
+    SignatureInvalid,
+    key_info="<wsse:SecurityTokenReference><ds:X509Data><ds:X509IssuerSerial><ds:X509IssuerName>CN=authority"
+    "</ds:X509IssuerName><ds:X509SerialNumber>1</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data>"
+    "</wsse:SecurityTokenReference>",
+)
+on_recipe(
+    "KeyInfo: a RetrievalMethod",
+    SignatureInvalid,
+    key_info='<ds:RetrievalMethod URI="http://localhost:1/key"/>',
+)
+on_recipe(
+    "KeyInfo: an embedded token",
+    SignatureInvalid,
+    key_info="<wsse:SecurityTokenReference><wsse:Embedded/></wsse:SecurityTokenReference>",
+)
 on_recipe("KeyInfo: empty", SignatureInvalid, key_info="")
 on_recipe("KeyInfo: a KeyName", SignatureInvalid, key_info="<ds:KeyName>partner</ds:KeyName>")
 on_recipe(

@@ -40,6 +40,7 @@ SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 NAMES = {"s": SOAP11, "wsse": WSSE, "wsu": WSU, "ds": DS, "wsa": WSA}
 
 BODY = '<q:Ask xmlns:q="urn:example:ask"><q:Code>A1</q:Code><q:Sum>12.50</q:Sum></q:Ask>'
+EVIL = '<q:Ask xmlns:q="urn:example:ask"><q:Code>EVIL</q:Code></q:Ask>'
 ADDRESSING = {"MessageID": "urn:uuid:1", "To": "urn:example:to", "Action": "urn:example:ask/Ask"}
 
 _DIGESTS = {
@@ -147,7 +148,7 @@ def complete(text: str, recipe: Recipe) -> bytes:
     method = info.find("ds:SignatureMethod", NAMES).get("Algorithm")
     value = root.find(".//ds:SignatureValue", NAMES)
     value.text = base64.b64encode(_sign(data, method, recipe)).decode()
-    return bytes(etree.tostring(root))
+    return bytes(etree.tostring(root, encoding="UTF-8"))
 
 
 def make(recipe: Recipe) -> bytes:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from errors import GatewayError, GatewayFailure, Stale, TooLarge, UntrustedCertificate
+from errors import (
+    GatewayError,
+    GatewayFailure,
+    SignatureInvalid,
+    Stale,
+    TooLarge,
+    Unsigned,
+    UntrustedCertificate,
+)
 from security import wsse
+from security.engines import ENGINES
 from security.keys import Identity
 from security.wsse import Policy, Verified
 from security.xml import canonical, parse, serialise
@@ -266,6 +277,119 @@ def test_any_content_survives(world: World, text: str, attribute: str, message_i
     assert (verified.body[0].text or "") == text
     assert verified.body[0].get("x") == attribute
     assert verified.message_id == (message_id.strip() or None)
+
+
+# The weaker profile: addressing headers that a partner's stack cannot sign.
+
+
+def _weaker(world: World, *partners: Identity) -> Policy:
+    allowed = [partner.certificate for partner in partners]
+    return replace(world.policy, may_leave_unsigned=lambda certificate: certificate in allowed)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_addressing_may_go_unsigned_where_the_certificate_may(world: World, engine: str) -> None:
+    recipe = world.recipe.change(addressing=ADDRESSING | {"RelatesTo": "x"})
+    text = make(recipe.change(unsigned=tuple(recipe.addressing)))
+    policy = replace(_weaker(world, world.rsa), engine=ENGINES[engine])
+    verified = wsse.verify(text, policy, now=NOW)
+    assert verified.weaker
+    assert (verified.message_id, verified.relates_to, verified.action, verified.to) == (
+        None,
+        None,
+        None,
+        None,
+    )
+    assert len(verified.envelope[0]) == 0
+    assert b"urn:uuid:1" not in serialise(verified.envelope)
+    assert verified.body_digest == wsse.verify(make(world.recipe), world.policy, now=NOW).body_digest
+
+
+def test_nobody_may_unless_it_is_said(world: World) -> None:
+    text = make(world.recipe.change(unsigned=("MessageID",)))
+    for policy in (world.policy, _weaker(world), _weaker(world, world.p256)):
+        with pytest.raises(Unsigned, match="MessageID is not signed"):
+            wsse.verify(text, policy, now=NOW)
+
+
+@pytest.mark.parametrize("left", ["MessageID", "To", "Action"])
+def test_of_the_headers_only_those_signed_come_out(world: World, left: str) -> None:
+    verified = wsse.verify(make(world.recipe.change(unsigned=(left,))), _weaker(world, world.rsa), now=NOW)
+    assert verified.weaker
+    seen = {"MessageID": verified.message_id, "To": verified.to, "Action": verified.action}
+    assert seen == ADDRESSING | {left: None}
+
+
+def test_who_may_leave_them_unsigned_and_signs_them_is_not_weaker(world: World) -> None:
+    verified = wsse.verify(make(world.recipe), _weaker(world, world.rsa), now=NOW)
+    assert not verified.weaker
+    assert verified.message_id == ADDRESSING["MessageID"]
+    assert not wsse.verify(make(world.recipe.change(addressing={})), world.policy, now=NOW).weaker
+
+
+@pytest.mark.parametrize("part", ["Body", "Stamp"])
+def test_nobody_may_leave_body_or_timestamp_unsigned(world: World, part: str) -> None:
+    text = make(world.recipe.change(unsigned=(part, *ADDRESSING)))
+    with pytest.raises(Unsigned):
+        wsse.verify(text, _weaker(world, world.rsa), now=NOW)
+
+
+def test_the_right_to_it_is_asked_after_the_chain_and_before_the_signature(world: World) -> None:
+    asked: list[x509.Certificate] = []
+
+    def ask(certificate: x509.Certificate) -> bool:
+        asked.append(certificate)
+        return False
+
+    policy = replace(world.policy, may_leave_unsigned=ask)
+    unsigned = world.recipe.change(unsigned=("To",))
+    strange = unsigned.change(identity=Identity(certificate(world.rsa.key, world.stranger), world.rsa.key))
+    with pytest.raises(UntrustedCertificate):
+        wsse.verify(make(strange), policy, now=NOW)
+    assert asked == []
+    with pytest.raises(Unsigned):
+        wsse.verify(make(unsigned).replace(b">A1<", b">A2<"), policy, now=NOW)
+    assert asked == [world.rsa.certificate]
+    wsse.verify(make(world.recipe), policy, now=NOW)
+    assert asked == [world.rsa.certificate]
+
+
+def test_an_unsigned_header_is_nobodys_word_wherever_it_comes_from(world: World) -> None:
+    """With the right to it, headers may be added, changed or taken away on the way: none of it comes out."""
+    policy = _weaker(world, world.rsa)
+    text = make(world.recipe.change(unsigned=("To", "Action")))
+    good = wsse.verify(text, policy, now=NOW)
+    for changed in (
+        text.replace(b"urn:example:to<", b"urn:example:evil<"),
+        text.replace(b"urn:example:ask/Ask<", b"<x/><"),
+        text.replace(b"<wsa:To", f'<wsa:RelatesTo xmlns:wsa="{WSA}">evil</wsa:RelatesTo><wsa:To'.encode()),
+    ):
+        assert changed != text
+        assert _same(wsse.verify(changed, policy, now=NOW), good)
+    for doubled in (b"<wsa:MessageID>evil</wsa:MessageID>", b"<wsa:To>evil</wsa:To>"):
+        with pytest.raises(SignatureInvalid, match="stands there twice"):
+            wsse.verify(text.replace(b"<wsa:To", doubled + b"<wsa:To"), policy, now=NOW)
+    with pytest.raises(SignatureInvalid):
+        wsse.verify(text.replace(b"urn:uuid:1", b"urn:uuid:2"), policy, now=NOW)
+
+
+# Cost.
+
+
+def test_a_short_message_is_no_huge_one_when_it_is_written_out(world: World) -> None:
+    """A canonical form repeats declarations: long names, and many of them in one scope, are refused before."""
+    name = "urn:" + "x" * 50_000
+    long = f'<a xmlns:p="{name}">' + "<p:b>0123456789012345678901234567890123456789</p:b>" * 1000 + "</a>"
+    declared = [" ".join(f'xmlns:p{depth}x{n}="urn:{n}"' for n in range(60)) for depth in range(3)]
+    many = "".join(f"<a {names}>" for names in declared) + "</a>" * 3
+    for body in (long, many):
+        with pytest.raises(TooLarge):
+            wsse.verify(make(world.recipe.change(body=body)), world.policy, now=NOW)
+
+
+def test_declarations_that_each_element_makes_for_itself_are_no_burden(world: World) -> None:
+    body = "<a>" + '<p:b xmlns:p="urn:x" xmlns:q="urn:y">0123456789</p:b>' * 2000 + "</a>"
+    assert wsse.verify(make(world.recipe.change(body=body)), world.policy, now=NOW).body[0].tag == "a"
 
 
 def _survives(world: World, good: Verified, mutated: bytes) -> bool:

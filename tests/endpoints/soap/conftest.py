@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from werkzeug.serving import make_server
 from werkzeug.test import Client, TestResponse, run_wsgi_app
@@ -34,6 +36,7 @@ from security.keys import Identity, issue, new_keys
 from security.wsse import Verified
 from storage import migrate, open_engine
 from tests.endpoints.soap.messages import CONTENT_TYPE, Heard, Message, heard
+from tests.security.revoking import issued
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -191,7 +194,7 @@ def opened(
 ) -> Iterator[World]:
     """A world of its own in an empty folder; other transports and rights where a test brings them.
 
-    In production the test authority is one of those trusted.
+    In production the partner's certificate is of another authority than the test's own.
     """
     for name in ("access", "trust", "crl"):
         (folder / name).mkdir()
@@ -207,7 +210,7 @@ def opened(
     known = config.load({})
     shutil.copy(known.access / "ping.toml", folder / "access" / "ping.toml")
     if environment is Environment.PRODUCTION:
-        shutil.copy(state.folder / "keys" / "authority.pem", folder / "trust" / "authority.pem")
+        state = _in_production(state, folder)
     settings = dataclasses.replace(
         known,
         environment=environment,
@@ -223,6 +226,18 @@ def opened(
     yield World(state, gateway, application(gateway, clock=clock), pmlp, clock)
     gateway.log.close()
     gateway.engine.dispose()
+
+
+def _in_production(state: State, folder: Path) -> State:
+    authority = issued("Authority of agencies", None, utc_now(), ca=True)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    partner = issued("partner", authority, utc_now(), key=key)
+    (folder / "trust" / "agencies.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    engine = open_engine(f"sqlite:///{folder / 'gateway.db'}")
+    with engine.begin() as connection:
+        add_partner(connection, "partner", "partner", partner.certificate, utc_now())
+    engine.dispose()
+    return dataclasses.replace(state, partners={**state.partners, "partner": partner})
 
 
 @pytest.fixture

@@ -73,7 +73,10 @@ def ask(service: str, operation: str, arguments: str, **values: str) -> str:
 
 @dataclass(frozen=True)
 class Message:
-    """A request before it is signed. `extra` goes into the Header as it is, and is not signed."""
+    """A request before it is signed. `extra` goes into the Header as it is, and is not signed.
+
+    `edition` is the namespace of its addressing headers.
+    """
 
     identity: Identity
     version: str = "1.1"
@@ -81,6 +84,7 @@ class Message:
     addressing: Mapping[str, str] = field(default_factory=dict)
     extra: str = ""
     created: datetime = field(default_factory=utc_now)
+    edition: str = WSA
 
     def but(self, **changes: object) -> Message:
         """The same message with something changed."""
@@ -92,8 +96,8 @@ class Message:
             f'<wsa:{name} wsu:Id="{name}">{text}</wsa:{name}>' for name, text in self.addressing.items()
         )
         return (
-            f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{SOAP[self.version]}" xmlns:wsa="{WSA}" '
-            f'xmlns:wsu="{WSU}"><s:Header>{headers}{self.extra}</s:Header>'
+            f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{SOAP[self.version]}" '
+            f'xmlns:wsa="{self.edition}" xmlns:wsu="{WSU}"><s:Header>{headers}{self.extra}</s:Header>'
             f'<s:Body wsu:Id="TheBody">{self.body}</s:Body></s:Envelope>'
         ).encode()
 

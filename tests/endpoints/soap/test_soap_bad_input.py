@@ -18,8 +18,9 @@ from werkzeug.test import Client, EnvironBuilder
 from audit.tables import log_records
 from endpoints.soap import application
 from storage import open_engine
+from tests.calls import Calls
 from tests.endpoints.soap.conftest import PATH, World
-from tests.endpoints.soap.messages import ACTION, CODE, NAMESPACE, SOAP, context, get_person
+from tests.endpoints.soap.messages import ACTION, CODE, NAMESPACE, SOAP, WSA, context, get_person, heard
 
 REQUEST = get_person()
 Counter = Callable[[], int]
@@ -158,9 +159,31 @@ class TestTampering:
 class TestActions:
     """SOAPAction, the action parameter and wsa:Action must name the operation of the Body."""
 
-    @pytest.mark.parametrize("action", [f'"{ACTION}"', ACTION, '""', ""])
+    @pytest.mark.parametrize("action", [f'"{ACTION}"', ACTION, '""', "", f' "{ACTION}" '])
     def test_the_right_action_or_none(self, world: World, action: str) -> None:
         assert world.post(world.message().signed(), headers={"SOAPAction": action}).status_code == 200
+
+    @pytest.mark.parametrize(
+        "action",
+        [
+            f'"{ACTION}',
+            f'{ACTION}"',
+            f'""{ACTION}""',
+            f"'{ACTION}'",
+            f'"{ACTION}","{ACTION}"',
+            f"{ACTION},{ACTION}",
+            '"",""',
+            f'"{ACTION}" x',
+            f'" {ACTION}"',
+            '"',
+            ACTION.upper(),
+        ],
+    )
+    def test_an_action_that_is_not_one_address(self, world: World, action: str) -> None:
+        """Two headers SOAPAction reach the application as one, parted by a comma."""
+        response = world.post(world.message().signed(), headers={"SOAPAction": action})
+        assert (response.status_code, world.fault(response).kluda["Kods"]) == (500, "invalid_request")
+        assert world.pmlp.asked == []
 
     def test_another_action_1_1(self, world: World) -> None:
         response = world.post(world.message().signed(), headers={"SOAPAction": f'"{NAMESPACE}/DeletePerson"'})
@@ -176,6 +199,59 @@ class TestActions:
     @pytest.mark.parametrize(("action", "status"), [(ACTION, 200), (f"{NAMESPACE}/DeletePerson", 500)])
     def test_the_signed_action(self, world: World, action: str, status: int) -> None:
         assert world.post(world.message(addressing={"Action": action}).signed()).status_code == status
+
+
+class TestAddresses:
+    """Answers and faults go back on the connection that the request came by; nobody is called."""
+
+    OLD = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
+
+    @pytest.mark.parametrize("name", ["ReplyTo", "FaultTo"])
+    @pytest.mark.parametrize("version", ["1.1", "1.2"])
+    @pytest.mark.parametrize(
+        "inside", ["URL", f"{WSA}/none", f"{WSA}/anonymous/", "", f"{OLD}/role/anonymous"]
+    )
+    def test_another_address_is_refused(
+        self, world: World, name: str, version: str, inside: str, calls: Calls
+    ) -> None:
+        address = f"<wsa:Address>{inside.replace('URL', calls.url)}</wsa:Address>"
+        message = world.message(version=version, addressing={name: address, "MessageID": "urn:uuid:1"})
+        verified = world.believed(world.post(message.signed(), version))
+        assert (verified.action, verified.relates_to) == (f"{WSA}/fault", "urn:uuid:1")
+        fault = heard(verified.envelope)
+        assert fault.kluda["Kods"] == "invalid_request"
+        if version == "1.1":
+            assert fault.code == "OnlyAnonymousAddressSupported"
+        else:
+            assert (fault.code, fault.subcode) == ("Sender", "InvalidAddressingHeader")
+            inner = f".//{{{SOAP['1.2']}}}Subcode/{{{SOAP['1.2']}}}Subcode/{{{SOAP['1.2']}}}Value"
+            assert verified.body.findtext(inner) == "wsa:OnlyAnonymousAddressSupported"
+        assert world.pmlp.asked == []
+        assert calls.heard == []
+
+    @pytest.mark.parametrize("inside", ["", "<wsa:Address>A</wsa:Address>" * 2, "A", "<Address>A</Address>"])
+    def test_no_address_or_two_are_refused(self, world: World, inside: str) -> None:
+        reply_to = inside.replace("A<", f"{WSA}/anonymous<")
+        response = world.post(world.message(addressing={"ReplyTo": reply_to}).signed())
+        assert world.fault(response).code == "OnlyAnonymousAddressSupported"
+
+    def test_the_anonymous_address_is_the_connection(self, world: World) -> None:
+        anonymous = f"<wsa:Address> {WSA}/anonymous\n</wsa:Address>"
+        message = world.message(addressing={"ReplyTo": anonymous, "FaultTo": anonymous})
+        assert world.post(message.signed()).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("address", "status"), [(f"{OLD}/role/anonymous", 200), (f"{WSA}/anonymous", 500)]
+    )
+    def test_an_older_edition_has_one_of_its_own(self, world: World, address: str, status: int) -> None:
+        message = world.message(addressing={"ReplyTo": f"<wsa:Address>{address}</wsa:Address>"})
+        message = message.but(edition=self.OLD)
+        assert world.post(message.signed()).status_code == status
+
+    def test_from_says_who_wrote_it_and_is_nobody_to_call(self, world: World, calls: Calls) -> None:
+        addressing = {"From": f"<wsa:Address>{calls.url}</wsa:Address>", "To": calls.url}
+        assert world.post(world.message(addressing=addressing).signed()).status_code == 200
+        assert calls.heard == []
 
 
 class TestHeaders:
@@ -246,7 +322,7 @@ def test_what_http_itself_refuses_is_no_exchange(
     assert records() == 0
 
 
-@pytest.mark.parametrize("charset", ["no-such", "iso-8859-1", ""])
+@pytest.mark.parametrize("charset", ["no-such", "iso-8859-1", "", "utf-16", "utf-16le", "utf-32", "utf-7"])
 def test_a_charset_that_is_not_taken(world: World, charset: str, records: Counter) -> None:
     response = world.post(
         world.message().signed(), headers={"Content-Type": f'text/xml; charset="{charset}"'}
@@ -261,9 +337,50 @@ def test_a_charset_that_is_taken(world: World, charset: str) -> None:
     assert world.post(world.message().signed(), headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["TEXT/XML", "Text/Xml; charset=UTF-8", "text/xml;charset=utf-8"])
+@pytest.mark.parametrize("kind", ["text/xml; charset=utf-16", "text/xml", "text/xml; charset=utf-8"])
+def test_a_byte_order_mark_says_what_the_encoding_is(world: World, kind: str) -> None:
+    content = world.message().signed().decode().encode("utf-16")
+    assert world.post(content, headers={"Content-Type": kind}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "TEXT/XML",
+        "Text/Xml; charset=UTF-8",
+        "text/xml;charset=utf-8",
+        'text/xml ; CharSet="utf-8"',
+        'text/xml;charset="UTF\\-8"',
+        "text/xml;;charset=utf-8;",
+        "text/xml; charset=utf-8; action=x; type=y",
+    ],
+)
 def test_a_media_type_is_read_whatever_its_case(world: World, kind: str) -> None:
     assert world.post(world.message().signed(), headers={"Content-Type": kind}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/xml; charset=utf-8; charset=utf-8",
+        "text/xml; charset=utf-8; CHARSET=utf-16",
+        "text/xml; charset = utf-8",
+        'text/xml; charset="utf-8',
+        "text/xml; charset=",
+        "text/xml charset=utf-8",
+        "text/xml, text/xml",
+        "text/xml, application/json",
+        "text/xml;" + " ; " * 5_000 + "x",
+        "text",
+        "/xml",
+        "text/xml/xml",
+        "application/xop+xml",
+        'multipart/related; type="text/xml"; boundary=x',
+        "application/soap+xml+x",
+    ],
+)
+def test_a_media_type_that_can_be_read_in_two_ways_or_is_none(world: World, kind: str) -> None:
+    assert world.post(world.message().signed(), headers={"Content-Type": kind}).status_code == 415
 
 
 @pytest.mark.parametrize("coding", ["gzip, chunked", "deflate", "chunked, gzip"])

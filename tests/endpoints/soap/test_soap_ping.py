@@ -175,7 +175,7 @@ WRONG: dict[str, tuple[Callable[[Message], bytes], str, str]] = {
     "an empty token": (
         lambda message: re.sub(rb"(<wsse:BinarySecurityToken[^>]*>)[^<]*", rb"\1", message.signed()),
         "untrusted_certificate",
-        "the token is no X.509 certificate that can be read",
+        "the token is not base64",
     ),
     "no envelope": (lambda _message: b"<Envelope/>", "malformed_message", "no envelope of SOAP 1.1 or 1.2"),
     "another structure": (

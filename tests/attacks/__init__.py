@@ -1,0 +1,1 @@
+"""Attacks on a live gateway over real sockets, and what must hold when many come at once."""
