@@ -6,13 +6,14 @@ Persons are counted by the keyed digest of their code, so that the table tells n
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 
-from sqlalchemy import Column, Connection, Date, Integer, String, Table, func, select
+from sqlalchemy import Column, Connection, Date, Insert, Integer, String, Table, bindparam, func, select
 
 from errors import QuotaExceeded
 from exchange import RIGA, utc_now
 from routing.access import Quota
-from storage import metadata, upsert
+from storage import UpsertOf, metadata, upsert, upsert_of
 
 requests = Table(
     "routing_requests",
@@ -31,6 +32,21 @@ persons = Table(
     schema="routing",
 )
 
+_KNOWN = select(persons.c.day).where(
+    *(persons.c[name] == bindparam(name) for name in ("recipient", "day", "subject"))
+)
+
+
+@cache
+def _count(insert_into: UpsertOf) -> Insert:
+    return (
+        insert_into(requests)
+        .on_conflict_do_update(
+            index_elements=[requests.c.recipient, requests.c.day], set_={"count": requests.c.count + 1}
+        )
+        .returning(requests.c.count)
+    )
+
 
 def use(connection: Connection, recipient: str, subject: str | None, quota: Quota, day: date) -> None:
     """Count one request, about one subject (keyed digest) or none, in the caller's transaction.
@@ -38,19 +54,14 @@ def use(connection: Connection, recipient: str, subject: str | None, quota: Quot
     Raises: QuotaExceeded with the seconds until the next day in Europe/Riga begins.
     """
     counted = connection.execute(
-        upsert(connection, requests)
-        .values(recipient=recipient, day=day, count=1)
-        .on_conflict_do_update(
-            index_elements=[requests.c.recipient, requests.c.day], set_={"count": requests.c.count + 1}
-        )
-        .returning(requests.c.count)
+        _count(upsert_of(connection)), {"recipient": recipient, "day": day, "count": 1}
     )
     if counted.scalar_one() > quota.requests_day:
         raise QuotaExceeded("requests", retry_after=_seconds_left(day))
     if subject is None:
         return
     ours = (persons.c.recipient == recipient) & (persons.c.day == day)
-    if connection.execute(select(persons.c.day).where(ours, persons.c.subject == subject)).first():
+    if connection.execute(_KNOWN, {"recipient": recipient, "day": day, "subject": subject}).first():
         return
     if (
         connection.execute(select(func.count()).select_from(persons).where(ours)).scalar_one()

@@ -9,6 +9,7 @@ import selectors
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -59,8 +60,6 @@ class Contestant:
 
     def recorded(self) -> int:
         """How many records it has committed."""
-        import sqlite3
-
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
         try:
             return int(connection.execute(f"SELECT count(*) FROM {self.records}").fetchone()[0])  # noqa: S608 — a name of ours
@@ -225,10 +224,8 @@ def _ready_line(process: subprocess.Popen[bytes], until: float, log: str) -> dic
 
 def _ended(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(30)
-    except subprocess.TimeoutExpired:
-        pass
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 from cryptography.hazmat.primitives import hashes
 from lxml import etree
@@ -130,7 +131,8 @@ class Floor:
             raise envelopes.Refused("RelatesTo")
         self._check("pmlp/v1-0/pmlp.xsd", told.payload)
         person = told.payload.find("{*}Persona")
-        body = messages.told(exchange_id, person.findtext("{*}Vards"), person.findtext("{*}Uzvards"), code)
+        names = (escape(person.findtext(name)) for name in ("{*}Vards", "{*}Uzvards"))
+        body = messages.told(exchange_id, *names, code)
         self._check("spolis/persons/v1-0/persons.xsd", etree.fromstring(body))
         action, related = f"{messages.GET_PERSON}Response", asked.addressing["MessageID"]
         reply = envelopes.sign(self._signer, body, action, related)

@@ -13,10 +13,11 @@ import json
 import sys
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 import sqlalchemy as sa
 import zeep
@@ -111,7 +112,7 @@ class Database:
             return connection.scalar(sa.select(answered.c.exchange_id).where(same)) is not None
 
     def commit(
-        self, exchange_id: str, kind: str, kept: Sequence[tuple[str, bytes]], *message: dict[str, object]
+        self, exchange_id: str, kind: str, kept: Sequence[tuple[str, bytes]], *message: Mapping[str, object]
     ) -> None:
         """One record, and the exact bytes that belong to it."""
         rows = [
@@ -135,7 +136,7 @@ class Database:
             connection.execute(records.insert(), record)
             connection.execute(payloads.insert(), rows)
             if message:
-                connection.execute(answered.insert(), [*message])
+                connection.execute(answered.insert(), [dict(row) for row in message])
 
 
 def sign(root: Element, signer: Signer) -> None:
@@ -194,6 +195,8 @@ def verify(root: Element, authority: x509.Certificate) -> envelopes.Opened:
         )
     except (SignXMLException, ValueError) as error:
         raise Refused("signature") from error
+    if not isinstance(results, list):
+        raise Refused("a part is not signed")
     signed = {result.signed_data for result in results}
     canonical = {part: envelopes.canonical(part) for part in parts}
     if signed != set(canonical.values()):
@@ -263,7 +266,7 @@ class Pmlp:
             wsse=Signatures(signer, authority),
             plugins=[WsAddressingPlugin()],
         )
-        self._service = client.create_service(
+        self._service = client.create_service(  # type: ignore[no-untyped-call] # as above
             f"{{{messages.PMLP}}}PmlpSoap11Binding", f"http://127.0.0.1:{port}/pmlp/v1-0"
         )
 
@@ -301,7 +304,7 @@ def application(keys: str, url: str, pmlp: int) -> WSGIApplication:
         if not hasattr(_local, "pmlp"):
             _local.pmlp = Pmlp(database, signer, authority, pmlp)
         person, received = _local.pmlp.person(exchange_id, code)
-        body = messages.told(exchange_id, person.Vards[0], person.Uzvards, code)
+        body = messages.told(exchange_id, escape(person.Vards[0]), escape(person.Uzvards), code)
         root = _envelope(body, related)
         check("spolis/persons/v1-0/persons.xsd", root[1][0])
         sign(root, signer)

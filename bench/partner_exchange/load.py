@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
+
 from bench.partner_exchange import envelopes, messages, serving
 from bench.partner_exchange.contestants import Contestant, cpu_seconds
 from bench.partner_exchange.envelopes import Refused, Signer
@@ -111,7 +113,7 @@ def leg(
     return Leg(contestant.name, took, latencies, wrong, cpu, pmlp_cpu)
 
 
-def _judge(ask: Ask, answer: bytes, authority: envelopes.x509.Certificate) -> None:
+def _judge(ask: Ask, answer: bytes, authority: x509.Certificate) -> None:
     """An answer is signed by a certificate of the authority, related to its message, about the person asked for.
 
     Raises: Refused.

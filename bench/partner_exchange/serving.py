@@ -7,6 +7,8 @@ import socket
 import threading
 from collections.abc import Callable
 
+_ANSWER = "HTTP/1.1 %d .\r\nContent-Type: text/xml; charset=utf-8\r\nContent-Length: %d\r\n\r\n"
+
 Answer = Callable[[bytes], tuple[int, bytes]]
 
 
@@ -24,8 +26,7 @@ def _connection(connection: socket.socket, answer: Answer) -> None:
     with connection:
         while (request := receive(connection)) is not None:
             status, body = answer(request[1])
-            head = f"HTTP/1.1 {status} .\r\nContent-Type: text/xml; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
-            connection.sendall(head.encode() + body)
+            connection.sendall((_ANSWER % (status, len(body))).encode() + body)
 
 
 def receive(connection: socket.socket) -> tuple[bytes, bytes] | None:

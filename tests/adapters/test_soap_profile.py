@@ -97,7 +97,10 @@ def test_the_engine_of_the_settings_signs_and_verifies(keys: Path, tmp_path: Pat
     signed = wsse.sign(answer(f"{message.action}Response"), identity(keys, "pmlp"), now=utc_now())
     assert isinstance(profile.read(GET_PERSON, message, signed), Person)
     assert told.covered
-    assert PartnerTrust(settings, open_engine(f"sqlite:///{tmp_path}/gateway.db")).policy().engine is ENGINES[name]
+    assert (
+        PartnerTrust(settings, open_engine(f"sqlite:///{tmp_path}/gateway.db")).policy().engine
+        is ENGINES[name]
+    )
 
 
 def test_an_engine_that_there_is_not_stops_the_start(tmp_path: Path) -> None:

@@ -138,7 +138,9 @@ on_recipe("time: Created twice", Stale, timestamp="<wsu:Created>{now}Z</wsu:Crea
 on_recipe("time: no zone", Stale, timestamp="<wsu:Created>{now}</wsu:Created>")
 on_recipe("time: another zone", Stale, timestamp="<wsu:Created>{now}+02:00</wsu:Created>")
 on_recipe(
-    "time: Created holds an element", SignatureInvalid, timestamp="<wsu:Created>{now}Z<wsu:Created/></wsu:Created>"
+    "time: Created holds an element",
+    SignatureInvalid,
+    timestamp="<wsu:Created>{now}Z<wsu:Created/></wsu:Created>",
 )
 on_recipe(
     "time: Expires twice",
