@@ -60,9 +60,9 @@ def use(connection: Connection, recipient: str, subject: str | None, quota: Quot
         raise QuotaExceeded("requests", retry_after=_seconds_left(day))
     if subject is None:
         return
-    ours = (persons.c.recipient == recipient) & (persons.c.day == day)
     if connection.execute(_KNOWN, {"recipient": recipient, "day": day, "subject": subject}).first():
         return
+    ours = (persons.c.recipient == recipient) & (persons.c.day == day)
     if (
         connection.execute(select(func.count()).select_from(persons).where(ours)).scalar_one()
         >= quota.persons_day

@@ -131,8 +131,8 @@ class Floor:
             raise envelopes.Refused("RelatesTo")
         self._check("pmlp/v1-0/pmlp.xsd", told.payload)
         person = told.payload.find("{*}Persona")
-        names = (escape(person.findtext(name)) for name in ("{*}Vards", "{*}Uzvards"))
-        body = messages.told(exchange_id, *names, code)
+        given, family = (escape(person.findtext(name)) for name in ("{*}Vards", "{*}Uzvards"))
+        body = messages.told(exchange_id, given, family, code)
         self._check("spolis/persons/v1-0/persons.xsd", etree.fromstring(body))
         action, related = f"{messages.GET_PERSON}Response", asked.addressing["MessageID"]
         reply = envelopes.sign(self._signer, body, action, related)
