@@ -143,7 +143,10 @@ def run(rounds: int, seconds: float, concurrency: int, as_json: bool, results: P
             recorded = {one.name: one.recorded() / answered[one.name] for one in found.contestants}
     wrong = {name: dict(sum((_of(each, name).wrong for each in legs), Counter[str]())) for name in NAMES}
     said: dict[str, Json] = {
-        "cores": {"measured": 1, "pinned_to": cores.measured, "machine": os.cpu_count()},
+        "cores": 1,
+        "core": cores.measured,
+        "core_of_the_rest": cores.other,
+        "machine_cores": os.cpu_count(),
         "legs": list(LEGS),
         "commits": COMMITS,
         "rounds": rounds,
