@@ -1,12 +1,13 @@
 # make demo   run the main job on the embedded default
 # make test   run the tests this machine can run (CI=true: all of them, none skipped)
 # make kill-test  kill everything KILLS times while clients write, and count what was lost or doubled
+# make bench  signed partner exchanges a second on one core, beside a library stack and a floor
 # make check  format, lint, types, room contracts, adapters
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: install demo test kill-test check fix clean
+.PHONY: install demo test kill-test bench check fix clean
 
 install: .venv/ready
 
@@ -25,6 +26,9 @@ test: install
 
 kill-test: install
 	$(BIN)/python -m tests.kill --kills $(or $(KILLS),100)
+
+bench: install
+	$(BIN)/python -m bench.partner_exchange $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS_EACH),--seconds $(SECONDS_EACH))
 
 check: install
 	$(BIN)/ruff format --check .

@@ -268,6 +268,7 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
 
     def work(connection: Connection) -> None:
         trail.notices = ()
+        kept: dict[str, bytes] = {}
         if lease is None and time.monotonic() - trail.began > gateway.settings.limits.exchange_seconds:
             refuse_if_closed(connection, exchange_id)
         if lease is not None:
@@ -281,22 +282,21 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
             repeats.remember(
                 connection, request.caller.name, request.message_id, request.content, exchange_id, instant
             )
-            gateway.archive.put(connection, exchange_id, "answer", trail.answer, instant)
+            kept["answer"] = trail.answer
         if request is not None and isinstance(trail.error, errors.QuotaExceeded):
             quota.note(connection, request.caller.recipient, today_in_riga())
         fed = Fed()
         if delivered is not None:
             for number, attempt in enumerate(delivered.attempts, start=before + 1):
                 if attempt.received is not None:
-                    gateway.archive.put(
-                        connection, exchange_id, f"received-{number}", attempt.received, instant
-                    )
+                    kept[f"received-{number}"] = attempt.received
             if trail.error is None:
                 fed = delivered.store(connection, Provenance(exchange_id, *delivered.origin, instant))
         if fed.changes and request is not None:
             trail.notices = gateway.queue.tell(connection, fed.changes, exchange_id, request.context)
         if lease is None:
-            gateway.archive.put(connection, exchange_id, "reply", reply.body, instant)
+            kept["reply"] = reply.body
+        gateway.archive.put_all(connection, exchange_id, kept, instant)
         gateway.log.append(connection, outcome_record(trail, fed, reply.body, instant))
 
     gateway.log.commit(work)

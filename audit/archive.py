@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, select
@@ -57,20 +58,35 @@ class Archive:
         retention: str = RETENTION,
     ) -> bytes:
         """Keep the exact bytes under (exchange, name), once, and return their SHA-256."""
+        self.put_all(connection, exchange_id, {name: data}, instant, retention)
+        return hashlib.sha256(data).digest()
+
+    def put_all(
+        self,
+        connection: Connection,
+        exchange_id: uuid.UUID,
+        parts: Mapping[str, bytes],
+        instant: datetime,
+        retention: str = RETENTION,
+    ) -> None:
+        """Keep several payloads of one exchange by their names, in one statement."""
+        if not parts:
+            return
         month = f"{instant.astimezone(UTC):%Y-%m}"
         key_id, key = self._committed.get((month, retention)) or self._data_key(connection, month, retention)
-        digest = hashlib.sha256(data).digest()
         connection.execute(
             _INSERT,
-            {
-                "exchange_id": exchange_id,
-                "name": name,
-                "key_id": key_id,
-                "digest": digest,
-                "sealed": payloads.seal(data, key, associated=_place(exchange_id, name)),
-            },
+            [
+                {
+                    "exchange_id": exchange_id,
+                    "name": name,
+                    "key_id": key_id,
+                    "digest": hashlib.sha256(data).digest(),
+                    "sealed": payloads.seal(data, key, associated=_place(exchange_id, name)),
+                }
+                for name, data in parts.items()
+            ],
         )
-        return digest
 
     def get(self, connection: Connection, exchange_id: uuid.UUID, name: str) -> bytes:
         """The bytes as they were put.

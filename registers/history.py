@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -24,9 +25,11 @@ from sqlalchemy import (
     Index,
     Numeric,
     Row,
+    Select,
     Table,
     Text,
     and_,
+    bindparam,
     insert,
     or_,
     select,
@@ -178,6 +181,11 @@ def source_values(provenance: Provenance) -> dict[str, object]:
     return {name: getattr(provenance, name) for name in SOURCE_COLUMNS}
 
 
+@cache
+def _current(table: Table, owner: tuple[str, ...]) -> Select[Any]:
+    return select(table).where(*(table.c[name] == bindparam(name) for name in owner), recorded(table))
+
+
 def replace(
     connection: Connection,
     table: Table,
@@ -197,8 +205,7 @@ def replace(
     `make_id`. The caller holds the owner's lock (`persons.person_of`, `lock`).
     """
     names = business_columns(table)
-    owned = and_(*(table.c[name] == value for name, value in owner.items()))
-    current = connection.execute(select(table).where(owned, recorded(table))).all()
+    current = connection.execute(_current(table, tuple(owner)), owner).all()
     left = list(current)
     fresh: list[Values] = []
     for row in rows:
@@ -222,6 +229,7 @@ def replace(
     if not (changed or added or gone):
         return Fed(0, confirmed)
 
+    owned = and_(*(table.c[name] == value for name, value in owner.items()))
     earlier = connection.execute(select(table).where(owned)).all()
     instant = later(earlier, provenance.recorded_at)
     ended = [old.version_id for old in (*gone, *(old for old, _ in changed))]

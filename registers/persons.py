@@ -20,6 +20,7 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    bindparam,
     delete,
     insert,
     select,
@@ -170,12 +171,15 @@ REGISTERS = (
     ),
 )
 
+_BY_CODE = select(PERSON_CODE.c.person_id).where(
+    PERSON_CODE.c.code == bindparam("code"), recorded(PERSON_CODE)
+)
+_LOCK = select(PERSON.c.id).where(PERSON.c.id == bindparam("id")).with_for_update()
+
 
 def person_by_code(connection: Connection, code: str) -> uuid.UUID | None:
     """The person who has or had this code, or None. Raises: InvalidPersonCode."""
-    found: uuid.UUID | None = connection.execute(
-        select(PERSON_CODE.c.person_id).where(PERSON_CODE.c.code == canonical(code), recorded(PERSON_CODE))
-    ).scalar()
+    found: uuid.UUID | None = connection.execute(_BY_CODE, {"code": canonical(code)}).scalar()
     return found
 
 
@@ -199,7 +203,7 @@ def person_of(connection: Connection, code: str, provenance: Provenance) -> uuid
     # Asked again under the lock: two persons may have become one meanwhile.
     while (person_id := person_by_code(connection, code)) is None or person_id != locked:
         locked = person_id or _new_person(connection, code, provenance)
-        connection.execute(select(PERSON.c.id).where(PERSON.c.id == locked).with_for_update())
+        connection.execute(_LOCK, {"id": locked})
     return person_id
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import (
+    BindParameter,
     Column,
     ColumnElement,
     Connection,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     insert,
     or_,
     select,
@@ -57,6 +59,19 @@ partners = Table(
     Column("disabled_at", Instant),
     Column("retires_at", Instant),
     schema="routing",
+)
+
+
+def _active(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    return and_(
+        partners.c.disabled_at.is_(None), or_(partners.c.retires_at.is_(None), partners.c.retires_at > now)
+    )
+
+
+_FIND_PARTNER = (
+    select(partners.c.name, partners.c.recipient, terms.c.signature_profile)
+    .select_from(partners.outerjoin(terms, terms.c.partner == partners.c.name))
+    .where(partners.c.fingerprint == bindparam("fingerprint"), _active(bindparam("now", type_=Instant)))
 )
 
 
@@ -179,9 +194,7 @@ def find_partner(
 ) -> SigningPartner | None:
     """The active partner that a certificate is registered for, now unless another instant is given."""
     row = connection.execute(
-        select(partners.c.name, partners.c.recipient, terms.c.signature_profile)
-        .select_from(partners.outerjoin(terms, terms.c.partner == partners.c.name))
-        .where(partners.c.fingerprint == fingerprint(certificate), _active(now or utc_now()))
+        _FIND_PARTNER, {"fingerprint": fingerprint(certificate), "now": now or utc_now()}
     ).first()
     if row is None:
         return None
@@ -200,12 +213,6 @@ def list_partners(connection: Connection, now: datetime | None = None) -> list[P
     """Every certificate of every partner, by name, as they are now unless another instant is given."""
     rows = connection.execute(select(partners).order_by(partners.c.name, partners.c.created_at))
     return [_partner(row, now or utc_now()) for row in rows]
-
-
-def _active(now: datetime) -> ColumnElement[bool]:
-    return and_(
-        partners.c.disabled_at.is_(None), or_(partners.c.retires_at.is_(None), partners.c.retires_at > now)
-    )
 
 
 def _disabled(row: Row[tuple[object, ...]], now: datetime) -> bool:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 
-from sqlalchemy import Column, Connection, Date, Integer, String, Table, func, select
+from sqlalchemy import Column, Connection, Date, Insert, Integer, String, Table, func, select
 
 from errors import QuotaExceeded
 from exchange import RIGA, instant_text, utc_now
 from routing.access import Quota
-from storage import metadata, upsert
+from storage import UpsertOf, metadata, upsert, upsert_of
 
 requests = Table(
     "routing_requests",
@@ -66,18 +67,24 @@ def noted(connection: Connection, day: date) -> dict[str, int]:
     return {row.recipient: row.times for row in rows}
 
 
+@cache
+def _count(insert_into: UpsertOf) -> Insert:
+    return (
+        insert_into(requests)
+        .on_conflict_do_update(
+            index_elements=[requests.c.recipient, requests.c.day], set_={"count": requests.c.count + 1}
+        )
+        .returning(requests.c.count)
+    )
+
+
 def use(connection: Connection, recipient: str, subject: str | None, quota: Quota, day: date) -> None:
     """Count one request, about one subject (keyed digest) or none, in the caller's transaction.
 
     Raises: QuotaExceeded that says of what, and until when: the next day in Europe/Riga.
     """
     counted = connection.execute(
-        upsert(connection, requests)
-        .values(recipient=recipient, day=day, count=1)
-        .on_conflict_do_update(
-            index_elements=[requests.c.recipient, requests.c.day], set_={"count": requests.c.count + 1}
-        )
-        .returning(requests.c.count)
+        _count(upsert_of(connection)), {"recipient": recipient, "day": day, "count": 1}
     )
     if counted.scalar_one() > quota.requests_day:
         raise _exceeded("requests", day)

@@ -10,15 +10,18 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
     Engine,
+    Insert,
     LargeBinary,
     String,
     Table,
+    bindparam,
     delete,
     or_,
     select,
@@ -26,7 +29,7 @@ from sqlalchemy import (
 
 from errors import Busy, MessageIdReused
 from exchange import Request
-from storage import Instant, database_now, identifier, metadata, reading, upsert
+from storage import Instant, UpsertOf, database_now, identifier, metadata, reading, upsert_of
 
 # Beyond one call an exchange only commits: after this many seconds more it must have died.
 MARGIN_SECONDS = 5.0
@@ -53,6 +56,29 @@ claims = Table(
     schema="routing",
 )
 
+_EARLIER = select(answered.c.content, answered.c.exchange_id).where(
+    answered.c.caller == bindparam("caller"), answered.c.message_id == bindparam("message_id")
+)
+_RELEASE = delete(claims).where(
+    *(claims.c[name] == bindparam(name) for name in ("caller", "message_id", "exchange_id"))
+)
+
+
+@cache
+def _remember(insert_into: UpsertOf) -> Insert:
+    return insert_into(answered).on_conflict_do_nothing().returning(answered.c.exchange_id)
+
+
+@cache
+def _claim(insert_into: UpsertOf) -> Insert:
+    taking = insert_into(claims)
+    ours = claims.c.exchange_id == taking.excluded.exchange_id
+    return taking.on_conflict_do_update(
+        index_elements=[claims.c.caller, claims.c.message_id],
+        set_={name: taking.excluded[name] for name in ("content", "exchange_id", "until")},
+        where=or_(claims.c.until < bindparam("present", type_=Instant), ours),
+    ).returning(claims.c.exchange_id)
+
 
 class InHand(Exception):
     """Another exchange carries out the same message at this moment."""
@@ -71,11 +97,7 @@ def earlier(connection: Connection, caller: str, message_id: str, content: bytes
 
     Raises: MessageIdReused when it was answered with other content.
     """
-    row = connection.execute(
-        select(answered.c.content, answered.c.exchange_id).where(
-            answered.c.caller == caller, answered.c.message_id == message_id
-        )
-    ).first()
+    row = connection.execute(_EARLIER, {"caller": caller, "message_id": message_id}).first()
     if row is None:
         return None
     if bytes(row.content) != content:
@@ -98,12 +120,14 @@ def remember(
     MessageIdReused when it did with other content.
     """
     written = connection.execute(
-        upsert(connection, answered)
-        .values(
-            caller=caller, message_id=message_id, content=content, exchange_id=exchange_id, answered_at=now
-        )
-        .on_conflict_do_nothing()
-        .returning(answered.c.exchange_id)
+        _remember(upsert_of(connection)),
+        {
+            "caller": caller,
+            "message_id": message_id,
+            "content": content,
+            "exchange_id": exchange_id,
+            "answered_at": now,
+        },
     )
     if written.first() is None:
         other = earlier(connection, caller, message_id, content)
@@ -119,20 +143,16 @@ def claim(connection: Connection, request: Request, exchange_id: uuid.UUID, dead
     is a message with other content.
     """
     now, message_id = database_now(connection), request.message_id
-    values = {
-        "content": request.content,
-        "exchange_id": exchange_id,
-        "until": now + timedelta(seconds=max(0.0, deadline - time.monotonic()) + MARGIN_SECONDS),
-    }
     taken = connection.execute(
-        upsert(connection, claims)
-        .values(caller=request.caller.name, message_id=message_id, **values)
-        .on_conflict_do_update(
-            index_elements=[claims.c.caller, claims.c.message_id],
-            set_=values,
-            where=or_(claims.c.until < now, claims.c.exchange_id == exchange_id),
-        )
-        .returning(claims.c.exchange_id)
+        _claim(upsert_of(connection)),
+        {
+            "caller": request.caller.name,
+            "message_id": message_id,
+            "content": request.content,
+            "exchange_id": exchange_id,
+            "until": now + timedelta(seconds=max(0.0, deadline - time.monotonic()) + MARGIN_SECONDS),
+            "present": now,
+        },
     ).first()
     # Asked after the claim: the one who had it before has answered by now, or never will.
     other = earlier(connection, request.caller.name, message_id, request.content)
@@ -147,7 +167,10 @@ def claim(connection: Connection, request: Request, exchange_id: uuid.UUID, dead
 
 def release(connection: Connection, request: Request, exchange_id: uuid.UUID) -> None:
     """Let go of a message, in the transaction of the outcome."""
-    connection.execute(delete(claims).where(*_key(request), claims.c.exchange_id == exchange_id))
+    connection.execute(
+        _RELEASE,
+        {"caller": request.caller.name, "message_id": request.message_id, "exchange_id": exchange_id},
+    )
 
 
 def wait(engine: Engine, request: Request, deadline: float) -> None:

@@ -9,6 +9,7 @@ random nonces allow.
 from __future__ import annotations
 
 import os
+import threading
 
 import zstandard
 from cryptography.exceptions import InvalidTag
@@ -22,6 +23,9 @@ NONCE_BYTES = 12
 _SEALED = b"\x01"
 _WRAPPED = b"\x02"
 
+# A compressor is for one thread at a time, and making one costs more than a message's compression.
+_local = threading.local()
+
 
 def new_data_key() -> bytes:
     """A new data key: 32 random bytes, to be kept only as `wrap` returns it."""
@@ -33,7 +37,9 @@ def seal(data: bytes, data_key: bytes, *, associated: bytes = b"") -> bytes:
 
     Raises: ConfigurationError when the key is not 32 bytes.
     """
-    return _encrypt(_SEALED, zstandard.compress(data), data_key, associated)
+    if not hasattr(_local, "compressor"):
+        _local.compressor = zstandard.ZstdCompressor()
+    return _encrypt(_SEALED, _local.compressor.compress(data), data_key, associated)
 
 
 def open_(sealed: bytes, data_key: bytes, *, associated: bytes = b"") -> bytes:
