@@ -36,8 +36,10 @@ GRANTED = MunicipalService(
 
 @pytest.fixture
 def connection(engine: Engine) -> Iterator[Connection]:
-    with engine.begin() as connection:
+    """What a test writes is taken back: the database is shared."""
+    with engine.connect() as connection, connection.begin() as transaction:
         yield connection
+        transaction.rollback()
 
 
 def changed(**values: object) -> MunicipalService:
