@@ -162,7 +162,7 @@ def test_an_elliptic_key_signs_too(site: Site, stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signer", "code"), [("stranger", "unknown_partner"), ("expired", "untrusted_certificate")]
+    ("signer", "code"), [("stranger", "unknown_partner"), ("expired", "expired_certificate")]
 )
 def test_who_is_not_registered_or_out_of_date_hears_why(
     site: Site, stack: Stack, signer: str, code: str
