@@ -19,7 +19,7 @@ from zeep.wsse.utils import get_security_header
 from tests.attacks.live import Sent
 from tests.attacks.soap import XSI
 from tests.attacks.table import in_version
-from tests.endpoints.soap.messages import ACTION, Message
+from tests.endpoints.soap.messages import ACTION, WSA, Message
 from tests.security.conftest import World
 from tests.security.messages import (
     EXC,
@@ -122,7 +122,9 @@ recipe(
 recipe("a rule above those granted", lambda made: made.change(body=made.body.replace(">p8.1<", ">p8<")))
 recipe(
     "addressing with a ReplyTo",
-    lambda made: made.change(addressing={**made.addressing, "ReplyTo": "<wsa:Address>x</wsa:Address>"}),
+    lambda made: made.change(
+        addressing={**made.addressing, "ReplyTo": f"<wsa:Address>{WSA}/anonymous</wsa:Address>"}
+    ),
 )
 
 text(

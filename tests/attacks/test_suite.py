@@ -139,8 +139,9 @@ def test_a_partner_that_was_disabled(live: Site, record_property: Say) -> None:
 def test_a_certificate_that_was_revoked(live: Site, forged: bool, record_property: Say) -> None:
     """By its authority, or by a list that only says so: then nobody is believed until the list is right."""
     world = live.fresh()
+    code = "revocation_unknown" if forged else "revoked_certificate"
     with revoked(live, world.stranger.key if forged else world.authority.key):
-        refused(live, Sent(make(world.recipe)), ("untrusted_certificate",), record_property)
+        refused(live, Sent(make(world.recipe)), (code,), record_property)
     accepted(live, Sent(make(live.fresh().recipe)), record_property)
 
 

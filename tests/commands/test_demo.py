@@ -86,8 +86,18 @@ def test_every_person_goes_through_all_five_systems(shown: tuple[Home, str, dict
         assert all(one["request_signed"] and one["answer_signed"] for one in answered), system
         assert {one["direction"] for one in answered} == {"out"}
         assert sum(one["register_rows"] for one in answered) > 0 or system == "vdeavk", system
-    (partner,) = [one for one in exchanges if one["system"] == "persons"]
-    assert (partner["outcome"], partner["direction"]) == ("ok", "in")
+    asked = [one for one in exchanges if one["system"] in ("ping", "persons", "addresses")]
+    assert [one["operation"] for one in asked] == [
+        "Ping",
+        "GetPerson",
+        "GetDisability",
+        "GetServices",
+        "SearchAddress",
+    ]
+    for one in asked:
+        assert (one["outcome"], one["direction"]) == ("ok", "in")
+        assert one["request_signed"]
+        assert one["answer_signed"]
 
 
 def test_sais_is_told_of_every_care_stay(shown: tuple[Home, str, dict[str, Any]]) -> None:

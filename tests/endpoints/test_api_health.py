@@ -13,6 +13,7 @@ from werkzeug.test import Client, TestResponse
 
 from audit import Entry, Kind
 from audit.sequencer import Sequencer
+from audit.tables import sequencer_queue
 from endpoints import health
 from exchange import new_id, utc_now
 from gateway import Gateway, wire
@@ -41,6 +42,7 @@ ALL_WELL = {
     "contracts": True,
     "sequencer": True,
     "certificates": True,
+    "revocation": True,
     "clock": True,
     "jobs": False,
     "outbox": True,
@@ -76,7 +78,7 @@ def test_alive_without_a_database(own: Gateway) -> None:
     assert ask(own, "/healthz").json == {"alive": True}
     response = ask(own, "/readyz")
     assert response.status_code == 503
-    without = ("keys", "contracts", "certificates")
+    without = ("keys", "contracts", "revocation")
     assert checks(response) == {name: name in without for name in ALL_WELL}
     assert str(own.settings.state) not in response.text
     assert ask(own, "/metrics").status_code == 200
@@ -107,6 +109,9 @@ def test_the_check_of_the_log_leaves_nothing_behind(own: Gateway) -> None:
 def test_not_ready_when_records_have_waited_too_long_for_their_place(own: Gateway) -> None:
     old = utc_now() - timedelta(seconds=90)
     own.log.write(Entry(Kind.ADMIN, new_id(old), old, {"act": "test"}))
+    assert checks(ask(own, "/readyz"))["log"] is True, "the instant that a host wrote says nothing"
+    with own.engine.begin() as connection:
+        connection.execute(sequencer_queue.update().values(queued_at=old))
     response = ask(own, "/readyz")
     assert checks(response)["log"] is False
     assert response.json is not None

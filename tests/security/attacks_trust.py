@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from errors import (
+    ExpiredCertificate,
     SignatureInvalid,
     UntrustedCertificate,
 )
@@ -126,7 +127,7 @@ def _(tree: Tree) -> None:
 # Certificates.
 
 
-@attack("certificate: expired", UntrustedCertificate)
+@attack("certificate: expired", ExpiredCertificate)
 def _(world: World) -> bytes:
     return make(
         world.partner(world.certificate(world.rsa.key, world.authority, end=world.now - timedelta(seconds=1)))
