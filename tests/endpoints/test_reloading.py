@@ -275,6 +275,7 @@ def test_a_worker_reads_its_settings_again(home: Home) -> None:
         (home.access / "newcomer.toml").write_text("grant = 1")
         process.send_signal(signal.SIGHUP)
         until(lambda: any("stay as they were" in line for line in said))
+        until(lambda: len(home.acts()) == 2)
         assert [act["outcome"] for act in home.acts()] == ["ok", "failed"]
         assert all(act["name"].startswith("work ") for act in home.acts())
         process.send_signal(signal.SIGTERM)
