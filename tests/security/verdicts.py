@@ -81,7 +81,7 @@ def verdict(data: bytes, policy: Policy, now: datetime, engine: Engine) -> Verdi
 def agreed(data: bytes, policy: Policy, now: datetime = NOW) -> Verdict:
     """The one verdict of both engines. The bytes are compared also where a rule behind the engine refuses."""
     narrow, library = (verdict(data, policy, now, ENGINES[name]) for name in ("narrow", "signxml"))
-    assert narrow == library
+    assert narrow == library, (narrow.refused, library.refused, data)
     return narrow
 
 
