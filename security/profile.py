@@ -59,9 +59,12 @@ _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 # Without `#default`: lxml passes over it, so that a canonical form would be another than the sender's.
 _PREFIXES = re.compile(r"(?:[A-Za-z_][\w.-]*(?: [A-Za-z_][\w.-]*){0,31})?")
 _SPACES = re.compile("[ \t\r\n]+")
-# Between elements stands white space and nothing else: no text that one reader takes for a value and another does not.
-_TEXT_IN = etree.XPath("boolean(text()[normalize-space()])")
-_TEXT_BETWEEN = etree.XPath("boolean(descendant-or-self::*[*]/text()[normalize-space()])")
+# Between elements stands white space and nothing else: no text that one reader takes for a value and another does not,
+# and no carriage return, which is there only if somebody wrote `&#13;` and which a reader that writes it out loses.
+_TEXT_IN = etree.XPath("boolean(text()[normalize-space() or contains(., '\r')])")
+_TEXT_BETWEEN = etree.XPath(
+    "boolean(descendant-or-self::*[*]/text()[normalize-space() or contains(., '\r')])"
+)
 _IDS = etree.XPath("//@*[translate(local-name(), 'ID', 'id') = 'id']")
 # What there is once in a whole message, wherever it stands.
 _ENVELOPES = frozenset(
