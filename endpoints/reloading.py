@@ -81,7 +81,7 @@ class Standing:
             begun = begin(settings)
             try:
                 self._record(Outcome.OK, None, changed(self._files, now))
-            except Exception:
+            except Exception:  # not on record: it must not stand, and what was raised goes on
                 undo(begun)
                 raise
         except Exception as error:  # whatever it is: the gateway that runs goes on as it is
@@ -109,9 +109,7 @@ class Standing:
         diagnostics.error("the settings stay as they were: %s", ours)
         try:
             self._record(Outcome.FAILED, ours, changed(self._files, files(self.settings)))
-        except (
-            Exception
-        ) as failure:  # the log is away: told, and nothing has changed that had to be on record
+        except Exception as failure:  # the log is away: told, and nothing has changed
             diagnostics.error("that is not on record: %s", type(failure).__name__)
 
     def _record(self, outcome: Outcome, error: GatewayError | None, found: list[Json]) -> None:

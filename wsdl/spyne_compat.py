@@ -75,7 +75,6 @@ if TYPE_CHECKING:
 
     def rpc(*arguments: object, **options: object) -> Callable[[_F], _F]:
         """Declare an operation with the types of its arguments."""
-        raise NotImplementedError
 
     AnyXml: Any
     Application: Any
