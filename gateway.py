@@ -168,7 +168,7 @@ def authorise(gateway: Gateway, trail: Trail, request: Request) -> access.Decisi
     """Step 4: caller × operation × purpose × (rule × source), again for a message that was answered before."""
     trail.decision = decision = gateway.access.decide(request.caller.recipient, request.name, request.context)
     if request.effect_once:
-        with reading(gateway.engine).begin() as connection:
+        with gateway.engine.connect() as connection:
             earlier = repeats.earlier(connection, request.caller.name, request.message_id, request.content)
         if earlier is not None:
             repeat(gateway, trail, earlier)

@@ -19,13 +19,14 @@ from errors import ConfigurationError, GatewayFailure, NotFound
 from security import payloads
 from security.keys import load_secret
 from storage import upsert
+from storage.statements import Statement
 
 RETENTION = "exchange"
 
 # Between the retention class of a key that nothing opened, and the day on which it was set aside.
 LOST = " lost "
 
-_INSERT = insert(archive_payloads)
+_INSERT = Statement(insert(archive_payloads))
 
 
 class Archive:
@@ -74,9 +75,9 @@ class Archive:
             return
         month = f"{instant.astimezone(UTC):%Y-%m}"
         key_id, key = self._committed.get((month, retention)) or self._data_key(connection, month, retention)
-        connection.execute(
-            _INSERT,
-            [
+        _INSERT.run_each(
+            connection,
+            (
                 {
                     "exchange_id": exchange_id,
                     "name": name,
@@ -85,7 +86,7 @@ class Archive:
                     "sealed": payloads.seal(data, key, associated=_place(exchange_id, name)),
                 }
                 for name, data in parts.items()
-            ],
+            ),
         )
 
     def get(self, connection: Connection, exchange_id: uuid.UUID, name: str) -> bytes:

@@ -27,6 +27,7 @@ from errors import Busy, LogUnavailable
 from exchange import Environment, new_id
 from security.keys import load_secret
 from storage.patience import is_silence
+from storage.statements import Statement, driver
 
 T = TypeVar("T")
 
@@ -295,9 +296,9 @@ def check_log(settings: Settings, engine: Engine) -> None:
     origin.check(engine, settings.environment, origin.load_public_key(settings.keys / "log.pub"))
 
 
-_INSERT_RECORD = insert(log_records)
-_INSERT_QUEUE = insert(sequencer_queue).inline()
-_INSERT_VALUE = insert(log_values)
+_INSERT_RECORD = Statement(insert(log_records))
+_INSERT_QUEUE = Statement(insert(sequencer_queue).inline())
+_INSERT_VALUE = Statement(insert(log_values))
 
 
 # The execution option under which a shared transaction gathers its records: three statements for the whole group.
@@ -307,17 +308,17 @@ _GATHERED = "gathered_log_records"
 def _insert(connection: Connection, records: Sequence[leaves.Record]) -> None:
     if not records:
         return
-    connection.execute(
-        _INSERT_RECORD, [{"id": record.id, "leaf": record.leaf, **record.columns} for record in records]
+    _INSERT_RECORD.run_each(
+        connection, ({"id": record.id, "leaf": record.leaf, **record.columns} for record in records)
     )
-    connection.execute(_INSERT_QUEUE, [{"record_id": record.id} for record in records])
+    _INSERT_QUEUE.run_each(connection, ({"record_id": record.id} for record in records))
     values = [
         {"record_id": record.id, "name": value.name, "salt": value.salt, "value": value.text}
         for record in records
         for value in record.values
     ]
     if values:
-        connection.execute(_INSERT_VALUE, values)
+        _INSERT_VALUE.run_each(connection, values)
 
 
 class _Undone(Exception):
@@ -329,7 +330,7 @@ def _attempt(connection: Connection, job: _Job, gathered: list[leaves.Record], *
     before = len(gathered)
     savepoint = job.touches_database and not alone
     if savepoint:
-        connection.exec_driver_sql("SAVEPOINT work")
+        driver(connection).execute("SAVEPOINT work")
     try:
         job.value = job.work(connection)
     except Exception as error:
@@ -340,9 +341,9 @@ def _attempt(connection: Connection, job: _Job, gathered: list[leaves.Record], *
         if alone:
             raise _Undone from error
         if savepoint:
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
+            driver(connection).execute("ROLLBACK TO SAVEPOINT work")
     if savepoint:
-        connection.exec_driver_sql("RELEASE SAVEPOINT work")
+        driver(connection).execute("RELEASE SAVEPOINT work")
 
 
 def _is_conflict(error: DBAPIError) -> bool:

@@ -29,7 +29,6 @@ from security import wsse
 from security.keys import fingerprint
 from security.profile import ADDRESSING, DS, SOAP_VERSIONS, WSA, WSSE
 from security.xml import Element, canonical, parse
-from storage import reading
 from wsdl import Contract
 from wsdl.spyne_compat import Fault, ServerBase
 
@@ -197,7 +196,7 @@ class SoapInlet:
 
     def _partner(self, certificate: x509.Certificate) -> Caller:
         """Asked of the database at every call: a partner that is disabled is refused at once."""
-        with reading(self._endpoint.engine).begin() as connection:
+        with self._endpoint.engine.connect() as connection:
             caller = find_partner(connection, certificate)
         if caller is None:
             raise errors.UnknownPartner

@@ -24,8 +24,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Numeric,
-    Row,
-    Select,
     Table,
     Text,
     and_,
@@ -42,6 +40,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from exchange import Json, Provenance, new_id
 from mappings.codes import CodeList
 from storage import Instant, identifier, metadata
+from storage.statements import Row, Statement
 
 Value = str | bool | int | Decimal | date | None | tuple[str, ...] | list[Json]
 Values = Mapping[str, Value]
@@ -182,8 +181,23 @@ def source_values(provenance: Provenance) -> dict[str, object]:
 
 
 @cache
-def _current(table: Table, owner: tuple[str, ...]) -> Select[Any]:
-    return select(table).where(*(table.c[name] == bindparam(name) for name in owner), recorded(table))
+def _kept(table: Table, owner: tuple[str, ...]) -> Statement:
+    """Every version of the owner's things."""
+    return Statement(select(table).where(*_owned(table, owner)))
+
+
+@cache
+def _current(table: Table, owner: tuple[str, ...]) -> Statement:
+    return Statement(select(table).where(*_owned(table, owner), recorded(table)))
+
+
+@cache
+def _insert(table: Table) -> Statement:
+    return Statement(insert(table))
+
+
+def _owned(table: Table, owner: tuple[str, ...]) -> list[ColumnElement[bool]]:
+    return [table.c[name] == bindparam(name) for name in owner]
 
 
 def replace(
@@ -205,7 +219,7 @@ def replace(
     `make_id`. The caller holds the owner's lock (`persons.person_of`, `lock`).
     """
     names = business_columns(table)
-    current = connection.execute(_current(table, tuple(owner)), owner).all()
+    current = _current(table, tuple(owner)).all(connection, **owner)
     left = list(current)
     fresh: list[Values] = []
     for row in rows:
@@ -216,7 +230,7 @@ def replace(
             left.remove(same)
     confirmed = len(current) - len(left)
 
-    changed: list[tuple[Row[Any], Values]] = []
+    changed: list[tuple[Row, Values]] = []
     added: list[Values] = []
     for row in fresh:
         old = next((old for old in left if all(getattr(old, n) == row[n] for n in key)), None)
@@ -229,8 +243,7 @@ def replace(
     if not (changed or added or gone):
         return Fed(0, confirmed)
 
-    owned = and_(*(table.c[name] == value for name, value in owner.items()))
-    earlier = connection.execute(select(table).where(owned)).all()
+    earlier = _kept(table, tuple(owner)).all(connection, **owner)
     instant = later(earlier, provenance.recorded_at)
     ended = [old.version_id for old in (*gone, *(old for old, _ in changed))]
     if ended:
@@ -246,14 +259,13 @@ def replace(
         begun.append((identity, row))
     if begun:
         common = {**source_values(provenance), "recorded_at": instant, "superseded_at": None, **owner}
-        connection.execute(
-            insert(table),
-            [{**row, **common, "version_id": new_id(), "id": identity} for identity, row in begun],
+        _insert(table).run_each(
+            connection, ({**row, **common, "version_id": new_id(), "id": identity} for identity, row in begun)
         )
     return Fed(len(changed) + len(added) + len(gone), confirmed)
 
 
-def later(earlier: Sequence[Row[Any]], instant: datetime) -> datetime:
+def later(earlier: Sequence[Row], instant: datetime) -> datetime:
     """The instant, or the next microsecond after all that is recorded: recorded time never runs backwards.
 
     Two exchanges about one person may commit in another order than they began.

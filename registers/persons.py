@@ -56,7 +56,8 @@ from registers.history import (
     versioned,
 )
 from registers.reading import Part, Register
-from storage import Instant, identifier, metadata, upsert
+from storage import Instant, identifier, metadata
+from storage.statements import Statement
 
 PERSON = Table(
     "spolis_person",
@@ -171,16 +172,22 @@ REGISTERS = (
     ),
 )
 
-_BY_CODE = select(PERSON_CODE.c.person_id).where(
-    PERSON_CODE.c.code == bindparam("code"), recorded(PERSON_CODE)
+_BY_CODE = Statement(
+    select(PERSON_CODE.c.person_id).where(PERSON_CODE.c.code == bindparam("code"), recorded(PERSON_CODE))
 )
-_LOCK = select(PERSON.c.id).where(PERSON.c.id == bindparam("id")).with_for_update()
+_LOCK = Statement(select(PERSON.c.id).where(PERSON.c.id == bindparam("id")).with_for_update())
+_NEW_PERSON = Statement(insert(PERSON))
+_NEW_CODE = Statement(
+    lambda insert_into: insert_into(PERSON_CODE).on_conflict_do_nothing(
+        index_elements=["code"], index_where=text("superseded_at IS NULL")
+    )
+)
 
 
 def person_by_code(connection: Connection, code: str) -> uuid.UUID | None:
     """The person who has or had this code, or None. Raises: InvalidPersonCode."""
-    found: uuid.UUID | None = connection.execute(_BY_CODE, {"code": canonical(code)}).scalar()
-    return found
+    found = _BY_CODE.first(connection, code=canonical(code))
+    return None if found is None else found.person_id
 
 
 def codes_of(connection: Connection, person_id: uuid.UUID) -> tuple[str, ...]:
@@ -202,8 +209,10 @@ def person_of(connection: Connection, code: str, provenance: Provenance) -> uuid
     locked: uuid.UUID | None = None
     # Asked again under the lock: two persons may have become one meanwhile.
     while (person_id := person_by_code(connection, code)) is None or person_id != locked:
-        locked = person_id or _new_person(connection, code, provenance)
-        connection.execute(_LOCK, {"id": locked})
+        if person_id is None and (made := _new_person(connection, code, provenance)) is not None:
+            return made  # nobody else has seen it
+        if (locked := person_id) is not None:
+            _LOCK.first(connection, id=locked)
     return person_id
 
 
@@ -211,12 +220,10 @@ def _new_person(connection: Connection, code: str, provenance: Provenance) -> uu
     """A new person with this code, or None where another transaction was first."""
     person_id = new_id()
     origin = {**source_values(provenance), "recorded_at": provenance.recorded_at}
-    connection.execute(insert(PERSON).values(id=person_id, **origin))
-    alias = upsert(connection, PERSON_CODE).values(
-        version_id=new_id(), id=new_id(), person_id=person_id, code=canonical(code), **origin
-    )
-    alias = alias.on_conflict_do_nothing(index_elements=["code"], index_where=text("superseded_at IS NULL"))
-    if connection.execute(alias.returning(PERSON_CODE.c.id)).first() is not None:
+    _NEW_PERSON.run(connection, id=person_id, **origin)
+    alias = {"version_id": new_id(), "id": new_id(), "person_id": person_id, "code": canonical(code)}
+    unknown = {"valid_from": None, "valid_to": None, "superseded_at": None}
+    if _NEW_CODE.run(connection, **alias, **unknown, **origin):
         return person_id
     connection.execute(delete(PERSON).where(PERSON.c.id == person_id))
     return None

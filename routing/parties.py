@@ -35,6 +35,7 @@ from exchange import Caller, utc_now
 from routing.agreements import SignatureProfile, terms
 from security.keys import fingerprint
 from storage import Instant, metadata
+from storage.statements import Statement
 
 callers = Table(
     "routing_callers",
@@ -68,7 +69,7 @@ def _active(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     )
 
 
-_FIND_PARTNER = (
+_FIND_PARTNER = Statement(
     select(partners.c.name, partners.c.recipient, terms.c.signature_profile)
     .select_from(partners.outerjoin(terms, terms.c.partner == partners.c.name))
     .where(partners.c.fingerprint == bindparam("fingerprint"), _active(bindparam("now", type_=Instant)))
@@ -193,9 +194,7 @@ def find_partner(
     connection: Connection, certificate: x509.Certificate, now: datetime | None = None
 ) -> SigningPartner | None:
     """The active partner that a certificate is registered for, now unless another instant is given."""
-    row = connection.execute(
-        _FIND_PARTNER, {"fingerprint": fingerprint(certificate), "now": now or utc_now()}
-    ).first()
+    row = _FIND_PARTNER.first(connection, fingerprint=fingerprint(certificate), now=now or utc_now())
     if row is None:
         return None
     return SigningPartner(

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
 
-from sqlalchemy import Column, Connection, Date, Insert, Integer, String, Table, func, select
+from sqlalchemy import Column, Connection, Date, Insert, Integer, String, Table, bindparam, func, select
 
 from errors import QuotaExceeded
 from exchange import RIGA, instant_text, utc_now
 from routing.access import Quota
-from storage import UpsertOf, metadata, upsert, upsert_of
+from storage import UpsertOf, metadata, upsert
+from storage.statements import Statement
 
 requests = Table(
     "routing_requests",
@@ -67,8 +67,7 @@ def noted(connection: Connection, day: date) -> dict[str, int]:
     return {row.recipient: row.times for row in rows}
 
 
-@cache
-def _count(insert_into: UpsertOf) -> Insert:
+def _counting(insert_into: UpsertOf) -> Insert:
     return (
         insert_into(requests)
         .on_conflict_do_update(
@@ -78,40 +77,53 @@ def _count(insert_into: UpsertOf) -> Insert:
     )
 
 
+_COUNT = Statement(_counting)
+_HOLD = Statement(
+    select(requests.c.count)
+    .where(requests.c.recipient == bindparam("recipient"), requests.c.day == bindparam("day"))
+    .with_for_update()
+)
+_MEET = Statement(lambda insert_into: insert_into(persons).on_conflict_do_nothing())
+_MET = Statement(
+    select(func.count().label("met")).where(
+        persons.c.recipient == bindparam("recipient"), persons.c.day == bindparam("day")
+    )
+)
+
+
 def use(connection: Connection, recipient: str, subject: str | None, quota: Quota, day: date) -> None:
     """Count one request, about one subject (keyed digest) or none, in the caller's transaction.
 
     Raises: QuotaExceeded that says of what, and until when: the next day in Europe/Riga.
     """
-    counted = connection.execute(
-        _count(upsert_of(connection)), {"recipient": recipient, "day": day, "count": 1}
-    )
-    if counted.scalar_one() > quota.requests_day:
+    counted = _COUNT.first(connection, recipient=recipient, day=day, count=1)
+    if counted is None or counted.count > quota.requests_day:
         raise _exceeded("requests", day)
     if subject is not None:
-        meet(connection, recipient, (subject,), quota, day)
+        _meet(connection, recipient, (subject,), quota, day)
 
 
 def meet(connection: Connection, recipient: str, subjects: Collection[str], quota: Quota, day: date) -> None:
-    """Count subjects (keyed digests) whose data a recipient asks for or is about to see, each once a day.
+    """Count subjects (keyed digests) whose data a recipient is about to see, each once a day.
 
-    Raises: QuotaExceeded when they are more than it may still see today; then none is counted.
+    Raises: QuotaExceeded when they are more than it may still see today; the transaction must be undone then.
     """
     # One exchange of a recipient after the other: each has counted its request, and waits here at that row.
-    counted = (requests.c.recipient == recipient) & (requests.c.day == day)
-    connection.execute(select(requests.c.count).where(counted).with_for_update())
-    ours = (persons.c.recipient == recipient) & (persons.c.day == day)
-    met = connection.execute(select(persons.c.subject).where(ours, persons.c.subject.in_(subjects))).scalars()
-    new = sorted(set(subjects) - set(met))
+    _HOLD.first(connection, recipient=recipient, day=day)
+    _meet(connection, recipient, subjects, quota, day)
+
+
+def _meet(connection: Connection, recipient: str, subjects: Collection[str], quota: Quota, day: date) -> None:
+    """As `meet`, where the recipient's row is held already."""
+    new = _MEET.run_each(
+        connection,
+        ({"recipient": recipient, "day": day, "subject": subject} for subject in sorted(set(subjects))),
+    )
     if not new:
         return
-    count = connection.execute(select(func.count()).select_from(persons).where(ours)).scalar_one()
-    if count + len(new) > quota.persons_day:
+    counted = _MET.first(connection, recipient=recipient, day=day)
+    if counted is None or counted.met > quota.persons_day:
         raise _exceeded("persons", day)
-    connection.execute(
-        upsert(connection, persons).on_conflict_do_nothing(),
-        [{"recipient": recipient, "day": day, "subject": subject} for subject in new],
-    )
 
 
 def last_day(connection: Connection, recipient: str) -> date | None:

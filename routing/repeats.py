@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import datetime, timedelta
-from functools import cache
 
 from sqlalchemy import (
     Column,
@@ -29,7 +28,8 @@ from sqlalchemy import (
 
 from errors import Busy, MessageIdReused
 from exchange import Request
-from storage import Instant, UpsertOf, database_now, identifier, metadata, reading, upsert_of
+from storage import Instant, UpsertOf, database_now, identifier, metadata, reading
+from storage.statements import Statement
 
 # Beyond one call an exchange only commits: after this many seconds more it must have died.
 MARGIN_SECONDS = 5.0
@@ -56,28 +56,30 @@ claims = Table(
     schema="routing",
 )
 
-_EARLIER = select(answered.c.content, answered.c.exchange_id).where(
-    answered.c.caller == bindparam("caller"), answered.c.message_id == bindparam("message_id")
+_EARLIER = Statement(
+    select(answered.c.content, answered.c.exchange_id).where(
+        answered.c.caller == bindparam("caller"), answered.c.message_id == bindparam("message_id")
+    )
 )
-_RELEASE = delete(claims).where(
-    *(claims.c[name] == bindparam(name) for name in ("caller", "message_id", "exchange_id"))
+_RELEASE = Statement(
+    delete(claims).where(
+        *(claims.c[name] == bindparam(name) for name in ("caller", "message_id", "exchange_id"))
+    )
 )
+_REMEMBER = Statement(lambda insert_into: insert_into(answered).on_conflict_do_nothing())
 
 
-@cache
-def _remember(insert_into: UpsertOf) -> Insert:
-    return insert_into(answered).on_conflict_do_nothing().returning(answered.c.exchange_id)
-
-
-@cache
-def _claim(insert_into: UpsertOf) -> Insert:
+def _claiming(insert_into: UpsertOf) -> Insert:
     taking = insert_into(claims)
     ours = claims.c.exchange_id == taking.excluded.exchange_id
     return taking.on_conflict_do_update(
         index_elements=[claims.c.caller, claims.c.message_id],
         set_={name: taking.excluded[name] for name in ("content", "exchange_id", "until")},
         where=or_(claims.c.until < bindparam("present", type_=Instant), ours),
-    ).returning(claims.c.exchange_id)
+    )
+
+
+_CLAIM = Statement(_claiming)
 
 
 class InHand(Exception):
@@ -97,7 +99,7 @@ def earlier(connection: Connection, caller: str, message_id: str, content: bytes
 
     Raises: MessageIdReused when it was answered with other content.
     """
-    row = connection.execute(_EARLIER, {"caller": caller, "message_id": message_id}).first()
+    row = _EARLIER.first(connection, caller=caller, message_id=message_id)
     if row is None:
         return None
     if bytes(row.content) != content:
@@ -119,17 +121,15 @@ def remember(
     Raises: AnsweredMeanwhile when another exchange did so first: then nothing of this one may take effect.
     MessageIdReused when it did with other content.
     """
-    written = connection.execute(
-        _remember(upsert_of(connection)),
-        {
-            "caller": caller,
-            "message_id": message_id,
-            "content": content,
-            "exchange_id": exchange_id,
-            "answered_at": now,
-        },
+    written = _REMEMBER.run(
+        connection,
+        caller=caller,
+        message_id=message_id,
+        content=content,
+        exchange_id=exchange_id,
+        answered_at=now,
     )
-    if written.first() is None:
+    if not written:
         other = earlier(connection, caller, message_id, content)
         if other is None:
             raise LookupError("an answered message was deleted")
@@ -143,22 +143,20 @@ def claim(connection: Connection, request: Request, exchange_id: uuid.UUID, dead
     is a message with other content.
     """
     now, message_id = database_now(connection), request.message_id
-    taken = connection.execute(
-        _claim(upsert_of(connection)),
-        {
-            "caller": request.caller.name,
-            "message_id": message_id,
-            "content": request.content,
-            "exchange_id": exchange_id,
-            "until": now + timedelta(seconds=max(0.0, deadline - time.monotonic()) + MARGIN_SECONDS),
-            "present": now,
-        },
-    ).first()
+    taken = _CLAIM.run(
+        connection,
+        caller=request.caller.name,
+        message_id=message_id,
+        content=request.content,
+        exchange_id=exchange_id,
+        until=now + timedelta(seconds=max(0.0, deadline - time.monotonic()) + MARGIN_SECONDS),
+        present=now,
+    )
     # Asked after the claim: the one who had it before has answered by now, or never will.
     other = earlier(connection, request.caller.name, message_id, request.content)
     if other is not None:
         raise AnsweredMeanwhile(other)
-    if taken is None:
+    if not taken:
         held = connection.execute(select(claims.c.content).where(*_key(request))).first()
         if held is not None and bytes(held.content) != request.content:
             raise MessageIdReused
@@ -167,9 +165,8 @@ def claim(connection: Connection, request: Request, exchange_id: uuid.UUID, dead
 
 def release(connection: Connection, request: Request, exchange_id: uuid.UUID) -> None:
     """Let go of a message, in the transaction of the outcome."""
-    connection.execute(
-        _RELEASE,
-        {"caller": request.caller.name, "message_id": request.message_id, "exchange_id": exchange_id},
+    _RELEASE.run(
+        connection, caller=request.caller.name, message_id=request.message_id, exchange_id=exchange_id
     )
 
 

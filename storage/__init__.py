@@ -34,6 +34,8 @@ from sqlalchemy.types import TypeDecorator
 
 from exchange import utc_now
 from storage import patience as patient
+from storage.beginning import DRIVER
+from storage.beginning import Dialect as SqliteDialect
 
 metadata = MetaData(
     naming_convention={
@@ -88,7 +90,7 @@ def open_engine(url: str, patience: float | None = PATIENCE_SECONDS) -> Engine:
     if database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        url,
+        make_url(url).set(drivername=DRIVER),
         pool_size=5,
         max_overflow=5,
         pool_timeout=_POOL_SECONDS,
@@ -104,11 +106,6 @@ def open_engine(url: str, patience: float | None = PATIENCE_SECONDS) -> Engine:
             f"busy_timeout={_WAIT_SECONDS * 1000}",
         ):
             connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        reads = connection.get_execution_options().get("reads_only", False)
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     schemas: dict[str | None, str | None] = dict.fromkeys(
         table.schema for table in metadata.tables.values()
@@ -149,7 +146,10 @@ def unhurried(connection: Connection) -> None:
 
 def reading(engine: Engine) -> Engine:
     """The same engine for transactions that only read: on SQLite they take no write lock."""
-    return engine.execution_options(reads_only=True)
+    other = engine.execution_options()
+    if isinstance(engine.dialect, SqliteDialect):
+        other.dialect = engine.dialect.reading()
+    return other
 
 
 class DatabaseClock(FunctionElement[datetime]):
