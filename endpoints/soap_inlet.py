@@ -26,6 +26,7 @@ from exchange import Addressing, Caller, Disclosed, Received, Reply, Request, Se
 from mappings.services import Service, ServiceOperation
 from routing.parties import find_partner
 from security import wsse
+from security.envelope import ANONYMOUS
 from security.keys import fingerprint
 from security.profile import ADDRESSING, DS, SOAP_VERSIONS, WSA, WSSE
 from security.xml import Element, canonical, parse
@@ -290,7 +291,7 @@ def _addressing(sent: int, signed: int) -> Addressing:
 
 def _anonymous(edition: str) -> str:
     """The address that stands for the connection itself, in an edition of WS-Addressing."""
-    return spyne_protocol.ANONYMOUS if edition == WSA else f"{edition}/role/anonymous"
+    return ANONYMOUS if edition == WSA else f"{edition}/role/anonymous"
 
 
 def _its_turn(body: bytes) -> AbstractContextManager[object]:

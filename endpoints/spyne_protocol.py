@@ -16,6 +16,7 @@ from lxml import etree
 
 from errors import SchemaViolation, UnknownOperation
 from exchange import new_id
+from security.envelope import ANONYMOUS, addressed
 from security.profile import WSA
 from security.xml import Element
 from wsdl import Contract
@@ -36,7 +37,6 @@ SOAP = {
     "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
     "1.2": "http://www.w3.org/2003/05/soap-envelope",
 }
-ANONYMOUS = f"{WSA}/anonymous"
 FAULT_ACTION = f"{WSA}/soap/fault"
 ONLY_ANONYMOUS = "OnlyAnonymousAddressSupported"
 
@@ -104,20 +104,12 @@ class ElementBodies:
     def serialize(self, ctx: MethodContext, message: object) -> None:
         """Build the envelope around the operation's element, or around the fault."""
         letter: Letter = ctx.udc
-        soap = SOAP[self.version]
-        envelope = etree.Element(f"{{{soap}}}Envelope", nsmap={"soap": soap, "wsa": WSA})
-        header = etree.SubElement(envelope, f"{{{soap}}}Header")
-        addressing = {"Action": letter.action, "MessageID": f"urn:uuid:{new_id()}", "To": ANONYMOUS}
+        headers = {"Action": letter.action, "MessageID": f"urn:uuid:{new_id()}", "To": ANONYMOUS}
         if letter.relates_to is not None:
-            addressing["RelatesTo"] = letter.relates_to
-        for name, text in addressing.items():
-            etree.SubElement(header, f"{{{WSA}}}{name}").text = text
-        body = etree.SubElement(envelope, f"{{{soap}}}Body")
-        if ctx.out_error is not None:
-            body.append(_FAULTS[self.version](ctx.out_error, letter))
-        else:
-            body.append(ctx.out_object[0])
-        ctx.out_document = envelope
+            headers["RelatesTo"] = letter.relates_to
+        fault = ctx.out_error is not None
+        payload = _FAULTS[self.version](ctx.out_error, letter) if fault else ctx.out_object[0]
+        ctx.out_document = addressed(SOAP[self.version], headers, payload)
 
     def create_out_string(self, ctx: MethodContext, charset: str | None = None) -> None:
         """Sign; faults pass here too."""

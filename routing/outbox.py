@@ -21,6 +21,7 @@ from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Boolean,
     Column,
     ColumnElement,
@@ -31,6 +32,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -45,6 +47,7 @@ from adapters import Repeat
 from exchange import Lease
 from routing.switches import disabled
 from storage import Instant, database_now, identifier, metadata
+from storage.statements import Statement
 
 # How long whoever begins an attempt may keep a row: the longest call to a system and this for the rest.
 MARGIN_SECONDS = 5.0
@@ -212,8 +215,13 @@ def take(
 
 
 def any_due(connection: Connection, *, without: Collection[str] = (), only: uuid.UUID | None = None) -> bool:
-    """Whether `take` would find something."""
-    wanted = [_deliverable(database_now(connection)), outbox.c.system.not_in(list(without))]
+    """Whether `take` would find something. Asked over and over, mostly in vain: that must cost little."""
+    now = database_now(connection)
+    if _ANY_DUE.first(connection, now=now) is None:
+        return False
+    if not without and only is None:
+        return True
+    wanted = [_deliverable(now), outbox.c.system.not_in(list(without))]
     if only is not None:
         wanted.append(outbox.c.id == only)
     return connection.execute(select(outbox.c.position).where(*wanted).limit(1)).first() is not None
@@ -350,10 +358,10 @@ def forget_delivered(connection: Connection, before: datetime) -> int:
 
 def next_due(connection: Connection) -> float | None:
     """Seconds until something could be due; None when nothing waits."""
-    soonest = connection.execute(
-        select(func.min(outbox.c.due)).where(outbox.c.state == State.WAITING.value)
-    ).scalar()
-    return None if soonest is None else (soonest - database_now(connection)).total_seconds()
+    found = _SOONEST.first(connection)
+    if found is None or found.due is None:
+        return None
+    return float((found.due - database_now(connection)).total_seconds())
 
 
 def lag(connection: Connection, *, without: Collection[str] = ()) -> float | None:
@@ -475,12 +483,12 @@ def park(connection: Connection, exchange_id: uuid.UUID) -> Row:
     )
 
 
-def _deliverable(now: datetime) -> ColumnElement[bool]:
+def _deliverable(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     earlier = outbox.alias("earlier")
     blocked = exists().where(
         earlier.c.subject_order == outbox.c.subject_order,
         earlier.c.position < outbox.c.position,
-        earlier.c.state.in_([state.value for state in _BLOCKING]),
+        or_(*(earlier.c.state == state.value for state in _BLOCKING)),
     )
     off = exists().where(disabled.c.system == outbox.c.system, disabled.c.operation == outbox.c.operation)
     ready = or_(
@@ -488,6 +496,10 @@ def _deliverable(now: datetime) -> ColumnElement[bool]:
         and_(outbox.c.state == State.LEASED.value, outbox.c.leased_until < now),
     )
     return and_(ready, ~blocked, ~off)
+
+
+_ANY_DUE = Statement(select(outbox.c.position).where(_deliverable(bindparam("now", type_=Instant))).limit(1))
+_SOONEST = Statement(select(func.min(outbox.c.due).label("due")).where(outbox.c.state == State.WAITING.value))
 
 
 def _unpublished(

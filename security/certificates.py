@@ -22,6 +22,8 @@ CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 NO_RULES = Rules()
 # What a list revokes is refused, and nobody is held to be up to date.
 ONLY_NAMED = Rules(refuse_stale=False)
+# As many partners' certificates as there may be, and more.
+_MOST_CHAINS = 1024
 # What the library raises for a certificate that it cannot read; not all of it is a ValueError.
 _UNREADABLE = (
     ValueError,
@@ -79,18 +81,43 @@ def read(der: bytes) -> x509.Certificate:
     return certificate
 
 
+class Chains:
+    """The chains that were found for the certificates of one set of authorities, so that each is looked for once.
+
+    Whether a chain holds does not change, but for the dates of its certificates, which are looked at every time.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[x509.Certificate, tuple[x509.Certificate, ...]] = {}
+
+    def find(
+        self, certificate: x509.Certificate, authorities: Sequence[x509.Certificate], now: datetime
+    ) -> tuple[x509.Certificate, ...]:
+        """The certificate, and up to an authority whoever issued the one before. Raises: UntrustedCertificate."""
+        chain = self._found.get(certificate)
+        if chain is None or not all(
+            one.not_valid_before_utc <= now <= one.not_valid_after_utc for one in chain
+        ):
+            chain = _chain(certificate, authorities, now)
+            if len(self._found) >= _MOST_CHAINS:
+                self._found.clear()
+            self._found[certificate] = chain
+        return chain
+
+
 def check(
     certificate: x509.Certificate,
     authorities: Sequence[x509.Certificate],
     revocations: Sequence[x509.CertificateRevocationList],
     now: datetime,
     rules: Rules = NO_RULES,
+    chains: Chains | None = None,
 ) -> None:
     """Check that a certificate may sign messages at an instant.
 
     Shape: issued by one of the authorities (an intermediate may be one of them); within its dates; RSA of 2048 bits
     or more, or P-256, P-384, P-521; digitalSignature where it has a key usage; not itself an authority; not revoked,
-    and that known as `rules` ask.
+    and that known as `rules` ask. `chains` belong to these authorities.
     A subject alternative name is not asked for: partners sign with seals, which have none.
     Raises: UntrustedCertificate; beneath it ExpiredCertificate, RevokedCertificate, RevocationUnknown.
     """
@@ -108,6 +135,14 @@ def check(
         raise UntrustedCertificate("X.509 version 1; version 3 is needed")
     if not authorities:
         raise UntrustedCertificate("no authority is trusted")
+    chain = (chains or Chains()).find(certificate, authorities, now)
+    for issued, issuer in pairwise(chain):
+        revocation.check(issued, issuer, revocations, authorities, rules, now)
+
+
+def _chain(
+    certificate: x509.Certificate, authorities: Sequence[x509.Certificate], now: datetime
+) -> tuple[x509.Certificate, ...]:
     verifier = (
         verification.PolicyBuilder()
         .store(verification.Store(list(authorities)))
@@ -124,14 +159,12 @@ def check(
         .build_client_verifier()
     )
     try:
-        chain = verifier.verify(certificate, []).chain
+        return tuple(verifier.verify(certificate, []).chain)
     except (verification.VerificationError, ValueError) as error:
         # The library's message names subjects: it stays in the chained error.
         raise UntrustedCertificate(
             "no chain to a trusted authority, or not a certificate for signatures"
         ) from error
-    for issued, issuer in pairwise(chain):
-        revocation.check(issued, issuer, revocations, authorities, rules, now)
 
 
 def _signs(_policy: object, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:

@@ -13,7 +13,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -48,6 +48,8 @@ NARROW = ENGINES["narrow"]
 _KEPT_BYTES = 8192
 
 _WSU_ID = f"{{{WSU}}}Id"
+# The addressing headers that are read; each holds one address.
+_ADDRESSES = frozenset({"MessageID", "RelatesTo", "Action", "To"})
 # WS-Security asks for `Z`; zeep writes `+00:00`. Any zone that is written down names one instant.
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -75,6 +77,8 @@ class Policy:
     revocation: Rules = certificates.NO_RULES
     may_leave_unsigned: Callable[[x509.Certificate], bool] = nobody
     engine: Engine = NARROW
+    # Never taken over from another policy, whose authorities are others.
+    chains: certificates.Chains = field(default_factory=certificates.Chains, init=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ def sign(
         f"{{{WSSE}}}BinarySecurityToken",
         {"ValueType": profile.X509_V3, "EncodingType": profile.BASE64},
     )
-    token.text = base64.b64encode(identity.certificate.public_bytes(Encoding.DER)).decode()
+    token.text = _token(identity.certificate)
     try:
         taken = set(profile.ids(root))
     except SignatureInvalid as error:
@@ -140,7 +144,7 @@ def sign(
     token_id = _give_id(token, taken)
     covered = {_give_id(part, taken): part for part in (timestamp, body, *addressing)}
     try:
-        engine.sign(security, identity.key, _method(identity.key), covered, _key_info(token_id))
+        engine.sign(security, identity.key, _method(identity.key), covered, token_id)
     except (MalformedMessage, etree.C14NError) as error:
         raise GatewayFailure("the envelope has no canonical form") from error
     return serialise(root)
@@ -168,7 +172,7 @@ def verify_parsed(root: Element, policy: Policy, *, now: datetime) -> Verified:
     """
     parts = profile.parts(root)
     certificate = _certificate(parts.token)
-    certificates.check(certificate, policy.authorities, policy.crls, now, policy.revocation)
+    certificates.check(certificate, policy.authorities, policy.crls, now, policy.revocation, policy.chains)
     if parts.unsigned and not policy.may_leave_unsigned(certificate):
         raise Unsigned(f"{etree.QName(parts.unsigned[0]).localname} is not signed")
     covered = policy.engine.verify(root, parts, certificate, now)
@@ -185,15 +189,16 @@ def verify_parsed(root: Element, policy: Policy, *, now: datetime) -> Verified:
     )
     header, body = verified
     body.attrib.pop(_WSU_ID, None)
+    addresses = _addresses(header)
     return Verified(
         envelope=verified,
         body=body,
         certificate=certificate,
         created=created,
-        message_id=_address(header, "MessageID"),
-        relates_to=_address(header, "RelatesTo"),
-        action=_address(header, "Action"),
-        to=_address(header, "To"),
+        message_id=addresses.get("MessageID"),
+        relates_to=addresses.get("RelatesTo"),
+        action=addresses.get("Action"),
+        to=addresses.get("To"),
         soap_version=SOAP_VERSIONS[parts.soap],
         body_digest=hashlib.sha256(canonical(body)).digest(),
         weaker=bool(parts.unsigned),
@@ -225,19 +230,18 @@ def _method(key: PrivateKey) -> str:
     return f"{profile.MORE}rsa-sha256"
 
 
-def _key_info(token_id: str) -> Element:
-    key_info = etree.Element(f"{{{DS}}}KeyInfo", nsmap={"ds": DS, "wsse": WSSE})
-    holder = etree.SubElement(key_info, f"{{{WSSE}}}SecurityTokenReference")
-    etree.SubElement(holder, f"{{{WSSE}}}Reference", {"URI": f"#{token_id}", "ValueType": profile.X509_V3})
-    return key_info
-
-
 def _certificate(token: Element) -> x509.Certificate:
     try:
         der = profile.decoded(token.text or "", "Security/BinarySecurityToken")
     except SignatureInvalid as error:
         raise UntrustedCertificate("the token is not base64") from error
     return _read(der) if len(der) <= _KEPT_BYTES else certificates.read(der)
+
+
+@lru_cache(maxsize=16)
+def _token(certificate: x509.Certificate) -> str:
+    """A certificate as it stands in a message."""
+    return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
 
 
 @lru_cache(maxsize=256)
@@ -278,14 +282,18 @@ def _instant(element: Element) -> datetime:
         raise Stale("Timestamp: not an instant with its zone") from error
 
 
-def _address(header: Element, name: str) -> str | None:
-    """The text of an addressing header, whichever edition; None where it is absent or empty.
+def _addresses(header: Element) -> dict[str, str]:
+    """The texts of the addressing headers that hold one, whichever edition, by their names; empty ones are left out.
 
-    Raises: MalformedMessage when it holds elements.
+    Raises: MalformedMessage when one of them holds elements.
     """
+    found = {}
     for element in header:
-        if etree.QName(element).localname == name:
-            if len(element):
-                raise MalformedMessage(f"Header/{name}: holds elements")
-            return (element.text or "").strip() or None
-    return None
+        name = etree.QName(element).localname
+        if name not in _ADDRESSES:
+            continue
+        if len(element):
+            raise MalformedMessage(f"Header/{name}: holds elements")
+        if text := (element.text or "").strip():
+            found[name] = text
+    return found

@@ -99,7 +99,8 @@ def parse(
     _refuse_prolog(text)
     nodes = max(_LEAST_NODES, max_bytes // BYTES_A_NODE)
     # Before any of them is made: tags, and attributes by their quotation marks.
-    if text.count(b"<") + (text.count(b'"') + text.count(b"'")) // 2 > nodes:
+    attributes = (text.count(b'"') + text.count(b"'")) // 2
+    if text.count(b"<") + attributes > nodes:
         raise TooLarge(f"more than {nodes} tags and attributes")
     if text.count(b"xmlns") > MAX_DECLARATIONS and any(
         _declares_too_much(tag[0]) for tag in _TAG_AND_TEXT.finditer(text)
@@ -109,7 +110,7 @@ def parse(
     # Never reached as long as the prolog is read rightly; kept because everything above rests on it.
     if root.getroottree().docinfo.doctype or any(True for _ in root.iter(etree.Entity)):
         raise DoctypeRefused
-    _limit(root, text)
+    _limit(root, text, attributes)
     if _INSTRUCTION(root):
         raise MalformedMessage("processing instruction")
     if text.count(b"xmlns") > MAX_DECLARATIONS_IN_SCOPE or _LIKE_A_LONG_NAME.search(text):
@@ -209,16 +210,17 @@ def _tree(text: bytes, until: float) -> Element:
         raise MalformedMessage(f"line {error.lineno}, column {error.offset}") from error
 
 
-def _limit(root: Element, text: bytes) -> None:
-    """Refuse what is larger than a message of ours is in any way.
+def _limit(root: Element, text: bytes, attributes: int) -> None:
+    """Refuse what is larger than a message of ours is in any way; `attributes` is how many it has at most.
 
+    The tree is asked only where the text is long enough to hold such a thing.
     Raises: TooLarge.
     """
-    if _TOO_DEEP(root):
+    if text.count(b"<") > 2 * MAX_DEPTH and _TOO_DEEP(root):
         raise TooLarge(f"elements nested more than {MAX_DEPTH} deep")
-    if _TOO_MANY_ATTRIBUTES(root):
+    if attributes > MAX_ATTRIBUTES and _TOO_MANY_ATTRIBUTES(root):
         raise TooLarge(f"more than {MAX_ATTRIBUTES} attributes in one element")
-    if _ATTRIBUTE_TOO_LONG(root):
+    if len(text) > MAX_ATTRIBUTE_CHARACTERS and _ATTRIBUTE_TOO_LONG(root):
         raise TooLarge(f"an attribute of more than {MAX_ATTRIBUTE_CHARACTERS} characters")
     if _LONG_RUN.search(text) and (_NAME_TOO_LONG(root) or _LONG_PREFIX.search(text)):
         raise TooLarge(f"a name of more than {MAX_NAME_CHARACTERS} characters")

@@ -134,6 +134,8 @@ class Statement:
         )
         if not isinstance(compiled, SQLCompiler) or compiled.insert_prefetch or compiled.update_prefetch:
             raise TypeError("values that SQLAlchemy would make itself have no place here")
+        if compiled.post_compile_params or compiled.literal_execute_params:
+            raise TypeError("lists and literals have no place here")
         names = compiled.positiontup if compiled.positional else list(compiled.binds)
         columns = _result_columns(statement)
         row: Any = namedtuple("Row", list(columns), rename=True)  # type: ignore[misc] # — its names are data

@@ -64,11 +64,11 @@ def transports(settings: Settings, adapters: Mapping[str, Adapter]) -> Callable[
     def transport(name: str) -> Profile:
         system = settings.system(name)
         try:
-            module = importlib.import_module(f"{__name__}.{system.profile}")
-        except ModuleNotFoundError as error:
+            open_profile = importlib.import_module(f"{__name__}.{system.profile}").open_profile
+        except (ModuleNotFoundError, AttributeError) as error:
             raise ConfigurationError(f"[systems.{name}] profile {system.profile} is not known") from error
         identity = Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key")
-        profile: Profile = module.open_profile(
+        profile: Profile = open_profile(
             adapters[name],
             system,
             identity,

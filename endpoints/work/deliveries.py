@@ -54,15 +54,22 @@ class Deliveries:
         self._under_way: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._leasing = threading.Lock()
+        self._lookout = threading.Lock()
 
     def step(self, stop: threading.Event) -> float:
-        """Deliver one row, if any is due."""
-        held = self.lease()
-        if held is not None:
-            self.deliver(held)
+        """Deliver one row, if any is due. One thread looks for what is due; when it has something, another does."""
+        if not self._lookout.acquire(blocking=False):
+            self._bell.wait(_LONGEST_REST / 4)
             return 0.0
-        if not stop.is_set():
-            self._bell.wait(self._rest())
+        try:
+            held = self.lease()
+            if held is None and not stop.is_set():
+                self._bell.wait(self._rest())
+        finally:
+            self._lookout.release()
+        if held is not None:
+            self._bell.ring()
+            self.deliver(held)
         return 0.0
 
     def lease(self, only: uuid.UUID | None = None) -> Held | None:
@@ -71,8 +78,10 @@ class Deliveries:
         # One at a time, so that what is counted as under way is so when the next one looks.
         with self._leasing:
             with reading(engine).begin() as connection:
+                if not outbox.any_due(connection, only=only):
+                    return None
                 without = self._full() | self._gateway.breakers.open_systems(connection)
-                if not outbox.any_due(connection, without=without, only=only):
+                if without and not outbox.any_due(connection, without=without, only=only):
                     return None
             # Counted from before the lease begins: what the database takes must not be added to it.
             ends = time.monotonic() + self._seconds - _REST_OF_LEASE

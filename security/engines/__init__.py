@@ -39,12 +39,12 @@ class Engine(Protocol):
         key: PrivateKey,
         method: str,
         covered: Mapping[str, Element],
-        key_info: Element,
+        token_id: str,
     ) -> None:
         """Append the ds:Signature over these elements, by their ids, to the Security header in its envelope.
 
         Shape: exclusive canonicalisation everywhere, SHA-256 digests; `method` is one of `profile.SIGNATURES` and fits
-        the key; `key_info` ends the Signature as it is given.
+        the key; KeyInfo names the token by its id.
         """
 
 

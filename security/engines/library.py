@@ -25,7 +25,7 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 from errors import MalformedMessage, SignatureInvalid
 from security import profile
 from security.keys import PrivateKey
-from security.profile import EXCLUSIVE, WSSE, Parts
+from security.profile import DS, EXCLUSIVE, WSSE, X509_V3, Parts
 from security.xml import Element, canonical
 
 _SIGNATURES = frozenset(SignatureMethod(uri) for uri in profile.SIGNATURES)
@@ -91,7 +91,7 @@ def verify(root: Element, parts: Parts, certificate: x509.Certificate, now: date
 
 
 def sign(
-    security: Element, key: PrivateKey, method: str, covered: Mapping[str, Element], key_info: Element
+    security: Element, key: PrivateKey, method: str, covered: Mapping[str, Element], token_id: str
 ) -> None:
     """See `security.engines.Engine`."""
     signer = _Signer(
@@ -102,4 +102,11 @@ def sign(
     )
     root = security.getroottree().getroot()
     references = [f"#{name}" for name in covered]
-    security.append(signer.sign(root, key=key, key_info=key_info, reference_uri=references))
+    security.append(signer.sign(root, key=key, key_info=_key_info(token_id), reference_uri=references))
+
+
+def _key_info(token_id: str) -> Element:
+    key_info = etree.Element(f"{{{DS}}}KeyInfo", nsmap={"ds": DS, "wsse": WSSE})
+    holder = etree.SubElement(key_info, f"{{{WSSE}}}SecurityTokenReference")
+    etree.SubElement(holder, f"{{{WSSE}}}Reference", {"URI": f"#{token_id}", "ValueType": X509_V3})
+    return key_info

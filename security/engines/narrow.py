@@ -18,11 +18,10 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from lxml import etree
 
 from errors import MalformedMessage, SignatureInvalid
 from security.keys import PrivateKey
-from security.profile import DS, EXCLUSIVE, Parts
+from security.profile import DS, EXCLUSIVE, WSSE, X509_V3, Parts
 from security.xml import Element, canonical, reread
 
 # Canonical by the way they are written: one attribute each, end tags, no white space, the namespace at the top.
@@ -34,6 +33,11 @@ _REFERENCE = (
     f'<ds:Reference URI="#{{name}}"><ds:Transforms><ds:Transform Algorithm="{EXCLUSIVE}"></ds:Transform>'
     '</ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></ds:DigestMethod>'
     "<ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>"
+)
+_SIGNATURE = (
+    f'<ds:Signature xmlns:ds="{DS}" xmlns:wsse="{WSSE}">{{signed_info}}<ds:SignatureValue>{{value}}</ds:SignatureValue>'
+    f'<ds:KeyInfo><wsse:SecurityTokenReference><wsse:Reference URI="#{{token}}" ValueType="{X509_V3}"/>'
+    "</wsse:SecurityTokenReference></ds:KeyInfo></ds:Signature>"
 )
 # By the last part of the algorithm's name, which has no other spelling in the profile.
 _HASHES: Mapping[str, hashes.HashAlgorithm] = {
@@ -61,19 +65,17 @@ def verify(_root: Element, parts: Parts, certificate: x509.Certificate, _now: da
 
 
 def sign(
-    security: Element, key: PrivateKey, method: str, covered: Mapping[str, Element], key_info: Element
+    security: Element, key: PrivateKey, method: str, covered: Mapping[str, Element], token_id: str
 ) -> None:
-    """See `security.engines.Engine`: SignedInfo is written in its canonical form and put into the tree as it is."""
+    """See `security.engines.Engine`."""
     references = "".join(
         _REFERENCE.format(name=name, digest=_base64(hashlib.sha256(canonical(element)).digest()))
         for name, element in covered.items()
     )
     signed_info = _SIGNED_INFO.format(method=method, references=references)
     value = _base64(_sign_value(key, _HASHES[_name(method)], signed_info.encode()))
-    signature = etree.SubElement(security, f"{{{DS}}}Signature")
-    signature.append(reread(signed_info.encode()))
-    etree.SubElement(signature, f"{{{DS}}}SignatureValue").text = value
-    signature.append(key_info)
+    signature = _SIGNATURE.format(signed_info=signed_info, value=value, token=token_id)
+    security.append(reread(signature.encode()))
 
 
 def _base64(data: bytes) -> str:

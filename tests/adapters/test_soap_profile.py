@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -17,21 +19,22 @@ import config
 import errors
 from adapters import discover
 from adapters.profiles import Message
-from adapters.profiles.soap import WSA, SoapProfile, _LocalOnly
+from adapters.profiles.soap import SoapProfile
 from endpoints.partner_trust import PartnerTrust
 from exchange import utc_now
 from mappings.pmlp import GetPersonRequest, Person
+from mappings.vdeavk import GetDisabilityRequest
 from security import wsse
 from security.certificates import load_authorities
 from security.engines import ENGINES
 from security.keys import Identity, new_keys
+from security.profile import WSA
 from security.xml import Element, parse
 from storage import open_engine
 from tests.exchanges.test_golden import CONTEXT, HERE, SOAP, envelope
 from tests.security.verdicts import Recorded
-from wsdl import ROOT
 
-PMLP = discover()["pmlp"]
+PMLP, VDEAVK = discover()["pmlp"], discover()["vdeavk"]
 GET_PERSON = PMLP.operations[0]
 MESSAGE_ID = "urn:uuid:018f0000-0000-7000-8000-000000000002"
 ANSWER = HERE / "pmlp" / "name-and-code-only" / "answer.xml"
@@ -318,14 +321,14 @@ def listening(serve: Callable[[socket.socket], object]) -> Iterator[int]:
         thread.join(10)
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "/etc/hostname",
-        str(ROOT / "pmlp" / "v1-0" / ".." / ".." / "vdeavk" / "v1-0" / "vdeavk.xsd"),
-        "http://127.0.0.1:1/a.xsd",
-    ],
-)
-def test_a_contract_makes_us_read_nothing_but_its_folder(url: str) -> None:
+def test_a_request_that_breaks_the_contract_does_not_leave(profile: SoapProfile) -> None:
+    other = replace(GET_PERSON, request=VDEAVK.operations[0].request)
+    request = GetDisabilityRequest(context=CONTEXT, person_code="320000-00017", on_date=date(2026, 1, 1))
+    with pytest.raises(errors.GatewayFailure, match="/GetDisability"):
+        profile.compose(other, request, MESSAGE_ID)
+
+
+@pytest.mark.parametrize("url", ["", "nowhere", "ftp://127.0.0.1/", "http://", "http://[::1/"])
+def test_an_address_that_is_none_stops_the_start(keys: Path, url: str) -> None:
     with pytest.raises(errors.ConfigurationError):
-        _LocalOnly(ROOT / "pmlp" / "v1-0").load(url)
+        open_profile(keys, url)

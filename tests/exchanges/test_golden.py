@@ -25,10 +25,11 @@ from lxml import etree
 import config
 import errors
 from adapters import Adapter, Operation, discover
-from adapters.profiles.soap import WSA, SoapProfile
+from adapters.profiles.soap import SoapProfile
 from exchange import Context, Environment, Json, Official, utc_now
 from security import wsse
 from security.keys import Identity, new_keys
+from security.profile import WSA
 from security.xml import Element, canonical, parse
 from wsdl import contract
 
