@@ -26,10 +26,9 @@ from endpoints.soap_inlet import CONTENT_TYPES, Endpoint, SoapInlet
 from exchange import Arrival, Environment, Reply, Way, new_id, utc_now
 from gateway import Gateway
 from routing.parties import may_sign_less
-from security import wsse
 from security.engines import ENGINES
+from security.envelope import Draft, write
 from security.keys import Identity
-from security.xml import Element
 from storage import reading
 from wsdl import contract
 
@@ -136,8 +135,8 @@ def _mount(gateway: Gateway, clock: Callable[[], datetime]) -> dict[str, _Mounte
     trust = PartnerTrust(settings, gateway.engine, may_leave_unsigned=may_leave_unsigned)
     engine = ENGINES[settings.signature.engine]
 
-    def sign(envelope: Element) -> bytes:
-        return wsse.sign(envelope, identity, now=clock(), engine=engine)
+    def sign(draft: Draft) -> bytes:
+        return write(draft, identity, now=clock(), engine=engine)
 
     mounted = {}
     for service in gateway.services.values():

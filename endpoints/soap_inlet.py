@@ -140,9 +140,8 @@ class SoapInlet:
         if self._dispatched is None:
             raise errors.GatewayFailure("an answer without a request")
         action = f"{self._endpoint.contract.actions[self._dispatched.operation]}Response"
-        payload = parse(answer, max_bytes=len(answer))
         written = spyne_protocol.write_answer(
-            self._dispatched, Letter(action, self._relates_to, payload=payload)
+            self._dispatched, Letter(action, self._relates_to, payload=answer)
         )
         return self._reply(200, received.exchange_id, written)
 

@@ -16,9 +16,9 @@ from lxml import etree
 
 from errors import SchemaViolation, UnknownOperation
 from exchange import new_id
-from security.envelope import ANONYMOUS, addressed
+from security.envelope import ANONYMOUS, Draft
 from security.profile import WSA
-from security.xml import Element
+from security.xml import Element, canonical
 from wsdl import Contract
 from wsdl.spyne_compat import (
     AnyXml,
@@ -44,20 +44,20 @@ _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 # What SOAP 1.2 calls the fault codes of SOAP 1.1, which are the ones that the gateway's errors have.
 _CODES_1_2 = {"Client": "Sender", "Server": "Receiver"}
 
-Sign = Callable[[Element], bytes]
+Sign = Callable[[Draft], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """What goes along with one answer: its action, and the MessageID of the request where that had one.
 
-    `subcode` is the error's own code, for faults; `addressing_fault` is the name of the fault that WS-Addressing
-    itself has for it, if any.
+    `payload` is the answer's element in exclusive canonical XML. `subcode` is the error's own code, for faults;
+    `addressing_fault` is the name of the fault that WS-Addressing itself has for it, if any.
     """
 
     action: str
     relates_to: str | None
-    payload: Element | None = None
+    payload: bytes = b""
     subcode: str = ""
     addressing_fault: str = ""
 
@@ -102,17 +102,19 @@ class ElementBodies:
         ctx.in_object = ctx.in_body_doc
 
     def serialize(self, ctx: MethodContext, message: object) -> None:
-        """Build the envelope around the operation's element, or around the fault."""
+        """Put the answer's element, or the fault, and the addressing headers together."""
         letter: Letter = ctx.udc
         headers = {"Action": letter.action, "MessageID": f"urn:uuid:{new_id()}", "To": ANONYMOUS}
         if letter.relates_to is not None:
             headers["RelatesTo"] = letter.relates_to
-        fault = ctx.out_error is not None
-        payload = _FAULTS[self.version](ctx.out_error, letter) if fault else ctx.out_object[0]
-        ctx.out_document = addressed(SOAP[self.version], headers, payload)
+        if ctx.out_error is None:
+            ctx.out_document = Draft(SOAP[self.version], headers, ctx.out_object[0])
+        else:
+            fault = canonical(_FAULTS[self.version](ctx.out_error, letter))
+            ctx.out_document = Draft(SOAP[self.version], headers, fault, _FAULT_PREFIXES[self.version])
 
     def create_out_string(self, ctx: MethodContext, charset: str | None = None) -> None:
-        """Sign; faults pass here too."""
+        """Write and sign; faults pass here too."""
         ctx.out_string = [self._sign(ctx.out_document)]
 
     def fault_to_http_response_code(self, fault: Fault) -> str:
@@ -220,11 +222,12 @@ def _written(server: ServerBase, context: MethodContext) -> bytes:
     return b"".join(context.out_string)
 
 
-def _operation(name: str) -> Callable[[MethodContext, Element], Element]:
+def _operation(name: str) -> Callable[[MethodContext, Element], bytes]:
     """What every operation does: hand over what the eight steps made of the request. Spyne knows it by its name."""
 
-    def given(ctx: MethodContext, body: Element) -> Element:  # noqa: ARG001 — the interface of Spyne
-        return ctx.udc.payload
+    def given(ctx: MethodContext, body: Element) -> bytes:  # noqa: ARG001 — the interface of Spyne
+        letter: Letter = ctx.udc
+        return letter.payload
 
     given.__name__ = name
     return given
@@ -258,6 +261,8 @@ def _fault_1_2(fault: Fault, letter: Letter) -> Element:
     return element
 
 
+# Those of the codes, which are texts.
+_FAULT_PREFIXES = {"1.1": {"wsa": WSA}, "1.2": {"wsa": WSA, "fault": FAULT}}
 _FAULTS: Mapping[str, Callable[[Fault, Letter], Element]] = MappingProxyType(
     {"1.1": _fault_1_1, "1.2": _fault_1_2}
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lxml import etree
@@ -110,6 +111,19 @@ class Parts:
     method: str
     value: bytes
     references: tuple[Reference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signable:
+    """A message around the place of its ds:Signature, and what is to be signed of it.
+
+    `covered` are the canonical forms of the parts by their ids, `token_id` is the id of the BinarySecurityToken.
+    """
+
+    head: bytes
+    tail: bytes
+    covered: Mapping[str, bytes]
+    token_id: str
 
 
 def is_id(text: str) -> bool:

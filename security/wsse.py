@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ from errors import (
 from security import certificates, profile
 from security.engines import ENGINES, Engine
 from security.keys import Identity, PrivateKey
-from security.profile import DS, SOAP_VERSIONS, WSSE, WSU
+from security.profile import DS, SOAP_VERSIONS, WSSE, WSU, Signable
 from security.revocation import Rules
 from security.xml import Element, canonical, parse, reread, serialise
 
@@ -129,14 +130,15 @@ def sign(
     security = etree.SubElement(header, f"{{{WSSE}}}Security", nsmap={"wsse": WSSE, "wsu": WSU, "ds": DS})
     security.set(f"{{{soap}}}mustUnderstand", "1")
     timestamp = etree.SubElement(security, f"{{{WSU}}}Timestamp")
-    etree.SubElement(timestamp, f"{{{WSU}}}Created").text = _instant_text(now)
-    etree.SubElement(timestamp, f"{{{WSU}}}Expires").text = _instant_text(now + timedelta(seconds=lifetime_s))
+    created, expires = instant_texts(now, lifetime_s)
+    etree.SubElement(timestamp, f"{{{WSU}}}Created").text = created
+    etree.SubElement(timestamp, f"{{{WSU}}}Expires").text = expires
     token = etree.SubElement(
         security,
         f"{{{WSSE}}}BinarySecurityToken",
         {"ValueType": profile.X509_V3, "EncodingType": profile.BASE64},
     )
-    token.text = _token(identity.certificate)
+    token.text = token_text(identity.certificate)
     try:
         taken = set(profile.ids(root))
     except SignatureInvalid as error:
@@ -144,10 +146,14 @@ def sign(
     token_id = _give_id(token, taken)
     covered = {_give_id(part, taken): part for part in (timestamp, body, *addressing)}
     try:
-        engine.sign(security, identity.key, _method(identity.key), covered, token_id)
-    except (MalformedMessage, etree.C14NError) as error:
+        canonical_parts = {name: canonical(part) for name, part in covered.items()}
+    except MalformedMessage as error:
         raise GatewayFailure("the envelope has no canonical form") from error
-    return serialise(root)
+    # The signature is written in the place of a text that stands nowhere else.
+    place = os.urandom(16).hex()
+    token.tail = place
+    head, _, tail = serialise(root).partition(place.encode())
+    return engine.sign(Signable(head, tail, canonical_parts, token_id), identity.key, method(identity.key))
 
 
 def verify(envelope: Element | bytes, policy: Policy, *, now: datetime) -> Verified:
@@ -205,8 +211,14 @@ def verify_parsed(root: Element, policy: Policy, *, now: datetime) -> Verified:
     )
 
 
+def instant_texts(now: datetime, lifetime_s: int) -> tuple[str, str]:
+    """Created and Expires of a Timestamp."""
+    expires = now + timedelta(seconds=lifetime_s)
+    return _instant_text(now), _instant_text(expires)
+
+
 def _instant_text(instant: datetime) -> str:
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _give_id(element: Element, taken: set[str]) -> str:
@@ -223,7 +235,7 @@ def _give_id(element: Element, taken: set[str]) -> str:
     return new
 
 
-def _method(key: PrivateKey) -> str:
+def method(key: PrivateKey) -> str:
     """RSA with SHA-256; ECDSA with the digest that is as strong as the curve."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return f"{profile.MORE}ecdsa-sha{min(max(256, key.key_size), 512)}"
@@ -239,7 +251,7 @@ def _certificate(token: Element) -> x509.Certificate:
 
 
 @lru_cache(maxsize=16)
-def _token(certificate: x509.Certificate) -> str:
+def token_text(certificate: x509.Certificate) -> str:
     """A certificate as it stands in a message."""
     return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
 

@@ -22,9 +22,9 @@ from config import System
 from exchange import utc_now
 from security import wsse
 from security.engines import Engine
-from security.envelope import ANONYMOUS, addressed
+from security.envelope import ANONYMOUS, Draft, write
 from security.keys import Identity
-from security.xml import Element, parse
+from security.xml import Element, canonical, parse
 from wsdl import Contract, contract
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -63,8 +63,11 @@ class SoapProfile:
         except errors.SchemaViolation as error:
             raise errors.GatewayFailure(f"our request breaks the contract: {error.detail}") from error
         headers = {"Action": action, "MessageID": message_id, "To": self._address, "ReplyTo": ANONYMOUS}
-        content = wsse.sign(
-            addressed(SOAP, headers, payload), self._identity, now=self._clock(), engine=self._policy.engine
+        content = write(
+            Draft(SOAP, headers, canonical(payload)),
+            self._identity,
+            now=self._clock(),
+            engine=self._policy.engine,
         )
         return Message(message_id, action, content)
 

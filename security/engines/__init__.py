@@ -18,7 +18,7 @@ from cryptography import x509
 
 from security.engines import library, narrow
 from security.keys import PrivateKey
-from security.profile import Parts
+from security.profile import Parts, Signable
 from security.xml import Element
 
 
@@ -33,15 +33,8 @@ class Engine(Protocol):
         Raises: SignatureInvalid.
         """
 
-    def sign(
-        self,
-        security: Element,
-        key: PrivateKey,
-        method: str,
-        covered: Mapping[str, Element],
-        token_id: str,
-    ) -> None:
-        """Append the ds:Signature over these elements, by their ids, to the Security header in its envelope.
+    def sign(self, signable: Signable, key: PrivateKey, method: str) -> bytes:
+        """The message with the ds:Signature in its place.
 
         Shape: exclusive canonicalisation everywhere, SHA-256 digests; `method` is one of `profile.SIGNATURES` and fits
         the key; KeyInfo names the token by its id.

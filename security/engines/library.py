@@ -5,7 +5,6 @@ It finds elements by their Ids, we by their place: what it verified must be what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,8 +24,8 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 from errors import MalformedMessage, SignatureInvalid
 from security import profile
 from security.keys import PrivateKey
-from security.profile import DS, EXCLUSIVE, WSSE, X509_V3, Parts
-from security.xml import Element, canonical
+from security.profile import DS, EXCLUSIVE, WSSE, X509_V3, Parts, Signable
+from security.xml import Element, canonical, reread
 
 _SIGNATURES = frozenset(SignatureMethod(uri) for uri in profile.SIGNATURES)
 _DIGESTS = frozenset(DigestAlgorithm(uri) for uri in profile.DIGESTS)
@@ -90,9 +89,7 @@ def verify(root: Element, parts: Parts, certificate: x509.Certificate, now: date
     return expected
 
 
-def sign(
-    security: Element, key: PrivateKey, method: str, covered: Mapping[str, Element], token_id: str
-) -> None:
+def sign(signable: Signable, key: PrivateKey, method: str) -> bytes:
     """See `security.engines.Engine`."""
     signer = _Signer(
         method=SignatureConstructionMethod.detached,
@@ -100,9 +97,13 @@ def sign(
         digest_algorithm=DigestAlgorithm.SHA256,
         c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
     )
-    root = security.getroottree().getroot()
-    references = [f"#{name}" for name in covered]
-    security.append(signer.sign(root, key=key, key_info=_key_info(token_id), reference_uri=references))
+    signature = signer.sign(
+        reread(signable.head + signable.tail),
+        key=key,
+        key_info=_key_info(signable.token_id),
+        reference_uri=[f"#{name}" for name in signable.covered],
+    )
+    return b"".join((signable.head, etree.tostring(signature), signable.tail))
 
 
 def _key_info(token_id: str) -> Element:

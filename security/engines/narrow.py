@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 
 from errors import MalformedMessage, SignatureInvalid
 from security.keys import PrivateKey
-from security.profile import DS, EXCLUSIVE, WSSE, X509_V3, Parts
-from security.xml import Element, canonical, reread
+from security.profile import DS, EXCLUSIVE, WSSE, X509_V3, Parts, Signable
+from security.xml import Element, canonical
 
 # Canonical by the way they are written: one attribute each, end tags, no white space, the namespace at the top.
 _SIGNED_INFO = (
@@ -64,18 +64,16 @@ def verify(_root: Element, parts: Parts, certificate: x509.Certificate, _now: da
     return tuple(covered)
 
 
-def sign(
-    security: Element, key: PrivateKey, method: str, covered: Mapping[str, Element], token_id: str
-) -> None:
+def sign(signable: Signable, key: PrivateKey, method: str) -> bytes:
     """See `security.engines.Engine`."""
     references = "".join(
-        _REFERENCE.format(name=name, digest=_base64(hashlib.sha256(canonical(element)).digest()))
-        for name, element in covered.items()
+        _REFERENCE.format(name=name, digest=_base64(hashlib.sha256(content).digest()))
+        for name, content in signable.covered.items()
     )
     signed_info = _SIGNED_INFO.format(method=method, references=references)
     value = _base64(_sign_value(key, _HASHES[_name(method)], signed_info.encode()))
-    signature = _SIGNATURE.format(signed_info=signed_info, value=value, token=token_id)
-    security.append(reread(signature.encode()))
+    signature = _SIGNATURE.format(signed_info=signed_info, value=value, token=signable.token_id)
+    return b"".join((signable.head, signature.encode(), signable.tail))
 
 
 def _base64(data: bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,7 +14,7 @@ from errors import GatewayError
 from security import wsse
 from security.engines import ENGINES, Engine
 from security.keys import Identity, PrivateKey
-from security.profile import Parts
+from security.profile import Parts, Signable
 from security.wsse import Policy
 from security.xml import Element, canonical, parse
 from tests.security.messages import NAMES, NOW
@@ -35,16 +34,9 @@ class Recorded:
         self.covered = self.engine.verify(root, parts, certificate, now)
         return self.covered
 
-    def sign(
-        self,
-        security: Element,
-        key: PrivateKey,
-        method: str,
-        covered: Mapping[str, Element],
-        key_info: Element,
-    ) -> None:
+    def sign(self, signable: Signable, key: PrivateKey, method: str) -> bytes:
         self.signed += 1
-        self.engine.sign(security, key, method, covered, key_info)
+        return self.engine.sign(signable, key, method)
 
 
 @dataclass(frozen=True)
