@@ -34,6 +34,7 @@ _KEY_BYTES = 32
 _HALF = 16
 _NONCE_BYTES = 12
 _SET_BYTES = 8
+_MANY_DIGITS = re.compile("[0-9]{6}")
 _CHECK_BYTES = 6
 _LINES = 4
 _LINE_CHARS = 20
@@ -112,7 +113,7 @@ def split(
     if not 2 <= threshold <= shares <= MOST_SHARES:
         raise InvalidRequest(f"2 ≤ threshold ≤ shares ≤ {MOST_SHARES} is needed")
     key = os.urandom(_KEY_BYTES)
-    set_id = os.urandom(_SET_BYTES).hex()
+    set_id = _new_set_id()
     halves = [
         Shamir.split(threshold, shares, half, False)  # both halves have the same numbers, 1 to N
         for half in (key[:_HALF], key[_HALF:])
@@ -134,7 +135,7 @@ def seal(files: Mapping[str, bytes], passphrase: str, *, made_at: datetime) -> b
         raise InvalidRequest(f"a passphrase has {_LEAST_PASSPHRASE} characters at least")
     salt = os.urandom(16)
     header: dict[str, Json] = {
-        "set": os.urandom(_SET_BYTES).hex(),
+        "set": _new_set_id(),
         "threshold": 0,
         "shares": 0,
         "salt": salt.hex(),
@@ -180,6 +181,14 @@ def read_shares(text: str, name: str) -> list[Share]:
     if not lines or len(lines) % _LINES:
         raise InvalidRequest(f"{name}: a share has four lines, numbered 1 to 4; {len(lines)} are here")
     return [_share(lines[n : n + _LINES], name) for n in range(0, len(lines), _LINES)]
+
+
+def _new_set_id() -> str:
+    """The id of a set, hexadecimal, with nothing in it that an error text would mask as a personal code."""
+    while True:
+        made = os.urandom(_SET_BYTES).hex()
+        if not _MANY_DIGITS.search(made):
+            return made
 
 
 def open_with_shares(bundle: Bundle, shares: Iterable[Share]) -> dict[str, bytes]:

@@ -45,6 +45,11 @@ def test_two_shares_and_every_guess_at_a_third_number_do_not_open_it() -> None:
             escrow.open_with_shares(OUTSIDE, [first, second, guess])
 
 
+def test_no_set_has_an_id_that_is_masked_as_a_personal_code() -> None:
+    ids = [escrow._new_set_id() for _ in range(300)]
+    assert [InvalidRequest(one).detail for one in ids] == ids
+
+
 def test_a_share_of_another_set_is_named() -> None:
     _, others = escrow.split(FILES, threshold=3, shares=5, made_at=NOW)
     with pytest.raises(InvalidRequest, match=f"share 2 is of set {others[1].set_id}"):
