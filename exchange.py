@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 RIGA = ZoneInfo("Europe/Riga")
@@ -234,8 +235,14 @@ class Grant:
 
     def permits(self, rule: str, source: str) -> bool:
         """Whether a value of this rule from this source may be given."""
-        parts = rule.split(".")
-        return any((".".join(parts[:n]), source) in self.rules for n in range(1, len(parts) + 1))
+        return _permits(self.rules, rule, source)
+
+
+@lru_cache(maxsize=16_384)
+def _permits(rules: frozenset[tuple[str, str]], rule: str, source: str) -> bool:
+    """Asked of every field of every answer; the rights and the fields are few."""
+    parts = rule.split(".")
+    return any((".".join(parts[:n]), source) in rules for n in range(1, len(parts) + 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,10 +99,17 @@ def canonical(value: Json) -> str:
 
 
 def _is_plain(value: Json) -> bool:
+    # Written out: every record of the log comes this way, and most parts of it are texts.
     if isinstance(value, dict):
-        return all(name.isascii() and _is_plain(part) for name, part in value.items())
+        for name, part in value.items():
+            if not name.isascii() or (type(part) is not str and not _is_plain(part)):
+                return False
+        return True
     if isinstance(value, list):
-        return all(map(_is_plain, value))
+        for part in value:  # noqa: SIM110 — as above
+            if type(part) is not str and not _is_plain(part):
+                return False
+        return True
     if type(value) is int:
         return -_SAFE <= value <= _SAFE
     return value is None or type(value) is str or type(value) is bool
@@ -149,8 +156,10 @@ def seal(entry: Entry, record_id: uuid.UUID, subject_key: bytes) -> Record:
         _refuse_floats(dict(entry.facts), "")
     personal = dict(entry.personal)
     personal |= subject_indexes(subject_key, entry.personal.get(SUBJECT))
+    salts = os.urandom(SALT_BYTES * len(personal))
     values = tuple(
-        Value(name, os.urandom(SALT_BYTES), canonical(value)) for name, value in sorted(personal.items())
+        Value(name, salts[n * SALT_BYTES : (n + 1) * SALT_BYTES], canonical(value))
+        for n, (name, value) in enumerate(sorted(personal.items()))
     )
     columns: dict[str, str | None] = {
         "exchange_id": str(entry.exchange_id),

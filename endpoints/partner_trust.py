@@ -5,6 +5,7 @@ What responders said is read from the database when a message asks for it. No me
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -84,7 +85,7 @@ class PartnerTrust:
 
     def _marks(self) -> tuple[_Mark, ...]:
         settings = self.settings
-        files = [*_authority_files(settings), *settings.crl.glob("*.pem"), *fetched(settings)]
+        files = [*_authority_files(settings), *_pem(settings.crl), *fetched(settings)]
         return tuple(sorted(mark for file in files if (mark := _mark(file)) is not None))
 
 
@@ -124,7 +125,16 @@ def _authority_files(settings: Settings) -> list[Path]:
     own = settings.keys / "authority.pem"
     # An installation whose test authority was taken away believes only what lies in trust/.
     test = [own] if settings.environment is Environment.TEST and own.exists() else []
-    return [*sorted(settings.trust.glob("*.pem")), *test]
+    return [*sorted(_pem(settings.trust)), *test]
+
+
+def _pem(folder: Path) -> list[Path]:
+    """The `*.pem` of a folder. Asked at every message: `Path.glob` takes ten times as long."""
+    try:
+        with os.scandir(folder) as found:
+            return [folder / entry.name for entry in found if entry.name.endswith(".pem")]
+    except FileNotFoundError:
+        return []
 
 
 def _mark(file: Path) -> _Mark | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,8 @@ class Access:
 
     def __init__(self, rights: tuple[Right, ...]) -> None:
         self.rights = rights
+        # The same few questions are asked over and over, and the rights do not change.
+        self._decided = lru_cache(maxsize=4096)(self._decide)
 
     @classmethod
     def load(cls, folder: Path) -> Access:
@@ -100,13 +103,16 @@ class Access:
 
         Raises: AccessDenied when the operation is not granted at all, PurposeNotAllowed when it is, but not so.
         """
+        return self._decided(recipient, operation, context.purpose, context.rule)
+
+    def _decide(self, recipient: str, operation: str, purpose: str, rule: str) -> Decision:
         for_operation = [right for right in self.rights_of(recipient) if operation in right.operations]
         if not for_operation:
             raise AccessDenied(operation)
-        for_purpose = [right for right in for_operation if context.purpose in right.purposes]
+        for_purpose = [right for right in for_operation if purpose in right.purposes]
         if not for_purpose:
             raise PurposeNotAllowed("purpose")
-        matching = tuple(right for right in for_purpose if right.covers(context.rule))
+        matching = tuple(right for right in for_purpose if right.covers(rule))
         if not matching:
             raise PurposeNotAllowed("rule")
         return Decision(
