@@ -8,6 +8,7 @@ has one TLS setting for all its addresses. What each listener serves: partners /
 from __future__ import annotations
 
 import argparse
+import gc
 import ipaddress
 import os
 import signal
@@ -224,6 +225,9 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
             sys.exit(_DOES_NOT_LOAD)
 
     def _worker_is_ready(self, _worker: object) -> None:
+        # What was read and wired lives as long as the process: cyclic garbage is not looked for in it.
+        gc.collect()
+        gc.freeze()
         # Reading the settings again is the supervisor's; told to the whole group it must not end a worker.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         # One that replaces a fallen worker has nobody left to tell.

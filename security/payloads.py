@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import lru_cache
 
 import zstandard
 from cryptography.exceptions import InvalidTag
@@ -80,14 +81,20 @@ def _checked(key: bytes) -> bytes:
     return key
 
 
+@lru_cache(maxsize=16)
+def _cipher(key: bytes) -> AESGCM:
+    """Ready for use; a month's key is used for every message."""
+    return AESGCM(_checked(key))
+
+
 def _encrypt(form: bytes, plain: bytes, key: bytes, associated: bytes) -> bytes:
     nonce = os.urandom(NONCE_BYTES)
-    return form + nonce + AESGCM(_checked(key)).encrypt(nonce, plain, form + associated)
+    return form + nonce + _cipher(key).encrypt(nonce, plain, form + associated)
 
 
 def _decrypt(form: bytes, sealed: bytes, key: bytes, associated: bytes) -> bytes:
     head = len(form) + NONCE_BYTES
-    cipher = AESGCM(_checked(key))
+    cipher = _cipher(key)
     if not sealed.startswith(form) or len(sealed) < head:
         raise InvalidTag
     return cipher.decrypt(sealed[len(form) : head], sealed[head:], form + associated)
