@@ -425,3 +425,25 @@ def test_no_bit_changes_what_is_verified(world: World) -> None:
         mutated = bytearray(signed)
         mutated[position] ^= 1 << (position % 7)
         assert _survives(world, good, bytes(mutated)), position
+
+
+def test_a_chain_that_was_found_ends_with_the_authority_s_own_dates(world: World) -> None:
+    ends = NOW + timedelta(hours=1)
+    above = Identity(
+        certificate(world.stranger.key, None, end=ends, ca=True, subject="short-lived"), world.stranger.key
+    )
+    below = Identity(certificate(world.p256.key, above), world.p256.key)
+    policy = Policy((above.certificate,))
+    for instant in (NOW, ends - timedelta(seconds=1)):
+        wsse.verify(wsse.sign(envelope(), below, now=instant), policy, now=instant)
+    late = ends + timedelta(seconds=1)
+    with pytest.raises(UntrustedCertificate):
+        wsse.verify(wsse.sign(envelope(), below, now=late), policy, now=late)
+
+
+def test_a_chain_that_was_found_is_not_one_to_other_authorities(world: World) -> None:
+    signed = wsse.sign(envelope(), world.p256, now=NOW)
+    wsse.verify(signed, world.policy, now=NOW)
+    others = replace(world.policy, authorities=(world.stranger.certificate,))
+    with pytest.raises(UntrustedCertificate):
+        wsse.verify(signed, others, now=NOW)
