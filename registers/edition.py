@@ -117,6 +117,12 @@ FORMER = Table(
     info=_TOLD,
 )
 Index(None, FORMER.c.code)
+Index(
+    "ix_vzd_former_place_code_before",
+    FORMER.c.code_before,
+    postgresql_where=text("code_before IS NOT NULL"),
+    sqlite_where=text("code_before IS NOT NULL"),
+)
 Index(None, FORMER.c.parent, FORMER.c.search_key)
 
 CENTROID = Table(

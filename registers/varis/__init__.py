@@ -2,3 +2,28 @@
 
 `load` takes an open-data edition; `resolve`, `children`, `history` and `search` read the edition in use.
 """
+
+from __future__ import annotations
+
+from registers.varis.editions import in_use
+from registers.varis.history import PlaceHistory, Span, Successor, history
+from registers.varis.loading import Counts, Summary, load
+from registers.varis.places import Places, Resolved, children, resolve
+from registers.varis.search import Match, search
+
+__all__ = [
+    "Counts",
+    "Match",
+    "PlaceHistory",
+    "Places",
+    "Resolved",
+    "Span",
+    "Successor",
+    "Summary",
+    "children",
+    "history",
+    "in_use",
+    "load",
+    "resolve",
+    "search",
+]

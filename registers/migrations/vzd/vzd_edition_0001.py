@@ -135,6 +135,14 @@ def _former_place() -> None:
     )
     op.create_index(op.f("ix_vzd_former_place_code"), "vzd_former_place", ["code"], schema="vzd")
     op.create_index(
+        "ix_vzd_former_place_code_before",
+        "vzd_former_place",
+        ["code_before"],
+        schema="vzd",
+        postgresql_where=sa.text("code_before IS NOT NULL"),
+        sqlite_where=sa.text("code_before IS NOT NULL"),
+    )
+    op.create_index(
         op.f("ix_vzd_former_place_parent_search_key"),
         "vzd_former_place",
         ["parent", "search_key"],
