@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql import ColumnElement, FromClause
 
 from registers.history import Exact, provenance_columns
 from storage import Instant, metadata
@@ -165,7 +165,7 @@ for _table in (PLACE, FORMER, CENTROID):
     )
 
 
-def seen_in(table: Table, edition: int) -> tuple[ColumnElement[bool], ...]:
+def seen_in(table: FromClause, edition: int) -> tuple[ColumnElement[bool], ...]:
     """The rows of a table that belong to an edition."""
     ended = table.c.ended_edition
     return table.c.first_edition <= edition, (ended.is_(None)) | (ended > edition)

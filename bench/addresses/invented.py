@@ -24,15 +24,28 @@ ROOT = "100000000"
 _REFORM, _BEFORE = "2021.07.01", "2021.06.30"
 _COLUMNS = {layout.file: layout.columns for layout in EVERY}
 
+# fmt: off
 _TREES = (
-    "Ozolu Bērzu Liepu Kļavu Ošu Egļu Priežu Vītolu Apšu Alkšņu Gobu Kastaņu Ābeļu Ķiršu Ceriņu Rožu Skolas Parka Dārza "
-    "Meža Upes Ezera Jūras Saules Rīta Vakara Ziemeļu Dienvidu Stacijas Tirgus Baznīcas Pils Kalna Lauku Pļavu Brīvības "
-    "Bauskas Atpūtas Jēkaba Raiņa Aspazijas Zvaigžņu Miera Darba Centra Jaunatnes Sporta Smilšu Krasta Dzirnavu Avotu"
-).split()
-_SIZES = ("", "Mazā ", "Lielā ", "Jaunā ", "Vecā ")
+    "Ozolu", "Bērzu", "Liepu", "Kļavu", "Ošu", "Egļu", "Priežu", "Vītolu", "Apšu", "Alkšņu",
+    "Gobu", "Kastaņu", "Ābeļu", "Ķiršu", "Ceriņu", "Rožu", "Skolas", "Parka", "Dārza", "Meža",
+    "Upes", "Ezera", "Jūras", "Saules", "Rīta", "Vakara", "Ziemeļu", "Dienvidu", "Stacijas", "Tirgus",
+    "Baznīcas", "Pils", "Kalna", "Lauku", "Pļavu", "Brīvības", "Bauskas", "Atpūtas", "Jēkaba", "Raiņa",
+    "Aspazijas", "Zvaigžņu", "Miera", "Darba", "Centra", "Jaunatnes", "Sporta", "Smilšu", "Krasta", "Dzirnavu",
+    "Avotu",
+)
+_BEGIN = (
+    "Bal", "Bir", "Cel", "Dau", "Dzel", "Gaur", "Gul", "Jaun", "Kal", "Kār",
+    "Ķel", "Lau", "Lej", "Lie", "Maz", "Mež", "Ņau", "Pļau", "Pur", "Rau",
+    "Rūj", "Sau", "Sil", "Smil", "Šķi", "Tau", "Ziem", "Zil", "Zvir", "Žīg",
+)
+_END = (
+    "bēni", "ciemi", "dēni", "galvi", "kalni", "kāji", "lāči", "lejas", "mali", "nieki",
+    "ori", "ozoli", "paegļi", "pēni", "rini", "sili", "stieņi", "tēni", "upes", "vēni",
+    "viļņi", "zari", "žņi", "āres", "ēni", "īši",
+)
+# fmt: on
+_SIZES = ("", "", "", "Mazā ", "Lielā ", "Jaunā ", "Vecā ")
 _WAYS = ("iela",) * 12 + ("gatve", "bulvāris", "prospekts", "ceļš", "aleja", "laukums")
-_BEGIN = "Bal Bir Cel Dau Dzel Gaur Gul Jaun Kal Kār Ķel Lau Lej Lie Maz Mež Ņau Pļau Pur Rau Rūj Sau Sil Smil Šķi Tau Ziem Zil Zvir Žīg".split()
-_END = "bēni ciemi dēni galvi kalni kāji lāči lejas mali nieki ori ozoli paeg pēni rini sili stieņi tēni upes vēni viļņi zari žņi āres ēni īši".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,7 @@ def write_edition(
 ) -> Mapping[str, int]:
     """Write all files of an edition and tell the rows of each.
 
-    Edition 2 is edition 1 with few changes: some streets renamed, some houses deleted, moved to another postcode or new.
+    Edition 2 is edition 1 with few changes: streets renamed, houses deleted, under another postcode, or new.
     """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "INVENTED.md").write_text(

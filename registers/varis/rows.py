@@ -126,7 +126,6 @@ def read_upper(fields: Fields, layout: Layout, above: Mapping[int, Above]) -> Pl
         sort_name=sort_name,
         parent=layouts.code(parent, "VKUR_CD"),
         parent_kind=layouts.kind(parent_kind, "VKUR_TIPS"),
-        postcode=None,
         atvk=(mark or None) if has_atvk else None,
         small_village=of == Kind.VILLAGE and mark == "1",
         approval=(approved, approval),
@@ -141,7 +140,7 @@ def read_building(fields: Fields, layout: Layout, above: Mapping[int, Above]) ->
     ]
     (began, modified, ended, for_building, planned, text, x, y, north, east) = fields[11:]
     of = layouts.kind(kind, "TIPS_CD", layout.kind)
-    place = _place(
+    return _place(
         (*fields[:16], x, y, north, east),
         text,
         above,
@@ -153,19 +152,19 @@ def read_building(fields: Fields, layout: Layout, above: Mapping[int, Above]) ->
         parent=layouts.code(parent, "VKUR_CD"),
         parent_kind=layouts.kind(parent_kind, "VKUR_TIPS"),
         postcode=layouts.attribute(postcode, of) or None,
-        atvk=None,
-        small_village=False,
         approval=(approved, approval),
         dates=(began, modified, ended),
-    )
-    return place._replace(
-        post_office=layouts.optional_code(office, "PNOD_CD"),
-        for_building=layouts.yes(for_building, "FOR_BUILD"),
-        planned=layouts.yes(planned, "PLAN_ADR"),
-        lks_x=layouts.number(x, "KOORD_X"),
-        lks_y=layouts.number(y, "KOORD_Y"),
-        north=layouts.number(north, "DD_N"),
-        east=layouts.number(east, "DD_E"),
+        of_building=(
+            layouts.optional_code(office, "PNOD_CD"),
+            layouts.yes(for_building, "FOR_BUILD"),
+            layouts.yes(planned, "PLAN_ADR"),
+        ),
+        at=(
+            layouts.number(x, "KOORD_X"),
+            layouts.number(y, "KOORD_Y"),
+            layouts.number(north, "DD_N"),
+            layouts.number(east, "DD_E"),
+        ),
     )
 
 
@@ -186,8 +185,6 @@ def read_premises(fields: Fields, layout: Layout, above: Mapping[int, Above]) ->
         parent=layouts.code(parent, "VKUR_CD"),
         parent_kind=layouts.kind(parent_kind, "VKUR_TIPS"),
         postcode=layouts.attribute(postcode, of) or None,
-        atvk=None,
-        small_village=False,
         approval=(approved, approval),
         dates=(began, modified, ended),
     )
@@ -205,11 +202,13 @@ def _place(
     sort_name: str,
     parent: int,
     parent_kind: int,
-    postcode: str | None,
-    atvk: str | None,
-    small_village: bool,
     approval: tuple[str, str],
     dates: tuple[str, str, str],
+    postcode: str | None = None,
+    atvk: str | None = None,
+    small_village: bool = False,
+    of_building: tuple[int | None, bool | None, bool | None] = (None, None, None),
+    at: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None),
 ) -> Place:
     if parent == code:
         raise Broken("VKUR_CD is the object itself")
@@ -221,32 +220,27 @@ def _place(
     rebuilt = under(upper.standard if upper else None, kind, name).text(shown)
     given = None if text is None or text == rebuilt else layouts.full_text(text)
     return Place(
-        code=code,
-        kind=kind,
-        status=layouts.status(status),
-        name=name,
-        sort_name=sort_name,
-        parent=parent,
-        parent_kind=parent_kind,
-        postcode=postcode,
-        atvk=atvk,
-        small_village=small_village,
-        approved=layouts.yes(approval[0], "APSTIPR"),
-        approval=int(approval[1]) if approval[1] else None,
-        post_office=None,
-        for_building=None,
-        planned=None,
-        valid_from=layouts.day(began, "DAT_SAK"),
-        modified_on=layouts.optional_day(modified, "DAT_MOD"),
-        valid_to=layouts.optional_day(ended, "DAT_BEIG"),
-        holds_from=None,
-        given_text=given,
-        lks_x=None,
-        lks_y=None,
-        north=None,
-        east=None,
-        search_key=words.key(name),
-        digest=digest(told, given),
+        code,
+        kind,
+        layouts.status(status),
+        name,
+        sort_name,
+        parent,
+        parent_kind,
+        postcode,
+        atvk,
+        small_village,
+        layouts.yes(approval[0], "APSTIPR"),
+        int(approval[1]) if approval[1] else None,
+        *of_building,
+        layouts.day(began, "DAT_SAK"),
+        layouts.optional_day(modified, "DAT_MOD"),
+        layouts.optional_day(ended, "DAT_BEIG"),
+        None,
+        given,
+        *at,
+        words.key(name),
+        digest(told, given),
     )
 
 

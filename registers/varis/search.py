@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, and_, or_, select
@@ -56,11 +57,14 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A place on the way to a match: typed words that its chain has whole, kinds it is of, numbers still to be found."""
+    """A place on the way to a match.
+
+    `whole`: how many typed words it has whole; `apart`: how far its name is from what was typed; numbers to be found.
+    """
 
     code: int
     whole: int
-    kinds: int
+    apart: int
     former: str | None = None
     house: str | None = None
     premises: str | None = None
@@ -83,8 +87,8 @@ def search(connection: Connection, text: str, limit: int = 10) -> tuple[Match, .
     """The addresses that a person may mean, best first.
 
     Best: all numbers found; what exists before what is deleted or wrong; present names before former ones; whole words
-    before beginnings; the kind of street that was typed; the very number before one that begins so; large places before
-    small ones.
+    before beginnings; the name, the kind of street and the number that were typed before ones that have more; large
+    places before small ones.
     Raises: InvalidRequest for a text or a limit out of range, NotFound without an edition.
     """
     if not SHORTEST <= len(text.strip()) <= LONGEST:
@@ -139,40 +143,53 @@ class _Search:
     def _candidates(self) -> set[int]:
         typed = [word for word in self.wanted if len(word) > 1] or list(self.wanted)
         found: dict[str, set[int]] = {}
+        firsts: dict[str, set[int]] = {}
         areas: dict[str, list[int]] = {}
-        frequent: list[str] = []
+        frequent: dict[str, bool] = {}
         for start in typed:
-            query = select(WORD.c.code, WORD.c.kind).where(_begins(WORD.c.word, start))
+            query = select(WORD.c.code, WORD.c.kind, WORD.c.word).where(_begins(WORD.c.word, start))
             order = (WORD.c.word, WORD.c.kind, WORD.c.code)
             rows = self.connection.execute(query.order_by(*order).limit(_PER_WORD)).all()
             found[start] = {row.code for row in rows}
             areas[start] = [row.code for row in rows if row.kind in _AREA_KINDS][:_AREAS]
+            firsts[start] = {row.code for row in rows[: 2 * MOST]}
             if len(rows) == _PER_WORD:
-                frequent.append(start)
-        for start in frequent:
-            around = {code for other in typed if other != start for code in areas[other]}
+                # Where there are whole words, the many that only begin so are left out.
+                frequent[start] = rows[0].word == start
+        for start, entire in frequent.items():
+            these = WORD.c.word == start if entire else _begins(WORD.c.word, start)
+            others = [other for other in typed if other != start]
+            around = {code for other in others for code in areas[other]}
+            narrowed = {code for other in others for code in self._both(these, other)}
             if around:
-                found[start] |= set(self.connection.execute(self._within(start, around)).scalars())
+                narrowed.update(self.connection.execute(self._within(these, around)).scalars())
+            # Without another word the first in order are the best; their chains need not all be read.
+            found[start] = narrowed or (found[start] if others or self.typed.numbers else firsts[start])
         return set().union(*found.values())
 
-    def _within(self, start: str, areas: Collection[int]) -> Select[tuple[int]]:
+    def _both(self, these: ColumnElement[bool], other: str) -> Iterable[int]:
+        """Places that have two words in their own names."""
+        second = WORD.alias()
+        return self.connection.execute(
+            select(WORD.c.code)
+            .join(second, and_(second.c.code == WORD.c.code, second.c.kind == WORD.c.kind))
+            .where(these, _begins(second.c.word, other))
+            .distinct()
+            .limit(_PER_WORD)
+        ).scalars()
+
+    def _within(self, these: ColumnElement[bool], areas: Collection[int]) -> Select[int]:
         """Places that have a word and stand in one of some areas, at most four steps up."""
         steps = [PLACE.alias() for _ in range(4)]
         joined: Any = WORD.join(
             steps[0], and_(steps[0].c.code == WORD.c.code, *seen_in(steps[0], self.edition))
         )
-        for below, above in zip(steps, steps[1:], strict=False):
+        for below, above in pairwise(steps):
             joined = joined.outerjoin(
                 above, and_(above.c.code == below.c.parent, *seen_in(above, self.edition))
             )
         inside = or_(*(among(self.connection, step.c.parent, areas) for step in steps))
-        return (
-            select(WORD.c.code)
-            .select_from(joined)
-            .where(_begins(WORD.c.word, start), inside)
-            .distinct()
-            .limit(_PER_WORD)
-        )
+        return select(WORD.c.code).select_from(joined).where(these, inside).distinct().limit(_PER_WORD)
 
     @property
     def edition(self) -> int:
@@ -214,11 +231,16 @@ class _Search:
         return _Found(
             code=held.row.code,
             whole=sum(start in names.present for start in self.wanted),
-            kinds=len(self.typed.kinds & set(words.words(held.now.name))),
+            apart=len(self.typed.kinds - names.present) + self._untyped(held),
             former=next((_former_name(names, start) for start in missing), None),
             house=house,
             premises=premises,
         )
+
+    def _untyped(self, held: Held) -> int:
+        """How many words of a present name were not typed; those that tell a kind of street do not count."""
+        own = [word for word in words.words(held.now.name) if word not in words.KINDS and not word.isdigit()]
+        return sum(not any(word.startswith(start) for start in self.wanted) for word in own)
 
     def _numbered(self, found: Sequence[_Found], what: str, kinds: Sequence[Kind]) -> list[_Found]:
         """Go down from each place to what has the typed number; a place where nothing has it stays, its number left."""
@@ -283,8 +305,7 @@ class _Search:
             held.row.status != "EKS" or not held.listed,
             found.former is not None,
             -found.whole,
-            -found.kinds,
-            not found.exact,
+            found.apart + (not found.exact),
             _LEVELS.index(held.row.kind),
             _size([each for each, _ in chain]),
             next((each.row.atvk for each, _ in chain if each.row.atvk), "9"),

@@ -39,6 +39,7 @@ _SOFT = {
     "pag": ("pag", "pagasts", "pagasta", "p"),
 }
 _MEANT = {typed: word for word, all_typed in _SOFT.items() for typed in all_typed}
+KINDS = frozenset(_SOFT)
 # Words that say nothing of which place is meant.
 _EMPTY = frozenset(
     ("lv", "latvija", "nr", "numurs", "maja", "majas", "pilseta", "ciems", "ciema", "dz", "adrese")
@@ -60,7 +61,8 @@ def words(name: str) -> tuple[str, ...]:
 
 def key(name: str) -> str:
     """A name as it is looked up among its siblings: "19 k-1" as `19k-1`, "Riņņi" as `rinni`."""
-    return "".join(c for c in fold(name) if c.isalnum() or c in "-/")
+    folded = fold(name)
+    return folded if folded.isalnum() else "".join(c for c in folded if c.isalnum() or c in "-/")
 
 
 def is_numbered(name: str) -> bool:
