@@ -303,9 +303,11 @@ def reader_of(layout: Layout) -> tuple[Reader, Table]:
 
 
 def words_of(row: Row) -> tuple[str, ...]:
-    """The words by which a place is found; a number is found under its street."""
-    if isinstance(row, Centroid) or row.name is None or row.kind == Kind.PREMISES:
+    """The words by which a place is found; a number is found under its street, where the street is held."""
+    if isinstance(row, Centroid) or row.name is None:
         return ()
-    if row.kind == Kind.BUILDING and words.is_numbered(row.name):
+    if isinstance(row, Place) and row.given_text and row.parent_kind != Kind.STATE:
+        return tuple(word for word in words.words(row.given_text) if not word.isdigit())
+    if row.kind == Kind.PREMISES or (row.kind == Kind.BUILDING and words.is_numbered(row.name)):
         return ()
     return words.words(row.name)

@@ -133,7 +133,7 @@ class _Search:
             held = self.places.get(code)
             if held is None:  # known by former names alone
                 continue
-            own = {word for name in held.names for word in words.words(name)}
+            own = {*_present_words(held), *(word for name in held.names[1:] for word in words.words(name))}
             if not any(word.startswith(start) for start in self.wanted for word in own):
                 continue
             names = self._chain_names(code, ())
@@ -203,7 +203,7 @@ class _Search:
         held = self.places.get(code)
         if held is None or code in below:
             return _Names(frozenset(), {})
-        present = frozenset(words.words(held.now.name))
+        present = _present_words(held)
         former = {word: name for name in held.names[1:] for word in words.words(name)}
         for number, parent in enumerate(held.parents):
             above = self._chain_names(parent, (*below, code))
@@ -325,6 +325,11 @@ def _size(chain: Sequence[Held]) -> int:
             case Kind.PARISH | Kind.MUNICIPALITY | Kind.DISTRICT:
                 return 3
     return 4
+
+
+def _present_words(held: Held) -> frozenset[str]:
+    """The words of the present name; of the whole address, where a parent that it names is not held."""
+    return frozenset(words.words(held.now.text or held.now.name))
 
 
 def _begins(column: ColumnElement[Any], start: str) -> ColumnElement[bool]:
