@@ -231,7 +231,7 @@ class _Search:
         return _Found(
             code=held.row.code,
             whole=sum(start in names.present for start in self.wanted),
-            apart=len(self.typed.kinds - names.present) + self._untyped(held),
+            apart=2 * len(self.typed.kinds - names.present) + self._untyped(held),
             former=next((_former_name(names, start) for start in missing), None),
             house=house,
             premises=premises,

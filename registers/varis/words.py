@@ -16,7 +16,7 @@ _BLOCK = r"(?:\s*k(?:orp(?:uss?)?)?[\s.-]*\d+[a-z]?)?"
 _FLAT = r"dz(?:iv(?:okl[a-z]*)?)?\b[\s.]*"
 _PREMISES = r"(?P<premises>\d+[a-z]?)(?![a-z0-9])(?!\.\s*[a-z])"
 _NUMBER = re.compile(
-    rf"(?<![a-z0-9])(?P<house>\d+(?:[a-z]|\s(?!k\W*\d)[a-z](?=\s*-|[\s,]*$))?(?:/\d+[a-z]?)*{_BLOCK})(?![a-z0-9])"
+    rf"(?<![a-z0-9])(?P<house>\d+(?:(?!k[\s.-]*\d)[a-z]|\s(?!k\W*\d)[a-z](?=\s*-|[\s,]*$))?(?:/\d+[a-z]?)*{_BLOCK})(?![a-z0-9])"
     rf"(?:(?:\s*-\s*|[\s,]+{_FLAT}|\s*,\s*|\s+){_PREMISES})?"
 )
 # Premises told before the house.

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from registers import varis
+from storage import reading
 from tests.registers.varis.country import ROOT, Country, ask
 
 HOUSES = 300
@@ -44,7 +45,7 @@ def test_readers_see_one_edition(engine: Engine, tmp_path: Path) -> None:
     def read() -> None:
         try:
             while not over.is_set():
-                with engine.connect() as connection:
+                with reading(engine).connect() as connection:
                     # Several statements, each with the newest commits in sight.
                     children = varis.children(connection, "200000041", limit=HOUSES)
                     found = varis.search(connection, "iela 7, riga", 100)
