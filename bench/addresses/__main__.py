@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def measured(url: str, work: Path, questions: Sequence[Query]) -> dict[str, Json
     engine = open_engine(url)
     told["search"] = searched(engine, questions)
     told["resolve"] = _figures(
-        [_timed(engine, lambda c, code=q.code: varis.resolve(c, code))[0] for q in questions]
+        [_timed(engine, partial(varis.resolve, code=question.code))[0] for question in questions]
     )
     engine.dispose()
     return told
@@ -112,7 +113,7 @@ def searched(engine: Engine, questions: Sequence[Query]) -> dict[str, Json]:
     times: list[float] = []
     first = among = 0
     for text, code in questions:
-        ms, found = _timed(engine, lambda c, text=text: varis.search(c, text, 10))
+        ms, found = _timed(engine, partial(varis.search, text=text, limit=10))
         times.append(ms)
         codes = [match.address.varis_code for match in found]
         first += codes[:1] == [code]

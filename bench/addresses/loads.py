@@ -1,4 +1,4 @@
-"""One load in a process of its own, so that its peak memory is its own: `python -m bench.addresses.loads URL DIRECTORY`."""
+"""One load in a process of its own, with its own peak memory: `python -m bench.addresses.loads URL DIRECTORY`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Query(NamedTuple):
 
 
 def typed(directory: Path, count: int, seed: int = 12) -> Sequence[Query]:
-    """Texts for houses and premises drawn from an edition in the current form, in the ways in which people write them."""
+    """Texts for houses and premises drawn from an edition in the current form, as people write them."""
     rng = random.Random(seed)  # noqa: S311 — made-up questions, the same each time
     drawn = [*_drawn(directory / "aw_eka.csv", count, rng), *_drawn(directory / "aw_dziv.csv", count, rng)]
     rng.shuffle(drawn)

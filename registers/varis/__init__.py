@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from registers.varis.editions import in_use
 from registers.varis.history import PlaceHistory, Span, Successor, history
-from registers.varis.loading import Counts, Summary, load
+from registers.varis.loading import load
 from registers.varis.places import Places, Resolved, children, resolve
 from registers.varis.search import Match, search
+from registers.varis.summary import Counts, Summary
 
 __all__ = [
     "Counts",

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Column,
     Connection,
     Integer,
@@ -18,12 +19,13 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    update,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ColumnElement
 
-from registers.edition import WORD
+from registers.edition import PLACE, WORD
 
 
 def insert_rows(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
@@ -70,6 +72,25 @@ def insert_words(connection: Connection, rows: Collection[tuple[str, int, int, i
     _driver(connection).executemany(
         f"INSERT OR IGNORE INTO {WORD.name} (word, kind, code, first_edition) VALUES (?, ?, ?, ?)",  # noqa: S608 — the name is that of our own table
         rows,
+    )
+
+
+def refresh_digests(connection: Connection, rows: Collection[tuple[int, int]]) -> None:
+    """Set the digest (code, digest) of places that are not ended: what a load compares by, which nobody else reads."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        code, digest = zip(*rows, strict=True)
+        found = select(
+            func.unnest(literal(list(code), ARRAY(Integer))).label("code"),
+            func.unnest(literal(list(digest), ARRAY(BigInteger))).label("digest"),
+        ).subquery()
+        wanted = PLACE.c.code == found.c.code, PLACE.c.ended_edition.is_(None)
+        connection.execute(update(PLACE).where(*wanted).values(digest=found.c.digest))
+        return
+    _driver(connection).executemany(
+        f"UPDATE {PLACE.name} SET digest = ? WHERE code = ? AND ended_edition IS NULL",  # noqa: S608 — the name is that of our own table
+        [(digest, code) for code, digest in rows],
     )
 
 

@@ -88,10 +88,10 @@ class Above:
     valid_to: str | None
 
 
-def digest(fields: Fields, given_text: str | None) -> int:
+def digest(fields: Fields) -> int:
     """Eight bytes that tell a row from what it was in the edition before."""
-    content = "\x1f".join((*fields, given_text or ""))
-    return int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest(), "big", signed=True)
+    content = "\x1f".join(fields).encode()
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True)
 
 
 def read_upper(fields: Fields, layout: Layout, above: Mapping[int, Above]) -> Place:
@@ -116,7 +116,6 @@ def read_upper(fields: Fields, layout: Layout, above: Mapping[int, Above]) -> Pl
     layouts.attribute(mark, of)
     has_atvk = of not in (Kind.VILLAGE, Kind.STREET)
     return _place(
-        fields[:13],
         text,
         above,
         code=layouts.own_code(code),
@@ -141,7 +140,6 @@ def read_building(fields: Fields, layout: Layout, above: Mapping[int, Above]) ->
     (began, modified, ended, for_building, planned, text, x, y, north, east) = fields[11:]
     of = layouts.kind(kind, "TIPS_CD", layout.kind)
     return _place(
-        (*fields[:16], x, y, north, east),
         text,
         above,
         code=layouts.own_code(code),
@@ -174,7 +172,6 @@ def read_premises(fields: Fields, layout: Layout, above: Mapping[int, Above]) ->
     (began, modified, ended, text) = fields[10:]
     of = layouts.kind(kind, "TIPS_CD", layout.kind)
     return _place(
-        fields[:13],
         text,
         above,
         code=layouts.own_code(code),
@@ -191,7 +188,6 @@ def read_premises(fields: Fields, layout: Layout, above: Mapping[int, Above]) ->
 
 
 def _place(
-    told: Fields,
     text: str | None,
     above: Mapping[int, Above],
     *,
@@ -240,7 +236,7 @@ def _place(
         given,
         *at,
         words.key(name),
-        digest(told, given),
+        0,
     )
 
 
@@ -260,7 +256,7 @@ def read_former(fields: Fields, layout: Layout, _above: Mapping[int, Above]) -> 
         modified_on=layouts.optional_day(modified, "DAT_MOD"),
         valid_to=layouts.optional_day(ended, "DAT_BEIG"),
         search_key=words.key(name) if name else None,
-        digest=digest(fields, None),
+        digest=0,
     )
 
 
@@ -279,7 +275,7 @@ def read_centroid(fields: Fields, layout: Layout, _above: Mapping[int, Above]) -
         lks_y=layouts.number(y, "KOORD_Y"),
         north=found_north,
         east=found_east,
-        digest=digest(fields, None),
+        digest=0,
     )
 
 

@@ -62,9 +62,8 @@ def test_a_killed_load_leaves_the_edition_in_use(engine: Engine, database: str, 
     assert kept == 46
     places = sum(count for name, count in counts.items() if "_his" not in name and "vietu" not in name)
     assert added + kept == places
-    for table in (PLACE, FORMER, WORD):
-        left = select(func.count()).select_from(table).where(table.c.first_edition == 2)
-        assert ask(engine, lambda c, query=left: c.execute(query).scalar_one()) == 0
+    left = [select(func.count()).select_from(t).where(t.c.first_edition == 2) for t in (PLACE, FORMER, WORD)]
+    assert ask(engine, lambda c: [c.execute(query).scalar_one() for query in left]) == [0, 0, 0]
     states = ask(
         engine, lambda c: c.execute(select(EDITION.c.state).order_by(EDITION.c.number)).scalars().all()
     )

@@ -14,7 +14,7 @@ from registers import varis
 from registers.edition import CENTROID, EDITION, FORMER, PLACE, WORD
 from registers.varis.exclusive import alone
 from registers.varis.forms import Form
-from registers.varis.loading import Counts
+from registers.varis.summary import Counts
 from tests.registers.varis.country import ROOT, Country, ask, small
 
 

@@ -49,7 +49,7 @@ def test_std_is_built_without_looking_at_the_one_given() -> None:
         assert (standard(chain(code)).text(postcode) == row["STD"]) == (code not in WITHOUT_STREET)
 
 
-names = st.text(st.characters(exclude_categories=("C",)), min_size=1, max_size=12)
+names = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=12)
 areas = st.lists(names, min_size=1, max_size=4)
 
 
