@@ -42,7 +42,8 @@ _PIECE = 1 << 20
 @click.option("--url", default="", help="An empty PostgreSQL database; without it SQLite alone is measured.")
 @click.option("--share", type=float, default=1.0, help="Of the national size.")
 @click.option("--searches", type=int, default=500, help="Searches for each database.")
-def main(url: str, share: float, searches: int) -> None:
+@click.option("--to", "results", type=click.Path(path_type=Path), default=RESULTS, help="Where to write.")
+def main(url: str, share: float, searches: int, results: Path) -> None:
     """Measure, print and write down."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -59,8 +60,8 @@ def main(url: str, share: float, searches: int) -> None:
             result[name] = measured(database, work, questions)
             click.echo(f"{name}: {json.dumps(result[name])}", err=True)
         _compare(result)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(f"{json.dumps(result, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
+    results.parent.mkdir(exist_ok=True)
+    results.write_text(f"{json.dumps(result, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
     click.echo(json.dumps(result, ensure_ascii=False))
     peaks = [leg["peak_rss_mb"] for name in databases for leg in _legs(result[name])]
     sys.exit(1 if max(peaks) > LIMIT_MB else 0)

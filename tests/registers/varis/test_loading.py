@@ -265,3 +265,35 @@ def test_one_load_at_a_time(engine: Engine, tmp_path: Path) -> None:
 def test_without_an_edition_nothing_is_known(engine: Engine) -> None:
     with pytest.raises(NotFound, match="gateway addresses load"):
         ask(engine, lambda c: varis.resolve(c, "200000021"))
+
+
+def test_a_full_address_that_its_chain_does_not_give_is_kept_as_given(engine: Engine, tmp_path: Path) -> None:
+    """A street is renamed, and the source forgets its houses, whose rows stay as they are."""
+    varis.load(engine, [small().write(tmp_path / "a")])
+    following = small().change("200000041", NOSAUKUMS="Jaunā iela", STD="Jaunā iela, Rīga")
+    summary = varis.load(engine, [following.write(tmp_path / "b")])
+    assert summary.differs == 5 + 3
+    assert (summary.counts["eka"].changed, summary.counts["dziv"].changed) == (5, 3)
+    assert texts(engine) == given_texts(following)
+    again = varis.load(engine, [tmp_path / "b"])
+    assert again.counts["eka"] == Counts(unchanged=27)
+    assert again.differs == 8
+
+
+def test_a_refused_edition_does_not_spoil_what_the_next_is_compared_with(
+    engine: Engine, tmp_path: Path
+) -> None:
+    varis.load(engine, [small().write(tmp_path / "a")])
+    renamed = small().change("200000041", NOSAUKUMS="Jaunā iela", STD="Jaunā iela, Rīga")
+    for file, first, last in (("eka", 200000100, 200000105), ("dziv", 200000700, 200000731)):
+        for row in renamed.rows[file]:
+            if first <= int(row["KODS"]) < last:
+                row["STD"] = row["STD"].replace("Brīvības iela", "Jaunā iela")
+    with pytest.raises(InvalidRequest):
+        varis.load(engine, [renamed.change("200000901", STATUSS="?").write(tmp_path / "b")])
+    assert texts(engine) == given_texts(small())
+    summary = varis.load(engine, [renamed.change("200000901", STATUSS="EKS").write(tmp_path / "c")])
+    assert {name: each.changed for name, each in summary.counts.items() if each.changed} == {"iela": 1}
+    assert texts(engine) == given_texts(renamed)
+    assert varis.load(engine, [small().write(tmp_path / "d")]).counts["iela"].changed == 1
+    assert texts(engine) == given_texts(small())
