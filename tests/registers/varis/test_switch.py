@@ -35,7 +35,9 @@ def street(name: str, postcode: str, modified: str) -> Country:
 
 def test_readers_see_one_edition(engine: Engine, tmp_path: Path) -> None:
     first = street("Vecā iela", "LV-1001", "2025.01.01").write(tmp_path / "a")
-    second = street("Jaunā iela", "LV-2002", "2026.01.01").write(tmp_path / "b")
+    later = street("Jaunā iela", "LV-2002", "2026.01.01").drop("200001299")
+    house = ("eka", "108", "200002000", "7A", "200000041/107", "Jaunā iela 7A, Rīga, LV-2002")
+    second = later.add(*house, ATRIB="LV-2002", DAT_MOD="2026.01.01").write(tmp_path / "b")
     varis.load(engine, [first])
     seen: list[frozenset[tuple[str, str | None]]] = []
     failed: list[BaseException] = []
@@ -50,6 +52,8 @@ def test_readers_see_one_edition(engine: Engine, tmp_path: Path) -> None:
                     children = varis.children(connection, "200000041", limit=HOUSES)
                     found = varis.search(connection, "iela 7, riga", 100)
                     connection.rollback()
+                houses = {address.varis_code for address in children}
+                assert (len(houses), len(houses & {"200002000", "200001299"})) == (HOUSES, 1)
                 seen.append(
                     frozenset(
                         (address.chain[1].name, address.postcode)
