@@ -165,7 +165,29 @@ class _Search:
                 narrowed.update(self.connection.execute(self._within(these, around)).scalars())
             # Without another word the first in order are the best; their chains need not all be read.
             found[start] = narrowed or (found[start] if others or self.typed.numbers else firsts[start])
-        return set().union(*found.values())
+        every = set().union(*found.values())
+        return self._under_all(every, [found[start] for start in typed if start not in frequent])
+
+    def _under_all(self, codes: set[int], words_of: Sequence[Collection[int]]) -> set[int]:
+        """Those of some places whose chains, present or former, go through a place of each word.
+
+        It reads nothing but parents, so that of many places few have to be read with all that is known of them.
+        """
+        if len(words_of) < 2:
+            return codes
+        above: dict[int, set[int]] = {}
+        level = codes
+        while level:
+            parents: set[int] = set()
+            for table in (PLACE, FORMER):
+                query = select(table.c.code, table.c.parent).where(
+                    among(self.connection, table.c.code, level)
+                )
+                for code, parent in self.connection.execute(query):
+                    above.setdefault(code, set()).add(parent)
+                    parents.add(parent)
+            level = {parent for parent in parents if parent is not None and parent not in above} - {ROOT}
+        return {code for code in codes if _reaches_all(code, above, words_of)}
 
     def _both(self, these: ColumnElement[bool], other: str) -> Iterable[int]:
         """Places that have two words in their own names."""
@@ -312,6 +334,14 @@ class _Search:
             held.row.sort_name,
             found.code,
         )
+
+
+def _reaches_all(code: int, above: Mapping[int, set[int]], words_of: Sequence[Collection[int]]) -> bool:
+    reached, level = {code}, {code}
+    while level:
+        level = {parent for each in level for parent in above.get(each, ())} - reached
+        reached |= level
+    return all(not reached.isdisjoint(codes) for codes in words_of)
 
 
 def _size(chain: Sequence[Held]) -> int:
