@@ -152,7 +152,7 @@ class Statement:
 
 def driver(connection: Connection) -> Any:
     """The driver's own connection beneath a connection of SQLAlchemy."""
-    return connection.connection.driver_connection
+    return connection.connection.dbapi_connection
 
 
 def _column_keys(statement: ClauseElement) -> list[str] | None:
