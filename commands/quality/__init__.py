@@ -42,7 +42,7 @@ RULES = (
     Rule("rules", "every field names a rule of the regulation", contracts.lawful, always=True),
     Rule("golden-cases", "a success and a fault of each operation are recorded", cases.recorded, always=True),
     Rule("faults", "the faults that the contract declares are among the recorded cases", cases.faults),
-    Rule("retry-safety", "it is known what an unclear outcome allows", calls.retry_safety),
+    Rule("retry-safety", "it is known what an unclear outcome allows", rehearsed.retry_safety),
     Rule("time-outs", "its own settings say how long a call may take", calls.time_outs),
     Rule("signed-both-ways", "requests are signed, and answers that are not are refused", rehearsed.signed),
     Rule("simulator", "a stand-in serves every operation and lies in every way", rehearsed.simulated),

@@ -12,15 +12,13 @@ from adapters import Adapter, Operation, Repeat
 from commands.quality.house import House
 
 
-def retry_safety(adapter: Adapter, _house: House) -> Iterator[str]:
-    """Operations with an effect whose unclear outcome nobody could clear up, and questions that are not there."""
+def retry_declared(adapter: Adapter) -> Iterator[str]:
+    """Operations that are to be asked about by a question that is not there, or that has an effect itself."""
     for operation in adapter.operations:
         if operation.repeat is Repeat.QUERYABLE and operation.query is None:
             yield f"{operation.name} is queryable and names no query"
         if operation.query is not None:
             yield from _question(adapter, operation, operation.query.operation)
-        if operation.notice is not None and operation.repeat is Repeat.DEDUPES and operation.query is None:
-            yield f"{operation.name} has an effect, is sent again on trust, and names no query to ask afterwards"
 
 
 def _question(adapter: Adapter, operation: Operation, name: str) -> Iterator[str]:

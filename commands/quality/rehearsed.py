@@ -15,8 +15,9 @@ from pathlib import Path
 
 import config
 import errors
-from adapters import Adapter, Operation
+from adapters import Adapter, Operation, Repeat
 from adapters.profiles.soap import SoapProfile
+from commands.quality.calls import retry_declared
 from commands.quality.house import House
 from exchange import Context, Environment, Official
 from mappings.kinds import Coded
@@ -25,7 +26,7 @@ from security import wsse
 from security.certificates import load_authorities
 from security.keys import Identity, new_keys
 from simulators.control import Mode
-from simulators.discovery import discover
+from simulators.discovery import Past, discover
 from simulators.population import Population
 from simulators.stand_in import StandIn, WsSecurity
 from wsdl import contract
@@ -49,15 +50,28 @@ _WANTED: Mapping[Mode, type[errors.GatewayError]] = {
     Mode.UNSIGNED: errors.AnswerUnsigned,
     Mode.WRONG_SIGNATURE: errors.AnswerUnsigned,
 }
+_WRITES = "write:"
 _SEALS = (Mode.OK, Mode.UNSIGNED, Mode.WRONG_SIGNATURE)
 
 
 @dataclass(frozen=True, slots=True)
-class _New:
+class New:
     """A simulator that nobody ran before."""
 
     known: Path | None = None
-    forgetful: bool = True
+    forgetful: bool = False
+
+
+def retry_safety(adapter: Adapter, house: House, past: Past = New()) -> Iterator[str]:
+    """What is wrong with the declarations, and messages that are said to be known again and take effect twice."""
+    yield from retry_declared(adapter)
+    stage = None
+    for operation, arguments in _served(adapter, house):
+        if operation.repeat is Repeat.DEDUPES:
+            stage = stage or _Stage(adapter, past)
+            tried = arguments if operation.notice is not None else arguments[:1]
+            if any(stage.twice(operation, one) for one in tried):
+                yield f"{operation.name} is sent again on trust, and its simulator lets it take effect twice"
 
 
 def signed(adapter: Adapter, house: House) -> Iterator[str]:
@@ -80,21 +94,12 @@ def simulated(adapter: Adapter, house: House) -> Iterator[str]:
 
 
 def _problems(adapter: Adapter, house: House, modes: tuple[Mode, ...]) -> Iterator[tuple[str, str]]:
-    simulator = discover().get(adapter.name)
-    if not house.has_tests or simulator is None or simulator.version != adapter.version:
-        return
-    stage = _Stage(adapter)
-    for operation in adapter.operations:
-        arguments = [
-            json.loads((case.folder / "request.json").read_text(encoding="utf-8"))["arguments"]
-            for case in house.cases(adapter)
-            if case.operation == operation.name and case.has("record.json")
-        ]
+    stage = None
+    for operation, arguments in _served(adapter, house):
+        stage = stage or _Stage(adapter)
         # One whose person the simulator knows says more than one that it does not know.
         played = [stage.play(operation, one, Mode.OK) for one in arguments]
-        best = next((n for n, error in enumerate(played) if error is None), 0 if played else None)
-        if best is None:
-            continue  # that nothing is recorded, the rule `golden-cases` says
+        best = next((n for n, error in enumerate(played) if error is None), 0)
         answered = played[best] is None
         if not answered and not isinstance(played[best], errors.NotFound):
             yield operation.name, f"the simulator does not serve it: {_said(played[best])}"
@@ -106,6 +111,21 @@ def _problems(adapter: Adapter, house: House, modes: tuple[Mode, ...]) -> Iterat
             got = stage.play(operation, arguments[best], mode)
             if not isinstance(got, wanted):
                 yield operation.name, f"in mode {mode} the answer is taken as {_said(got)}, not {wanted.code}"
+
+
+def _served(adapter: Adapter, house: House) -> Iterator[tuple[Operation, list[Mapping[str, object]]]]:
+    """The operations with the arguments of their recorded successes; those without are for another rule to tell."""
+    simulator = discover().get(adapter.name)
+    if not house.has_tests or simulator is None or simulator.version != adapter.version:
+        return
+    for operation in adapter.operations:
+        arguments = [
+            json.loads((case.folder / "request.json").read_text(encoding="utf-8"))["arguments"]
+            for case in house.cases(adapter)
+            if case.operation == operation.name and case.has("record.json")
+        ]
+        if arguments:
+            yield operation, arguments
 
 
 def _shows(operation: Operation, mode: Mode, *, answered: bool) -> bool:
@@ -127,7 +147,8 @@ def _said(error: errors.GatewayError | None) -> str:
 class _Stage:
     """A client and a simulator of one system, with the keys of this process."""
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: Adapter, past: Past = New()) -> None:
+        self._population = Population(_PERSONS, _SEED)
         keys = _keys()
         authority = keys / "authority.pem"
         system = config.System("http://127.0.0.1:1/", "soap", 1.0, keys / f"{_SYSTEM}.pem")
@@ -135,7 +156,7 @@ class _Stage:
             adapter, system, Identity.load(keys / "gateway.pem", keys / "gateway.key"), authority
         )
         own = Identity.load(keys / f"{_SYSTEM}.pem", keys / f"{_SYSTEM}.key")
-        application = discover()[adapter.name].application(Population(_PERSONS, _SEED), _New())
+        application = discover()[adapter.name].application(self._population, past)
         seals = WsSecurity(wsse.Policy(load_authorities(authority)), own)
         self._stand_in = StandIn(contract(adapter.name, adapter.version), application, seals)
 
@@ -150,6 +171,16 @@ class _Stage:
         except errors.GatewayError as error:
             return error
         return None
+
+    def twice(self, operation: Operation, arguments: Mapping[str, object]) -> bool:
+        """Whether one message that comes twice, about a person whom the simulator knows, takes effect twice."""
+        subject = operation.subject
+        if subject is not None and isinstance(arguments.get(subject), str):
+            arguments = {**arguments, subject: self._population.person(0).code}
+        asked = operation.request.from_json(arguments, context=_CONTEXT)
+        message = self._profile.compose(operation, asked, f"urn:uuid:{uuid.uuid4()}")
+        answers = [self._stand_in.answer(message.content, Mode.OK).effect for _ in range(2)]
+        return all(effect.startswith(_WRITES) for effect in answers)
 
 
 @cache
