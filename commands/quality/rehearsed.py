@@ -26,7 +26,7 @@ from security import wsse
 from security.certificates import load_authorities
 from security.keys import Identity, new_keys
 from simulators.control import Mode
-from simulators.discovery import Past, discover
+from simulators.discovery import Past, Simulator, discover
 from simulators.population import Population
 from simulators.stand_in import StandIn, WsSecurity
 from wsdl import contract
@@ -80,23 +80,28 @@ def signed(adapter: Adapter, house: House) -> Iterator[str]:
         yield f"{operation}: {problem}"
 
 
-def simulated(adapter: Adapter, house: House) -> Iterator[str]:
-    """No simulator of this version, operations that it does not serve, ways of lying that it does not have."""
-    simulator = discover().get(adapter.name)
+def simulated(adapter: Adapter, house: House, simulator: Simulator | None = None) -> Iterator[str]:
+    """No simulator of this version, operations that it does not serve, ways of lying that it does not have.
+
+    Without a `simulator` it is the one of the system's name.
+    """
+    simulator = simulator or discover().get(adapter.name)
     if simulator is None:
         yield f"simulators/{adapter.name}.py is missing"
         return
     if simulator.version != adapter.version:
         yield f"simulators/{adapter.name}.py serves {simulator.version}, the adapter calls {adapter.version}"
         return
-    for operation, problem in _problems(adapter, house, tuple(Mode)):
+    for operation, problem in _problems(adapter, house, tuple(Mode), simulator):
         yield f"{operation}: {problem}"
 
 
-def _problems(adapter: Adapter, house: House, modes: tuple[Mode, ...]) -> Iterator[tuple[str, str]]:
+def _problems(
+    adapter: Adapter, house: House, modes: tuple[Mode, ...], simulator: Simulator | None = None
+) -> Iterator[tuple[str, str]]:
     stage = None
     for operation, arguments in _served(adapter, house):
-        stage = stage or _Stage(adapter)
+        stage = stage or _Stage(adapter, simulator=simulator)
         # One whose person the simulator knows says more than one that it does not know.
         played = [stage.play(operation, one, Mode.OK) for one in arguments]
         best = next((n for n, error in enumerate(played) if error is None), 0)
@@ -147,7 +152,7 @@ def _said(error: errors.GatewayError | None) -> str:
 class _Stage:
     """A client and a simulator of one system, with the keys of this process."""
 
-    def __init__(self, adapter: Adapter, past: Past = New()) -> None:
+    def __init__(self, adapter: Adapter, past: Past = New(), simulator: Simulator | None = None) -> None:
         self._population = Population(_PERSONS, _SEED)
         keys = _keys()
         authority = keys / "authority.pem"
@@ -156,7 +161,8 @@ class _Stage:
             adapter, system, Identity.load(keys / "gateway.pem", keys / "gateway.key"), authority
         )
         own = Identity.load(keys / f"{_SYSTEM}.pem", keys / f"{_SYSTEM}.key")
-        application = discover()[adapter.name].application(self._population, past)
+        played = simulator or discover()[adapter.name]
+        application = played.application(self._population, past)
         seals = WsSecurity(wsse.Policy(load_authorities(authority)), own)
         self._stand_in = StandIn(contract(adapter.name, adapter.version), application, seals)
 
