@@ -115,6 +115,21 @@ class _Globals:
                 getattr(self, kind)[f"{{{namespace}}}{child.get('name')}"] = child
 
 
+class Schemas:
+    """A schema with all that it includes and imports, for looking up its elements."""
+
+    def __init__(self, xsd: Path, root: Path) -> None:
+        self._reader = _Reader(xsd, root)
+        self._namespace = self._reader.schema()
+
+    def element(self, name: str) -> Node | None:
+        """A global element with everything below it; None where the schema has no such element.
+
+        Raises: InvalidRequest with the path of what mapping tables could not follow.
+        """
+        return self._reader.element(f"{{{self._namespace}}}{name}")
+
+
 class _Reader:
     def __init__(self, path: Path, root: Path) -> None:
         self._path = path
@@ -122,6 +137,16 @@ class _Reader:
         self._globals = _Globals()
         self._read: dict[Path, Element] = {}
         self._inline: list[Element] = []
+
+    def schema(self) -> str:
+        """Take in the file as a schema; its target namespace."""
+        schema = self._parsed(self._path)
+        self._take(schema, self._path)
+        return str(schema.get("targetNamespace", ""))
+
+    def element(self, name: str) -> Node | None:
+        declared = self._globals.element.get(name)
+        return None if declared is None else self._node(declared, "")
 
     def description(self) -> Description:
         wsdl = self._parsed(self._path)

@@ -131,7 +131,8 @@ class Keeping:
             f"def feed_{self.thing}(connection: Connection, record: {record}, provenance: Provenance) -> Fed:\n"
             f'    """{TODO}: what is kept of an answer, and what it supersedes."""\n'
             f"    row: Values = {{\n{rows}    }}\n{before}"
-            f"    return replace(connection, {table}, {owner}, [row], provenance, key={key})\n\n\n"
+            f"    owner = {owner}\n"
+            f"    return replace(connection, {table}, owner, [row], provenance, key={key})\n\n\n"
         )
 
     def _nothing(self) -> str:
