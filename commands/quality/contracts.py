@@ -8,6 +8,7 @@ from typing import Any
 import wsdl
 from adapters import Adapter
 from commands.quality.house import House
+from commands.quality.keeping import columns
 from errors import ConfigurationError
 from mappings.fields import Field
 from mappings.kinds import Coded
@@ -55,9 +56,10 @@ def _empty_lists(table: Table[Any]) -> set[str]:
 
 
 def lawful(adapter: Adapter, _house: House) -> Iterator[str]:
-    """Fields of requests and answers that name no rule of the regulation."""
+    """Fields of requests and answers that name no rule of the regulation, and columns that are under another."""
     for operation in adapter.operations:
         for part in (operation.request, operation.answer):
             for line in part.lineage(adapter.name):
                 if line.rule not in rules():
                     yield f"{operation.name}: {line.field} names {line.rule!r}, which is no rule"
+    yield from columns(adapter)

@@ -15,18 +15,23 @@ _PERSONS = "spolis_person_code"
 
 
 def lineage(adapter: Adapter, _house: House) -> Iterator[str]:
-    """Fields of answers that no register keeps, or that a column keeps under another rule."""
-    known = {table.name: table for table in metadata.tables.values()}
+    """Fields of answers that no register keeps; what only repeats the question need not be kept."""
     for operation in adapter.operations:
         judged = set(operation.answer.withheld(lambda _rule: False))
         for line in operation.answer.lineage(adapter.name):
+            if not line.column and line.field in judged and _fed(operation.answer.record_type):
+                yield f"{operation.name}: {line.field} is kept in no register"
+
+
+def columns(adapter: Adapter) -> Iterator[str]:
+    """Fields of answers that name a column that is not there, or one that allows another rule."""
+    known = {table.name: table for table in metadata.tables.values()}
+    for operation in adapter.operations:
+        for line in operation.answer.lineage(adapter.name):
             table, _, column = line.column.partition(".")
-            if not line.column:
-                if line.field in judged and _fed(operation.answer.record_type):
-                    yield f"{operation.name}: {line.field} is kept in no register"
-            elif table not in known or column not in known[table].columns:
+            if line.column and (table not in known or column not in known[table].columns):
                 yield f"{operation.name}: {line.field} is kept in {line.column}, which there is not"
-            elif table != _PERSONS and known[table].columns[column].info.get("rule") != line.rule:
+            elif table not in ("", _PERSONS) and known[table].columns[column].info.get("rule") != line.rule:
                 yield f"{operation.name}: {line.field} is kept in {line.column} under another rule than {line.rule}"
 
 
