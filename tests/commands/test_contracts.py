@@ -11,7 +11,7 @@ import pytest
 
 import config
 import wsdl
-from commands.contract_impact import Verdict, impacts, verdict
+from commands.contract_impact import Verdict, impacts, services_behind, verdict
 from commands.contract_texts import LANGUAGES, WORDS, sentence
 from exchange import utc_now
 from routing import agreements
@@ -170,6 +170,14 @@ def test_who_uses_a_service_behind_a_broken_operation_is_told_too(home: Home, tm
     partners = said["partners"]
     assert isinstance(partners, list)
     assert [(one["service"], one["name"]) for one in partners] == [("persons", "riga")]
+
+
+def test_services_behind_operations_that_are_not_broken_are_left_alone() -> None:
+    def gone(operation: str) -> Change:
+        return Change(Kind.OPERATION_REMOVED, operation, Side.ALL, "", operation, "", False, True)
+
+    assert services_behind("vzd", impacts((gone("ResolveCode"),), "vzd")) == ("addresses",)
+    assert services_behind("vzd", impacts((gone("Nothing"),), "vzd")) == ()
 
 
 def test_a_contract_of_nobody_known(home: Home, tmp_path: Path) -> None:

@@ -196,6 +196,14 @@ def test_faults_come_and_go_without_harm() -> None:
     assert changes(new, old) == (inverse(gone),)
 
 
+def test_another_element_in_the_same_place_is_no_new_name() -> None:
+    found = changes(answering(BASE), answering(other("Kods", name="Dzimis", simple=Simple("", "date"))))
+    assert [(one.kind, one.path) for one in found] == [
+        (Kind.ELEMENT_REMOVED, "/AskResponse/Kods"),
+        (Kind.ELEMENT_ADDED, "/AskResponse/Dzimis"),
+    ]
+
+
 @given(parts())
 @quick
 def test_a_contract_has_not_changed_against_itself(answered: tuple[Node, ...]) -> None:
