@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import click
 from sqlalchemy import create_engine
@@ -16,8 +13,8 @@ import mappings.services
 import registers
 import wsdl
 from adapters import Adapter
-from commands import print_json
-from errors import ConfigurationError
+from commands import print_json, quality
+from commands.quality import House, Quality
 from exchange import Json
 from mappings import identifying
 from mappings.entitlements import State, entitlements, entitling_points
@@ -25,8 +22,6 @@ from mappings.regulation import rules
 from mappings.services import Reading, Submission
 from routing.access import Access
 from routing.register_routes import register_routes
-
-EXCHANGES = config.CHECKOUT / "tests" / "exchanges"
 
 # (what it is about: a system, or "" for the house; what is wrong)
 Finding = tuple[str, str]
@@ -36,19 +31,20 @@ Finding = tuple[str, str]
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Check every adapter against its contract, its golden cases and the regulation, and access.d against all.
+    """Check every adapter by the quality scale, and contracts, services, registers and access.d against each other.
 
-    Prints how each adapter answers the quality scale, and what is wrong; exit code 1 when something is.
+    Prints how each adapter answers the scale, and what is wrong: a rule without an answer, and `done` where it is not
+    so. The recorded requests of each are sent to its simulator within this process. Exit code 1 when something is
+    wrong. docs/quality-scale.md has the rules.
 
     \b
     Example:  gateway check --json
     """
-    settings = config.load()
-    found, access = adapters.discover(), Access.load(settings.access)
-    findings = [
-        *contract_findings(found),
-        *(finding for adapter in found.values() for finding in adapter_findings(adapter, found)),
-        *(finding for adapter in found.values() for finding in case_findings(adapter, EXCHANGES)),
+    found, access = adapters.discover(), Access.load(config.load().access)
+    house = House.here()
+    findings: list[Finding] = [
+        *(("", f"wsdl/{line}") for line in wsdl.changed_files() if line.partition("/")[0] not in found),
+        *((adapter.name, what) for adapter in found.values() for what in quality.findings(adapter, house)),
         *service_findings(),
         *register_findings(),
         *access_findings(access, found),
@@ -77,82 +73,6 @@ def command(ctx: click.Context, as_json: bool) -> None:
         ctx.exit(1)
     if not as_json:
         click.echo(f"{len(found)} adapters, nothing wrong")
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """An adapter's answers to the quality scale, sorted by answer; `exempt` with its reasons."""
-
-    done: list[str]
-    todo: list[str]
-    exempt: dict[str, str]
-
-    @classmethod
-    def of(cls, adapter: Adapter) -> Quality:
-        """The answers of an adapter; what is answered otherwise is a finding, not an answer."""
-        answers = adapter.quality.items()
-        return cls(
-            done=[rule for rule, answer in answers if answer == "done"],
-            todo=[rule for rule, answer in answers if answer == "todo"],
-            exempt={
-                rule: answer.removeprefix("exempt:").strip()
-                for rule, answer in answers
-                if answer.startswith("exempt:")
-            },
-        )
-
-
-def contract_findings(found: Mapping[str, Adapter]) -> Iterator[Finding]:
-    """Files of contracts that are not as published."""
-    for line in wsdl.changed_files():
-        name = line.partition("/")[0]
-        yield (name if name in found else "", f"wsdl/{line}")
-
-
-def adapter_findings(adapter: Adapter, found: Mapping[str, Adapter]) -> Iterator[Finding]:
-    """Rules of the quality scale left open, operations that are not mapped, fields without a rule of the law."""
-    scale = sorted({rule for other in found.values() for rule in other.quality})
-    for rule in scale:
-        answer = adapter.quality.get(rule, "")
-        exempt, _, reason = answer.partition(":")
-        if answer not in ("done", "todo") and not (exempt == "exempt" and reason.strip()):
-            yield adapter.name, f"quality rule {rule} is answered neither done, todo nor exempt: reason"
-    try:
-        contract = wsdl.contract(adapter.name, adapter.version)
-    except ConfigurationError as error:
-        yield adapter.name, error.detail
-        return
-    for name in sorted(set(contract.operations) ^ {operation.name for operation in adapter.operations}):
-        where = "the contract only" if name in contract.operations else "the adapter only"
-        yield adapter.name, f"operation {name} is in {where}"
-    for operation in adapter.operations:
-        for part in (operation.request, operation.answer):
-            for problem in part.problems(contract):
-                yield adapter.name, f"{operation.name}: {problem}"
-        for line in operation.answer.lineage(adapter.name):
-            if line.rule not in rules():
-                yield adapter.name, f"{operation.name}: {line.field} names {line.rule!r}, which is no rule"
-
-
-def case_findings(adapter: Adapter, exchanges: Path) -> Iterator[Finding]:
-    """Operations without a golden case of success or of a fault; nothing where the tests are not installed."""
-    if not exchanges.is_dir():
-        return
-    held: dict[str, set[str]] = {operation.name: set() for operation in adapter.operations}
-    for path in sorted((exchanges / adapter.name).glob("*/request.json")):
-        try:
-            operation = json.loads(path.read_text(encoding="utf-8"))["operation"]
-        except (ValueError, KeyError, TypeError):
-            yield adapter.name, f"golden case {path.parent.name}: request.json names no operation"
-            continue
-        if operation not in held:
-            yield adapter.name, f"golden case {path.parent.name}: unknown operation {operation}"
-            continue
-        held[operation] |= {name for name in ("record.json", "error.json") if (path.parent / name).exists()}
-    for name, files in held.items():
-        for wanted, file in (("success", "record.json"), ("a fault", "error.json")):
-            if file not in files:
-                yield adapter.name, f"{name} has no golden case of {wanted}"
 
 
 def service_findings() -> Iterator[Finding]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from lxml import etree
-
-from errors import ConfigurationError
-from security.xml import Element, parse
-
-_XS = "{http://www.w3.org/2001/XMLSchema}"
+from errors import ConfigurationError, InvalidRequest
+from wsdl import ROOT
+from wsdl.description import Node, Schemas
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +26,17 @@ class Part:
     type: str = ""
 
 
+@cache
 def declared(xsd: Path, element: str) -> Part | None:
     """A global element of a schema with everything below it; None when the schema has no such element.
 
     Raises: ConfigurationError for a construct that the naming rules of the state schema catalogue do not use.
     """
-    return _declared(xsd).get(element)
+    try:
+        node = _schemas(xsd).element(element)
+    except InvalidRequest as error:
+        raise ConfigurationError(f"{xsd.name}{error.detail}") from error
+    return None if node is None else _part(node)
 
 
 def differences(mapped: Part, published: Part, path: str = "") -> Iterator[str]:
@@ -63,36 +65,15 @@ def differences(mapped: Part, published: Part, path: str = "") -> Iterator[str]:
 
 
 @cache
-def _declared(xsd: Path) -> Mapping[str, Part]:
-    root = parse(xsd.read_bytes())
-    types = {child.attrib["name"]: child for child in root.iterfind(f"{_XS}complexType")}
-    return {
-        child.attrib["name"]: _element(child, types, required=True)
-        for child in root.iterfind(f"{_XS}element")
-    }
+def _schemas(xsd: Path) -> Schemas:
+    return Schemas(xsd, ROOT if xsd.is_relative_to(ROOT) else xsd.parent)
 
 
-def _element(element: Element, types: Mapping[str, Element], *, required: bool) -> Part:
-    kind = element.attrib["type"].rpartition(":")[2]
+def _part(node: Node) -> Part:
     return Part(
-        name=element.attrib["name"],
-        required=required and element.get("minOccurs", "1") != "0",
-        many=element.get("maxOccurs", "1") != "1",
-        parts=tuple(_children(types[kind], types)) if kind in types else (),
-        type="" if kind in types else kind,
+        name=node.name,
+        required=node.least > 0,
+        many=node.most != 1,
+        parts=tuple(_part(part) for part in node.parts),
+        type="" if node.simple is None else node.simple.name or node.simple.base,
     )
-
-
-def _children(holder: Element, types: Mapping[str, Element], *, required: bool = True) -> Iterator[Part]:
-    for child in holder:
-        name = etree.QName(child).localname
-        if name == "element":
-            yield _element(child, types, required=required)
-        elif name == "sequence":
-            yield from _children(child, types, required=required)
-        elif name == "choice":
-            yield from _children(child, types, required=False)
-        elif name != "annotation":
-            raise ConfigurationError(
-                f"a schema uses xs:{name}, which mapping tables cannot be checked against"
-            )

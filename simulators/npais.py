@@ -12,6 +12,7 @@ from itertools import islice
 from simulators import code_lists
 from simulators.care import Decision, decided_since, decisions, placements
 from simulators.control import Mode
+from simulators.discovery import Simulator
 from simulators.population import Population
 from simulators.service import (
     WRONG_REQUEST,
@@ -153,3 +154,6 @@ def _lemums(decision: Decision) -> Model:
 
 def _example(population: Population) -> Model:
     return _lemums(decisions(population, population.person(0))[0])
+
+
+SIMULATOR = Simulator(lambda population, _past: npais(population))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from simulators import code_lists, names
 from simulators.care import Care, care, institution
 from simulators.control import Mode
+from simulators.discovery import Simulator
 from simulators.households import Slot
 from simulators.population import Person, Population
 from simulators.service import (
@@ -228,3 +229,6 @@ def _persona(population: Population, person: Person, sets: frozenset[str]) -> Mo
             ]
         )
     return answer
+
+
+SIMULATOR = Simulator(lambda population, _past: pmlp(population))

@@ -12,8 +12,9 @@ from decimal import Decimal as Euro
 from exchange import today_in_riga
 from simulators import code_lists
 from simulators.benefits import payments
-from simulators.care_stays import EFFECT, CareStays
+from simulators.care_stays import EFFECT, CareStays, recalled
 from simulators.control import Mode
+from simulators.discovery import Simulator
 from simulators.journal import NOTHING
 from simulators.population import Population
 from simulators.service import (
@@ -186,3 +187,8 @@ def _month(text: str) -> date:
         return date.fromisoformat(f"{text}-01")
     except ValueError as error:  # the schema allows the year 0000
         raise refusal(NAMESPACE, WRONG_REQUEST, "Nav tāda mēneša") from error
+
+
+SIMULATOR = Simulator(
+    lambda population, past: sais(population, stays=recalled(past.known, forgetful=past.forgetful)), VERSION
+)

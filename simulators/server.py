@@ -16,7 +16,6 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,18 +26,11 @@ from exchange import utc_now
 from security import wsse
 from security.certificates import load_authorities
 from security.keys import Identity
-from simulators.care_stays import recalled
 from simulators.control import Control, Mode, Turn, read_setting
+from simulators.discovery import discover
 from simulators.journal import NOTHING, Journal, Seen
-from simulators.npais import npais
-from simulators.pmlp import pmlp
 from simulators.population import Population
-from simulators.sais import VERSION as SAIS_VERSION
-from simulators.sais import sais
-from simulators.service import Model
 from simulators.stand_in import NOT_PROCESSED, Answer, StandIn, WsSecurity, at_once
-from simulators.vdeavk import vdeavk
-from simulators.vzd import vzd
 from wsdl import contract
 
 MAX_BODY = 4_194_304
@@ -71,15 +63,8 @@ class Task:
         return json.dumps(asdict(self))
 
 
-# Each system's application, made of the population and the task, and the version of the contract that it serves.
-APPLICATIONS: dict[str, Callable[[Population, Task], Model]] = {
-    "npais": lambda population, _task: npais(population),
-    "pmlp": lambda population, _task: pmlp(population),
-    "sais": lambda population, task: sais(population, stays=recalled(task.known, forgetful=task.forgetful)),
-    "vdeavk": lambda population, _task: vdeavk(population),
-    "vzd": lambda _population, _task: vzd(),
-}
-VERSIONS = {"sais": SAIS_VERSION}
+# How each system's application is made, by the system's name.
+APPLICATIONS = discover()
 
 
 class SimulatorServer(ThreadingHTTPServer):
@@ -249,17 +234,17 @@ class Handler(BaseHTTPRequestHandler):
 
 def path_of(system: str) -> str:
     """The path of a system's service."""
-    return f"/{system}/{VERSIONS.get(system, 'v1-0')}"
+    return f"/{system}/{APPLICATIONS[system].version}"
 
 
 def serve(task: Task) -> SimulatorServer:
     """Make the server of a task; its socket is listening already."""
-    keys = Path(task.keys)
+    keys, simulator = Path(task.keys), APPLICATIONS[task.system]
     authorities = load_authorities(keys / "authority.pem")
     identity = Identity.load(keys / f"{task.system}.pem", keys / f"{task.system}.key")
     stand_in = StandIn(
-        contract(task.system, VERSIONS.get(task.system, "v1-0")),
-        APPLICATIONS[task.system](Population(task.persons, task.seed), task),
+        contract(task.system, simulator.version),
+        simulator.application(Population(task.persons, task.seed), task),
         WsSecurity(wsse.Policy(authorities), identity),
     )
     journal = Journal(task.known)

@@ -10,6 +10,7 @@ from datetime import date
 from simulators import code_lists
 from simulators.control import Mode
 from simulators.disability import Disability, disability
+from simulators.discovery import Simulator
 from simulators.households import Slot
 from simulators.population import Population
 from simulators.service import (
@@ -110,3 +111,6 @@ def _invaliditate(found: Disability) -> Model:
 def _example(population: Population) -> Model:
     found = disability(population, population.person(Slot.DISABLED_ADULT))
     return found and _invaliditate(found)
+
+
+SIMULATOR = Simulator(lambda population, _past: vdeavk(population))

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parent.resolve()
 CHECKSUMS = "SHA256SUMS"
 
 _WSDL = "http://schemas.xmlsoap.org/wsdl/"
+_XS = "http://www.w3.org/2001/XMLSchema"
 _SOAP_VERSIONS = {
     "http://schemas.xmlsoap.org/wsdl/soap/": "1.1",
     "http://schemas.xmlsoap.org/wsdl/soap12/": "1.2",
@@ -159,12 +160,21 @@ def _read(name: str, version: str, path: Path) -> Contract:
         system=name,
         version=version,
         wsdl=path,
-        xsd=path.with_suffix(".xsd"),
+        xsd=_schema_of(root, path),
         namespace=root.attrib["targetNamespace"],
         service=service.attrib["name"],
         ports=ports,
         actions=actions,
     )
+
+
+def _schema_of(root: Element, path: Path) -> Path:
+    """The schema of the contract's namespace: under the name that the WSDL refers to, else beside it as its own."""
+    for reference in root.iterfind(f"{{{_WSDL}}}types/{{{_XS}}}schema/{{{_XS}}}import"):
+        location = reference.get("schemaLocation")
+        if location and reference.get("namespace") == root.attrib["targetNamespace"]:
+            return path.parent / Path(unquote(location)).name
+    return path.with_suffix(".xsd")
 
 
 class _OwnFilesOnly(etree.Resolver):  # type: ignore[misc] # — lxml publishes no types

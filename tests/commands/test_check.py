@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 import adapters
 import config
-from adapters import Adapter
 from commands.check import (
-    Quality,
     access_findings,
-    adapter_findings,
-    case_findings,
-    contract_findings,
     entitlement_findings,
     register_findings,
     service_findings,
     via_findings,
 )
 from mappings import services
-from mappings.mapping import Mapping as Table
 from mappings.services import Reading
 from routing.access import Access, Right
 from tests.commands.conftest import Home
 
 FOUND = adapters.discover()
 RIGHT = Right("spolis-core", ("pmlp.GetPerson",), ("social-service",), ("p8",), ("pmlp",), 1, 1)
-
-
-def findings_of(adapter: Adapter, found: Mapping[str, Adapter] = FOUND) -> list[str]:
-    return [what for _, what in adapter_findings(adapter, {**found, adapter.name: adapter})]
 
 
 def test_the_house_is_in_order(home: Home) -> None:
@@ -48,8 +36,8 @@ def test_the_house_is_in_order(home: Home) -> None:
     assert "nothing wrong" in home.run("check").output
 
 
-def test_the_contracts_services_and_registers_are_in_order() -> None:
-    assert [*contract_findings(FOUND), *service_findings(), *register_findings()] == []
+def test_the_services_and_registers_are_in_order() -> None:
+    assert [*service_findings(), *register_findings()] == []
 
 
 def test_what_a_service_reads_is_kept_where_it_says() -> None:
@@ -65,89 +53,6 @@ def test_what_a_service_reads_is_kept_where_it_says() -> None:
     assert elsewhere[0].endswith("is not kept in the register addresses")
     (unknown,) = via_findings(replace(reading, register="shoes"))
     assert unknown == "reads the unknown register shoes"
-
-
-def test_every_rule_of_the_scale_is_answered() -> None:
-    quality = dict(FOUND["pmlp"].quality)
-    assert quality.pop("contract") == "done"
-    assert findings_of(replace(FOUND["pmlp"], quality=quality)) == [
-        "quality rule contract is answered neither done, todo nor exempt: reason"
-    ]
-
-
-@pytest.mark.parametrize("answer", ["", "yes", "Done", "exempt", "exempt:", "exempt: "])
-def test_an_answer_is_done_todo_or_exempt_with_a_reason(answer: str) -> None:
-    adapter = replace(FOUND["pmlp"], quality={**FOUND["pmlp"].quality, "lineage": answer})
-    assert any("lineage" in finding for finding in findings_of(adapter))
-
-
-def test_an_exemption_keeps_its_reason() -> None:
-    adapter = replace(FOUND["pmlp"], quality={"a": "done", "b": "todo", "c": "exempt: no feed: none"})
-    assert Quality.of(adapter) == Quality(["a"], ["b"], {"c": "no feed: none"})
-
-
-def test_an_operation_that_is_not_mapped_is_found() -> None:
-    kept, *_ = FOUND["sais"].operations
-    lost = replace(FOUND["sais"], operations=())
-    assert "operation GetPayments is in the contract only" in findings_of(lost)
-    invented = replace(FOUND["sais"], operations=(kept, replace(kept, name="GetRiches")))
-    assert "operation GetRiches is in the adapter only" in findings_of(invented)
-
-
-def test_a_contract_that_is_not_there_is_found() -> None:
-    assert "no contract" in findings_of(replace(FOUND["sais"], version="v9-9"))[-1]
-
-
-def test_a_field_whose_rule_is_not_in_the_regulation_is_found() -> None:
-    operation, *rest = FOUND["sais"].operations
-    assert findings_of(FOUND["sais"]) == []
-    first, *others = operation.answer.fields
-    fields = [replace(first, rule="p99.1"), *others]
-    answer = Table(operation.answer.record_type, operation.answer.namespace, operation.answer.element, fields)
-    found = findings_of(replace(FOUND["sais"], operations=(replace(operation, answer=answer), *rest)))
-    assert any("'p99.1', which is no rule" in finding for finding in found)
-
-
-def test_an_element_that_the_contract_does_not_know_is_found() -> None:
-    operation, *rest = FOUND["sais"].operations
-    first, *others = operation.answer.fields
-    answer = Table(operation.answer.record_type, operation.answer.namespace, operation.answer.element, others)
-    found = findings_of(replace(FOUND["sais"], operations=(replace(operation, answer=answer), *rest)))
-    assert found
-    assert first.name not in {field.name for field in others}
-
-
-def case(folder: Path, operation: str, *files: str) -> None:
-    folder.mkdir(parents=True)
-    (folder / "request.json").write_text(
-        json.dumps({"operation": operation, "arguments": {}}), encoding="utf-8"
-    )
-    for name in files:
-        (folder / name).write_text("{}", encoding="utf-8")
-
-
-def test_missing_golden_cases_are_found(tmp_path: Path) -> None:
-    operation, *_ = FOUND["sais"].operations
-    sais = replace(FOUND["sais"], operations=(operation,))
-    assert list(case_findings(sais, tmp_path / "not-installed")) == []
-    assert [what for _, what in case_findings(sais, tmp_path)] == [
-        "GetPayments has no golden case of success",
-        "GetPayments has no golden case of a fault",
-    ]
-    case(tmp_path / "sais" / "good", "GetPayments", "record.json")
-    assert [what for _, what in case_findings(sais, tmp_path)] == [
-        "GetPayments has no golden case of a fault"
-    ]
-    case(tmp_path / "sais" / "fault", "GetPayments", "error.json")
-    assert list(case_findings(sais, tmp_path)) == []
-    case(tmp_path / "sais" / "odd", "GetRiches", "record.json")
-    (tmp_path / "sais" / "broken").mkdir()
-    (tmp_path / "sais" / "broken" / "request.json").write_text("[]", encoding="utf-8")
-    found = [what for _, what in case_findings(sais, tmp_path)]
-    assert found == [
-        "golden case broken: request.json names no operation",
-        "golden case odd: unknown operation GetRiches",
-    ]
 
 
 def test_what_is_said_of_the_law_is_held_against_the_rights() -> None:

@@ -11,6 +11,7 @@ import pytest
 import zeep
 from lxml import etree
 
+import adapters
 import wsdl
 from errors import ConfigurationError, SchemaViolation
 from mappings import regulation, services
@@ -21,7 +22,7 @@ ALL = {found.system: found for found in contracts()}
 XS = "{http://www.w3.org/2001/XMLSchema}"
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 ADDRESSING = "{http://www.w3.org/2006/05/addressing/wsdl}"
-EXTERNAL = {"pmlp", "vdeavk", "sais", "npais", "vzd"}
+EXTERNAL = set(adapters.discover())
 OURS = {f"spolis/{name}" for name in services.discover()}
 
 
