@@ -56,6 +56,9 @@ def command() -> None:
 @click.option(
     "--limit", type=click.IntRange(min=1), help="Put so many questions at most; the next call goes on."
 )
+@click.option(
+    "--anew", is_flag=True, help="Begin anew, though an interrupted run of the same set could go on."
+)
 @click.option("--actor", default="", help="Who wants it. Default: the account of the operating system.")
 @click.option("--reason", default="regular comparison", show_default=True, help="Why; it is recorded.")
 @click.option(
@@ -67,6 +70,7 @@ def run(
     persons: TextIO | None,
     open_stays: bool,
     limit: int | None,
+    anew: bool,
     actor: str,
     reason: str,
     recipient: str,
@@ -95,20 +99,23 @@ def run(
                 if persons is None
                 else reconciliation.by_codes(connection, read_codes(persons), wired.subject_key)
             )
-            run_id = reconciliation.under_way(connection, system, selected.name)
-            asked = [] if run_id else reconciliation.questions(connection, comparison, selected)
+            earlier = reconciliation.under_way(connection, system, selected.name)
+            goes_on = earlier is not None and not anew
+            asked = [] if goes_on else reconciliation.questions(connection, comparison, selected)
 
         def begin(connection: Connection) -> uuid.UUID:
-            if run_id is not None:
-                reconciliation.again(connection, run_id)
-                return run_id
+            if earlier is not None and goes_on:
+                reconciliation.again(connection, earlier)
+                return earlier
+            if earlier is not None:
+                reconciliation.leave(connection, earlier, utc_now())
             return reconciliation.begin(
                 connection, comparison, selected, asked, (official, reason), utc_now()
             )
 
         begun = _administer(
             settings, wired.engine, "run", system, (official, reason), begin,
-            facts={"persons": len(selected.persons), "resumed": run_id is not None},
+            facts={"persons": len(selected.persons), "resumed": goes_on},
         )  # fmt: skip
         with progress.shown(f"comparing with {system}", quiet=as_json) as heard:
             ended_by = ask_all(

@@ -18,6 +18,7 @@ from sqlalchemy import Column, Connection, Date, Row, Table, select, update
 from errors import InvalidRequest
 from exchange import Json, Provenance
 from registers import corrections
+from registers.comparing import current
 from registers.differences import DIFFERENCE, Act, Decision, State, note, one, told
 from registers.history import Exact, Texts, Value, business_columns, recorded, supersede
 from registers.persons import PERSON_CODE, hold_person, one_person
@@ -174,16 +175,19 @@ def _write(connection: Connection, difference: Row[Any], origin: Provenance) -> 
     if column is None and old is None:
         if difference.ours is not None:
             raise InvalidRequest(_MOVED)
-        identity = _begin(connection, table, difference, _values(table, difference.theirs), origin)
+        values = _values(table, difference.theirs)
+        if any(_row(table, row) == values for row in current(connection, table, difference.person_id)):
+            raise InvalidRequest(_MOVED)
+        identity = _begin(connection, table, difference, values, origin)
         taken = update(DIFFERENCE).where(DIFFERENCE.c.id == difference.id)
         connection.execute(taken.values(thing_id=identity))
         return
     if old is None or _now(table, old, column) != difference.ours:
         raise InvalidRequest(_MOVED)
-    values = None
+    changed = None
     if column is not None:
-        values = {**_row(table, old), column: _value(table.c[column], difference.theirs)}
-    supersede(connection, table, difference.person_id, old, values, origin)
+        changed = {**_row(table, old), column: _value(table.c[column], difference.theirs)}
+    supersede(connection, table, difference.person_id, old, changed, origin)
 
 
 def _write_back(connection: Connection, difference: Row[Any], now: datetime) -> None:

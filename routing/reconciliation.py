@@ -212,8 +212,13 @@ def end(connection: Connection, run_id: uuid.UUID, now: datetime) -> bool:
     open_ones = or_(ITEM.c.state == Item.WAITING.value, and_(*_failed(run_id)))
     if connection.execute(select(ITEM.c.id).where(ITEM.c.run_id == run_id, open_ones)).first() is not None:
         return False
-    connection.execute(update(RUN).where(RUN.c.id == run_id).values(ended_at=now))
+    leave(connection, run_id, now)
     return True
+
+
+def leave(connection: Connection, run_id: uuid.UUID, now: datetime) -> None:
+    """End a run though questions of it wait: another takes its place."""
+    connection.execute(update(RUN).where(RUN.c.id == run_id).values(ended_at=now))
 
 
 def _failed(run_id: uuid.UUID) -> tuple[ColumnElement[bool], ...]:

@@ -463,6 +463,13 @@ def test_a_part_at_a_time(place: Place, town: Town) -> None:
     ]
     assert asked == [2, 4, 5]
     assert len(town.asked("GetPerson")) - before == 5
+    anew = [
+        place.json("reconcile", "run", "--system", "pmlp", "--persons", file, "--limit", "2", "--anew")
+        for _ in range(2)
+    ]
+    assert [(one["asked"], one["waiting"]) for one in anew] == [(2, 3), (2, 3)]
+    assert anew[0]["run"] != anew[1]["run"]
+    assert place.json("reconcile", "run", "--system", "pmlp", "--persons", file)["run"] == anew[1]["run"]
     # The run has ended: the same command is a new one.
     assert place.json("reconcile", "run", "--system", "pmlp", "--persons", file)["asked"] == 5
 

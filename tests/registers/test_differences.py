@@ -319,6 +319,21 @@ def test_what_the_register_holds_otherwise_by_now_is_not_written_over(engine: En
         assert current(connection, IDENTITY, of)[0].family_name == "Ceturtā"
 
 
+def test_a_row_that_came_meanwhile_is_not_begun_twice(engine: Engine) -> None:
+    of = person_code()
+    other = replace(PASSPORT, number="LV2", issued_on=day("2021-01-01"))
+    both = replace(full(of), documents=(PASSPORT, other))
+    with engine.begin() as connection:
+        registers.feed(connection, full(of), provenance())
+        compare(connection, both, of)
+        (found,) = of_person(connection, of)
+        # As by another source, which what PMLP said does not hold back.
+        registers.feed(connection, both, provenance(90, source="another"))
+        with pytest.raises(InvalidRequest, match="compare the person again"):
+            settlement.take(connection, found.id, *WHO, LATER)
+        assert len(current(connection, DOCUMENT, of)) == 2
+
+
 def test_a_decision_is_made_once_and_undone_once(engine: Engine) -> None:
     of = person_code()
     with engine.begin() as connection:
