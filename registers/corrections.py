@@ -93,7 +93,7 @@ def prepare(
     connection: Connection, difference: Row[Any], sender: str, actor: str, reason: str, now: datetime
 ) -> uuid.UUID:
     """Put a correction request on record; handing it over is the next step, which may be repeated."""
-    request_id = new_id(now)
+    request_id = new_id()
     connection.execute(
         insert(REQUEST).values(
             id=request_id,
@@ -153,12 +153,16 @@ def withdraw(connection: Connection, difference_id: uuid.UUID, now: datetime) ->
 def requests_of(connection: Connection, difference_id: uuid.UUID) -> Sequence[Row[Any]]:
     """The correction requests of a difference, oldest first."""
     own = select(REQUEST).where(REQUEST.c.difference_id == difference_id)
-    return connection.execute(own.order_by(REQUEST.c.id)).all()
+    return connection.execute(own.order_by(REQUEST.c.made_at, REQUEST.c.id)).all()
 
 
 def prepared(connection: Connection, request_id: uuid.UUID | None = None) -> Sequence[Row[Any]]:
     """The requests that are on record and were not handed over, oldest first; or that one."""
-    waiting = select(REQUEST).where(REQUEST.c.state == RequestState.PREPARED.value).order_by(REQUEST.c.id)
+    waiting = (
+        select(REQUEST)
+        .where(REQUEST.c.state == RequestState.PREPARED.value)
+        .order_by(REQUEST.c.made_at, REQUEST.c.id)
+    )
     if request_id is not None:
         waiting = waiting.where(REQUEST.c.id == request_id)
     return connection.execute(waiting).all()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -46,7 +47,12 @@ from tests.registers.test_feeds import SECOND_GROUP
 from tests.registers.test_persons import HOME, PASSPORT, full
 
 WHO = ("A. Ozola", "pase uzrādīta")
-LATER = NOON + timedelta(hours=5)
+_seconds = itertools.count()
+
+
+def soon() -> datetime:
+    """An instant after those of all exchanges, each time a later one."""
+    return NOON + timedelta(hours=5, seconds=next(_seconds))
 
 
 def compare(
@@ -197,9 +203,9 @@ def test_what_is_contested_enters_by_no_other_way(
         compare(connection, change(full(of)), of)
         (found,) = of_person(connection, of)
         if decided == "returned":
-            settlement.give_back(connection, found.id, "90000022632", *WHO, LATER)
+            settlement.give_back(connection, found.id, "90000022632", *WHO, soon())
         elif decided == "kept":
-            settlement.keep(connection, found.id, *WHO, LATER)
+            settlement.keep(connection, found.id, *WHO, soon())
         before = register_of(connection, of)
         fed = registers.feed(connection, change(full(of)), provenance(90))
         assert fed.written == 0
@@ -231,7 +237,7 @@ def test_keeping_ours_holds_until_the_source_says_another_value(engine: Engine) 
         registers.feed(connection, full(of), provenance())
         compare(connection, renamed(of), of)
         (found,) = of_person(connection, of)
-        settlement.keep(connection, found.id, *WHO, LATER)
+        settlement.keep(connection, found.id, *WHO, soon())
         assert compare(connection, renamed(of), of, 70)[0] == Kept(standing=1)
         assert differences.one(connection, found.id).state == State.DECIDED
         assert compare(connection, renamed(of, "Trešā"), of, 80)[0] == Kept(opened=1, settled=1)
@@ -252,7 +258,7 @@ def test_any_value_is_taken_with_its_exchange_and_put_back_as_it_was(
         before = register_of(connection, of)
         _, origin = compare(connection, other, of)
         (found,) = of_person(connection, of)
-        settlement.take(connection, found.id, *WHO, LATER)
+        settlement.take(connection, found.id, *WHO, soon())
         after = register_of(connection, of)
         (changed,) = (name for name in after if after[name] != before[name])
         assert changed == found.register_table
@@ -261,7 +267,7 @@ def test_any_value_is_taken_with_its_exchange_and_put_back_as_it_was(
         assert new[0] == old[0]
         assert new[1:5] == (origin.exchange_id, "pmlp", "v1-0", "m1")
         assert compared(connection, PMLP, other, of).findings == []
-        settlement.undo(connection, found.id, *WHO, LATER)
+        settlement.undo(connection, found.id, *WHO, soon())
         assert register_of(connection, of) == before
         assert differences.one(connection, found.id).state == State.OPEN
 
@@ -275,10 +281,10 @@ def test_taken_rows_are_put_back_too(engine: Engine, change: Callable[[Person], 
         compare(connection, change(full(of)), of)
         (found,) = of_person(connection, of)
         for _ in range(2):
-            settlement.take(connection, found.id, *WHO, LATER)
+            settlement.take(connection, found.id, *WHO, soon())
             assert register_of(connection, of) != before
             assert compared(connection, PMLP, change(full(of)), of).findings == []
-            settlement.undo(connection, found.id, *WHO, LATER)
+            settlement.undo(connection, found.id, *WHO, soon())
             assert register_of(connection, of) == before
         assert acts(connection, found.id) == ["found", *["taken", "undone"] * 2]
 
@@ -291,13 +297,13 @@ def test_two_values_of_one_row_are_taken_and_put_back_one_by_one(engine: Engine)
         before = register_of(connection, of)
         compare(connection, other, of)
         first, second = of_person(connection, of)
-        settlement.take(connection, first.id, *WHO, LATER)
-        settlement.take(connection, second.id, *WHO, LATER)
+        settlement.take(connection, first.id, *WHO, soon())
+        settlement.take(connection, second.id, *WHO, soon())
         assert compared(connection, PMLP, other, of).findings == []
-        settlement.undo(connection, first.id, *WHO, LATER)
+        settlement.undo(connection, first.id, *WHO, soon())
         (finding,) = compared(connection, PMLP, other, of).findings
         assert finding.field == first.field
-        settlement.undo(connection, second.id, *WHO, LATER)
+        settlement.undo(connection, second.id, *WHO, soon())
         assert register_of(connection, of) == before
 
 
@@ -309,13 +315,13 @@ def test_what_the_register_holds_otherwise_by_now_is_not_written_over(engine: En
         (found,) = of_person(connection, of)
         registers.feed(connection, renamed(of, "Trešā"), provenance(90))
         with pytest.raises(InvalidRequest, match="compare the person again"):
-            settlement.take(connection, found.id, *WHO, LATER)
+            settlement.take(connection, found.id, *WHO, soon())
         assert current(connection, IDENTITY, of)[0].family_name == "Trešā"
         registers.feed(connection, full(of), provenance(100))
-        settlement.take(connection, found.id, *WHO, LATER)
+        settlement.take(connection, found.id, *WHO, soon())
         registers.feed(connection, renamed(of, "Ceturtā"), provenance(110))
         with pytest.raises(InvalidRequest, match="compare the person again"):
-            settlement.undo(connection, found.id, *WHO, LATER)
+            settlement.undo(connection, found.id, *WHO, soon())
         assert current(connection, IDENTITY, of)[0].family_name == "Ceturtā"
 
 
@@ -330,7 +336,7 @@ def test_a_row_that_came_meanwhile_is_not_begun_twice(engine: Engine) -> None:
         # As by another source, which what PMLP said does not hold back.
         registers.feed(connection, both, provenance(90, source="another"))
         with pytest.raises(InvalidRequest, match="compare the person again"):
-            settlement.take(connection, found.id, *WHO, LATER)
+            settlement.take(connection, found.id, *WHO, soon())
         assert len(current(connection, DOCUMENT, of)) == 2
 
 
@@ -341,17 +347,17 @@ def test_a_decision_is_made_once_and_undone_once(engine: Engine) -> None:
         compare(connection, renamed(of), of)
         (found,) = of_person(connection, of)
         with pytest.raises(InvalidRequest, match="nothing to undo"):
-            settlement.undo(connection, found.id, *WHO, LATER)
-        settlement.keep(connection, found.id, *WHO, LATER)
+            settlement.undo(connection, found.id, *WHO, soon())
+        settlement.keep(connection, found.id, *WHO, soon())
         for again in (settlement.keep, settlement.take):
             with pytest.raises(InvalidRequest, match="undo what was decided first"):
-                again(connection, found.id, *WHO, LATER)
+                again(connection, found.id, *WHO, soon())
         with pytest.raises(InvalidRequest, match="only an open one"):
-            settlement.give_back(connection, found.id, "90000022632", *WHO, LATER)
-        settlement.undo(connection, found.id, *WHO, LATER)
-        settlement.take(connection, found.id, *WHO, LATER)
+            settlement.give_back(connection, found.id, "90000022632", *WHO, soon())
+        settlement.undo(connection, found.id, *WHO, soon())
+        settlement.take(connection, found.id, *WHO, soon())
         with pytest.raises(NotFound):
-            settlement.keep(connection, new_id(), *WHO, LATER)
+            settlement.keep(connection, new_id(), *WHO, soon())
 
 
 def test_what_another_was_found_for_since_is_not_undone(engine: Engine) -> None:
@@ -360,10 +366,10 @@ def test_what_another_was_found_for_since_is_not_undone(engine: Engine) -> None:
         registers.feed(connection, full(of), provenance())
         compare(connection, renamed(of), of)
         (found,) = of_person(connection, of)
-        settlement.take(connection, found.id, *WHO, LATER)
+        settlement.take(connection, found.id, *WHO, soon())
         compare(connection, full(of), of, 400)
         with pytest.raises(InvalidRequest, match="found since"):
-            settlement.undo(connection, found.id, *WHO, LATER)
+            settlement.undo(connection, found.id, *WHO, soon())
 
 
 def test_a_register_of_one_system_takes_nothing_of_another(engine: Engine) -> None:
@@ -373,7 +379,7 @@ def test_a_register_of_one_system_takes_nothing_of_another(engine: Engine) -> No
         compare(connection, registered("Cita iela 1"), of, 60, VZD, **_questions(connection, of)[0])
         (found,) = of_person(connection, of)
         with pytest.raises(InvalidRequest, match="vzd does not fill this register"):
-            settlement.take(connection, found.id, *WHO, LATER)
+            settlement.take(connection, found.id, *WHO, soon())
         # Nor is what PMLP says held back by what VZD said.
         moved = replace(full(of), addresses=(replace(HOME, text="Cita iela 1"),))
         assert registers.feed(connection, moved, provenance(90)).written == 1
@@ -392,7 +398,7 @@ def test_a_contested_code_joins_nobody_until_it_is_taken(engine: Engine) -> None
         before = register_of(connection, of), register_of(connection, other)
         registers.feed(connection, full(other), provenance(90), of)
         assert (register_of(connection, of), register_of(connection, other)) == before
-        settlement.take(connection, found.id, *WHO, LATER)
+        settlement.take(connection, found.id, *WHO, soon())
         assert person_by_code(connection, of) == person_by_code(connection, other)
         person_id = person_by_code(connection, of)
         assert person_id is not None
@@ -400,7 +406,7 @@ def test_a_contested_code_joins_nobody_until_it_is_taken(engine: Engine) -> None
         # The differences of both are of the one now.
         assert {one.id for one in of_person(connection, of)} == {found.id, theirs.id}
         with pytest.raises(InvalidRequest, match="joined"):
-            settlement.undo(connection, found.id, *WHO, LATER)
+            settlement.undo(connection, found.id, *WHO, soon())
 
 
 def test_of_two_alike_one_ends_when_two_persons_become_one(engine: Engine) -> None:
@@ -423,7 +429,7 @@ def test_a_correction_request_is_answered_refused_and_withdrawn(engine: Engine) 
         registers.feed(connection, full(of), provenance())
         compare(connection, replace(full(of), registry_status=code("PASSIVE")), of)
         (found,) = of_person(connection, of)
-        request_id = settlement.give_back(connection, found.id, "90000022632", *WHO, LATER)
+        request_id = settlement.give_back(connection, found.id, "90000022632", *WHO, soon())
         request = corrections.one(connection, request_id)
         document = request.document
         assert (request.recipient, request.state, document["person_code"]) == ("pmlp", "prepared", of)
@@ -431,22 +437,22 @@ def test_a_correction_request_is_answered_refused_and_withdrawn(engine: Engine) 
         assert all(document["other"]["value"].values())
         assert document["rule_text_lv"][-1] == "ziņas par personas tiesisko statusu Iedzīvotāju reģistrā"
         with pytest.raises(InvalidRequest, match="only one that was sent"):
-            settlement.answered(connection, request_id, Answer.REFUSED, "", "A", LATER)
-        corrections.sent(connection, request_id, "folder", "pmlp/1.json", LATER)
-        settlement.answered(connection, request_id, Answer.REFUSED, "vēstule", "A", LATER)
+            settlement.answered(connection, request_id, Answer.REFUSED, "", "A", soon())
+        corrections.sent(connection, request_id, "folder", "pmlp/1.json", soon())
+        settlement.answered(connection, request_id, Answer.REFUSED, "vēstule", "A", soon())
         assert differences.one(connection, found.id).state == State.OPEN
-        second = settlement.give_back(connection, found.id, "90000022632", *WHO, LATER)
-        settlement.undo(connection, found.id, *WHO, LATER)
+        second = settlement.give_back(connection, found.id, "90000022632", *WHO, soon())
+        settlement.undo(connection, found.id, *WHO, soon())
         assert [one.state for one in corrections.requests_of(connection, found.id)] == [
             "answered",
             "withdrawn",
         ]
         # What was withdrawn does not count as sent, however late the word of it comes.
-        corrections.sent(connection, second, "folder", "pmlp/2.json", LATER)
+        corrections.sent(connection, second, "folder", "pmlp/2.json", soon())
         assert corrections.one(connection, second).state == "withdrawn"
-        third = settlement.give_back(connection, found.id, "90000022632", *WHO, LATER)
-        corrections.sent(connection, third, "folder", "pmlp/3.json", LATER)
-        settlement.answered(connection, third, Answer.CORRECTED, "vēstule", "A", LATER)
+        third = settlement.give_back(connection, found.id, "90000022632", *WHO, soon())
+        corrections.sent(connection, third, "folder", "pmlp/3.json", soon())
+        settlement.answered(connection, third, Answer.CORRECTED, "vēstule", "A", soon())
         assert differences.one(connection, found.id).state == State.RETURNED
         assert compare(connection, full(of), of, 400)[0] == Kept(settled=1)
 
@@ -472,7 +478,7 @@ def test_a_document_of_another_row_is_not_touched(engine: Engine) -> None:
         changed = (replace(PASSPORT, valid_to=None), other)
         compare(connection, replace(full(of), documents=changed), of)
         (found,) = of_person(connection, of)
-        settlement.take(connection, found.id, *WHO, LATER)
+        settlement.take(connection, found.id, *WHO, soon())
         assert {(row.number, row.valid_to) for row in current(connection, DOCUMENT, of)} == {
             (PASSPORT.number, None),
             ("LV2", PASSPORT.valid_to),
