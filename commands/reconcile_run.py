@@ -62,15 +62,15 @@ def ask_all(
     progress: Callable[[int, int | None], None],
     between: Callable[[], None],
 ) -> errors.GatewayError | None:
-    """Put the questions that wait, `limit` at most; gives the error that ended it early.
+    """Put the questions that wait, `limit` at most; gives the error for which some are to be put again.
 
-    `between` runs now and then, and at the end.
+    It ends early where that error concerns all of them. `between` runs now and then, and at the end.
     """
     with reading(wired.engine).begin() as connection:
         before = reconciliation.counts(connection, run_id)
     done, total = _number(before["asked"]), _number(before["questions"])
     last = total if limit is None else min(total, done + limit)
-    failures = 0
+    failures, passing = 0, None
     while done < last:
         with reading(wired.engine).begin() as connection:
             batch = reconciliation.waiting(connection, run_id, min(_AT_A_TIME, last - done))
@@ -82,14 +82,17 @@ def ask_all(
             if isinstance(error, _CONCERNS_ALL):
                 between()
                 return error
-            failures = failures + 1 if error is not None and error.retryable else 0
+            if error is not None and error.retryable:
+                failures, passing = failures + 1, error
+            else:
+                failures = 0
             if failures == MOST_FAILURES:
                 between()
                 return error
             done += 1
         between()
     progress(done, last)
-    return None
+    return passing
 
 
 def ask(
