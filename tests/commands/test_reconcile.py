@@ -257,6 +257,9 @@ def test_a_list_without_values_names_nobody(place: Place, town: Town) -> None:
     assert "family_name" in told
     assert OLD_NAME not in told
     assert one[:6] not in told
+    (listed, *_) = place.json("reconcile", "list")
+    hidden = {"ours", "theirs", "person_id", "person_code", "row", "row_key", "thing", "thing_id"}
+    assert hidden.isdisjoint(listed)
     refused = place.run("reconcile", "list", "--values")
     assert (refused.exit_code, "--reason" in refused.stderr) == (2, True)
 
