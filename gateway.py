@@ -39,6 +39,7 @@ from registers import Fed
 from registers.care_stays import open_stay
 from routing import access, outbox, quota, repeats
 from routing.breakers import Breakers
+from routing.comparisons import comparison_routes
 from routing.delivery import lines
 from routing.ping_route import ping_routes
 from routing.queue import Queue
@@ -332,6 +333,7 @@ def wire(
     own = ping_routes(granted, services, settings.environment)
     subject_key = load_secret(settings.keys / "subject.key")
     routes = system_routes(found, line) | register_routes(engine, subject_key) | own
+    routes |= comparison_routes(engine, routes)
     log, archive = open_log(settings, engine), Archive(settings)
     return Gateway(
         settings=settings,

@@ -22,6 +22,7 @@ from mappings.mapping import Mapping
 from mappings.regulation import chain, rules
 from mappings.services import Reading, Submission, ping
 from registers import Register
+from routing import comparisons
 from routing.access import Access, Right
 from routing.person_services import LISTS
 from routing.person_services import OPERATION as LIST_SERVICES
@@ -210,6 +211,8 @@ def find_operation(name: str) -> Asked:
         system, operation = own.via
     if system == REGISTERS:
         return _of_register(operation)
+    if system == comparisons.SYSTEM and operation in map(comparisons.operation_name, comparisons.discover()):
+        return Asked((), ())  # of what is compared nothing is given
     adapter = adapters.discover().get(system)
     target = adapter.operation(operation) if adapter is not None else None
     if target is None:

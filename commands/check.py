@@ -20,6 +20,7 @@ from mappings import identifying
 from mappings.entitlements import State, entitlements, entitling_points
 from mappings.regulation import rules
 from mappings.services import Reading, Submission
+from routing import comparisons
 from routing.access import Access
 from routing.register_routes import register_routes
 
@@ -131,6 +132,7 @@ def access_findings(access: Access, found: Mapping[str, Adapter]) -> Iterator[Fi
             for operation in service.operations
         ),
         *(f"{system}.{operation}" for system, operation in register_routes(create_engine("sqlite://"))),
+        *(f"{comparisons.SYSTEM}.{comparisons.operation_name(system)}" for system in comparisons.discover()),
     }
     suppliers = {
         operation.via.source

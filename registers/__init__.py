@@ -23,7 +23,7 @@ from mappings.person_code import normalise
 from mappings.pmlp import Person
 from registers.disclosure import Permits, disclose
 from registers.history import Fed
-from registers.persons import codes_of, one_person, person_by_code, present_id
+from registers.persons import code_contested, codes_of, one_person, person_by_code, present_id
 from registers.pseudonyms import Pseudonyms, disclose_nameless, identifying, names_a_person
 from registers.reading import Register, Row, changed, find, versions
 from registers.writing import Writable
@@ -100,7 +100,8 @@ def register(name: str) -> Register:
 def feed(connection: Connection, record: object, provenance: Provenance, asked: str | None = None) -> Fed:
     """Keep a canonical record in the register of its type; `asked` is the personal code that was asked for.
 
-    PMLP alone says which codes are of one person: where it answers with another code, the two are joined.
+    PMLP alone says which codes are of one person: where it answers with another code, the two are joined, unless a
+    person is to decide that first; then nothing of the answer is kept.
     Runs in the caller's transaction. On PostgreSQL the person stays locked until it ends: a transaction that feeds
     several persons can meet a deadlock with another, and is then to be run again.
     Raises: ConfigurationError for a record that no register keeps.
@@ -111,6 +112,8 @@ def feed(connection: Connection, record: object, provenance: Provenance, asked: 
         raise ConfigurationError(f"no register keeps {type(record).__name__}") from error
     joined = Fed()
     if asked is not None and isinstance(record, Person):
+        if code_contested(connection, asked, record.person_code):
+            return Fed()
         joined = one_person(connection, asked, record.person_code, provenance)
     return joined + function(connection, record, provenance)
 

@@ -39,6 +39,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from exchange import Json, Provenance, new_id
 from mappings.codes import CodeList
+from registers.differences import contested, told
 from storage import Instant, identifier, metadata
 from storage.statements import Row, Statement
 
@@ -69,6 +70,23 @@ class Fed:
         return Fed(
             self.written + other.written, self.confirmed + other.confirmed, self.changes + other.changes
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a source says of an owner's things beside what is kept of them: what `replace` would do.
+
+    `changed` are rows that differ under one key, `added` are rows that are not kept, `gone` those that the source was
+    asked about and does not name. `kept` and `said` are how many rows either side has of what was asked.
+    """
+
+    table: Table
+    key: tuple[str, ...]
+    kept: int
+    said: int
+    changed: tuple[tuple[Row, Values], ...]
+    added: tuple[Values, ...]
+    gone: tuple[Row, ...]
 
 
 class Exact(TypeDecorator[Decimal]):
@@ -200,6 +218,21 @@ def _owned(table: Table, owner: tuple[str, ...]) -> list[ColumnElement[bool]]:
     return [table.c[name] == bindparam(name) for name in owner]
 
 
+# The execution option under which `replace` tells what it would do, and does nothing.
+_COMPARING = "comparing_with_registers"
+
+
+def comparing(connection: Connection, feed: Callable[[], object]) -> list[Compared]:
+    """What a feed would do to the registers: it runs, and `replace` writes nothing meanwhile."""
+    found: list[Compared] = []
+    connection.execution_options(**{_COMPARING: found})
+    try:
+        feed()
+    finally:
+        connection.execution_options(**{_COMPARING: None})
+    return found
+
+
 def replace(
     connection: Connection,
     table: Table,
@@ -216,7 +249,8 @@ def replace(
     A row that is there already is confirmed and makes no version. A row that differs under the same key supersedes
     the version before it and keeps its id. What is current and not among `rows` is superseded where `within` says
     that the source was asked about it. A thing that comes back has its old id, a new one gets its id from
-    `make_id`. The caller holds the owner's lock (`persons.person_of`, `lock`).
+    `make_id`. What is contested stays as it is (`registers/differences.py`). The caller holds the owner's lock
+    (`persons.person_of`, `lock`).
     """
     names = business_columns(table)
     current = _current(table, tuple(owner)).all(connection, **owner)
@@ -240,8 +274,19 @@ def replace(
             left.remove(old)
             changed.append((old, row))
     gone = [old for old in left if within({n: getattr(old, n) for n in names})]
+    told_to: list[Compared] | None = connection.get_execution_options().get(_COMPARING)
+    if told_to is not None:
+        kept, said = confirmed + len(changed) + len(gone), confirmed + len(changed) + len(added)
+        told_to.append(Compared(table, tuple(key), kept, said, tuple(changed), tuple(added), tuple(gone)))
+        return Fed(0, confirmed)
     if not (changed or added or gone):
         return Fed(0, confirmed)
+    if "person_id" in owner:
+        changed, added, gone = _uncontested(
+            contested(connection, table.name, owner["person_id"]), provenance, changed, added, gone
+        )
+        if not (changed or added or gone):
+            return Fed(0, confirmed)
 
     earlier = _kept(table, tuple(owner)).all(connection, **owner)
     instant = later(earlier, provenance.recorded_at)
@@ -263,6 +308,78 @@ def replace(
             connection, ({**row, **common, "version_id": new_id(), "id": identity} for identity, row in begun)
         )
     return Fed(len(changed) + len(added) + len(gone), confirmed)
+
+
+def _uncontested(
+    contested_rows: Sequence[Row],
+    provenance: Provenance,
+    changed: list[tuple[Row, Values]],
+    added: list[Values],
+    gone: list[Row],
+) -> tuple[list[tuple[Row, Values]], list[Values], list[Row]]:
+    """What is left to do without what a difference says is contested: exactly the value that the source named then."""
+    for one in contested_rows:
+        column: str | None = one.register_column
+        if one.theirs_source != provenance.source:
+            continue
+        if column is None:
+            added = [row for row in added if one.thing_id is not None or told(row) != one.theirs]
+            gone = [old for old in gone if old.id != one.thing_id]
+            continue
+        changed = [
+            (old, {**row, column: getattr(old, column)})
+            if old.id == one.thing_id and told(row[column]) == one.theirs
+            else (old, row)
+            for old, row in changed
+        ]
+        for old in [old for old in gone if old.id == one.thing_id]:
+            # A value of the key: what feeds see as one row gone and another come.
+            twin = next(
+                (
+                    row
+                    for row in added
+                    if told(row[column]) == one.theirs and other_columns(old, row) == {column}
+                ),
+                None,
+            )
+            if twin is not None:
+                added = [row for row in added if row is not twin]
+                gone = [each for each in gone if each is not old]
+    return [(old, row) for old, row in changed if other_columns(old, row)], added, gone
+
+
+def other_columns(old: Row, row: Values) -> set[str]:
+    """The columns in which a version and a row differ."""
+    return {name for name, value in row.items() if getattr(old, name) != value}
+
+
+def supersede(
+    connection: Connection,
+    table: Table,
+    person_id: uuid.UUID,
+    old: Row | None,
+    values: Values | None,
+    provenance: Provenance,
+    *,
+    identity: uuid.UUID | None = None,
+) -> uuid.UUID | None:
+    """End a version and begin the next of the same thing; gives the new version's id.
+
+    Without `old` a thing begins (again, under its `identity`), without `values` it ends. The caller holds the
+    person's lock.
+    """
+    owner = {"person_id": person_id}
+    instant = later(_kept(table, tuple(owner)).all(connection, **owner), provenance.recorded_at)
+    if old is not None:
+        ended = update(table).where(table.c.version_id == old.version_id)
+        connection.execute(ended.values(superseded_at=instant))
+    if values is None:
+        return None
+    version_id = new_id()
+    identity = identity or (new_id() if old is None else old.id)
+    common = {**source_values(provenance), "recorded_at": instant, "superseded_at": None, **owner}
+    connection.execute(insert(table).values(**{**values, **common, "version_id": version_id, "id": identity}))
+    return version_id
 
 
 def later(earlier: Sequence[Row], instant: datetime) -> datetime:

@@ -42,6 +42,7 @@ from mappings.codes import (
 )
 from mappings.person_code import canonical
 from mappings.pmlp import Person
+from registers import differences
 from registers.history import (
     Fed,
     Texts,
@@ -216,6 +217,11 @@ def person_of(connection: Connection, code: str, provenance: Provenance) -> uuid
     return person_id
 
 
+def hold_person(connection: Connection, person_id: uuid.UUID) -> None:
+    """Hold a person until the transaction ends, as `person_of` does."""
+    _LOCK.first(connection, id=person_id)
+
+
 def _new_person(connection: Connection, code: str, provenance: Provenance) -> uuid.UUID | None:
     """A new person with this code, or None where another transaction was first."""
     person_id = new_id()
@@ -266,6 +272,16 @@ def one_person(connection: Connection, asked: str, answered: str, provenance: Pr
         raise Busy("the code is being registered", retry_after=1) from error
 
 
+def code_contested(connection: Connection, asked: str, answered: str) -> bool:
+    """Whether somebody is to decide that these two codes are of one person, or has decided that they are not."""
+    asked, answered = canonical(asked), canonical(answered)
+    if asked == answered:
+        return False
+    person_id = person_by_code(connection, asked)
+    rows = differences.contested(connection, PERSON_CODE.name, person_id)
+    return any(row.theirs == answered for row in rows)
+
+
 def _aliases(connection: Connection, person_id: uuid.UUID) -> list[Row[Any]]:
     query = select(PERSON_CODE).where(PERSON_CODE.c.person_id == person_id, recorded(PERSON_CODE))
     return list(connection.execute(query).all())
@@ -293,6 +309,7 @@ def _join(connection: Connection, gone: uuid.UUID, kept: uuid.UUID, provenance: 
                 connection.execute(superseded.values(superseded_at=later((row,), provenance.recorded_at)))
         if table is not PERSON_CODE:
             connection.execute(update(table).where(table.c.person_id == gone).values(person_id=kept))
+    differences.move(connection, gone, kept, provenance.recorded_at)
 
 
 def present_id(connection: Connection, person_id: uuid.UUID) -> uuid.UUID:

@@ -1,0 +1,155 @@
+"""How a correction request is handed to the source that holds the data.
+
+No supplier's contract has an operation for it today, so requests go to a folder, from where they are sent as agreed
+with the source. A system that gets an operation brings a way of its own (`CorrectionWay`), and nothing else changes.
+Source: p2, p20.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from exchange import Json
+
+
+class CorrectionWay(Protocol):
+    """A way to hand over correction requests; `name` is kept with each that went by it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def hand_over(self, request_id: uuid.UUID, document: Json) -> str:
+        """Hand a request over and give the reference by which it is found there.
+
+        The same request may come again after a crash: it must have one effect (a MessageID made of `request_id`).
+        Raises: PartnerError, ConfigurationError; the request then stays prepared, to be tried again.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class FolderWay:
+    """Two files in a folder below the recipient's name: JSON for programs, a text for officials."""
+
+    folder: Path
+    name: str = "folder"
+
+    def hand_over(self, request_id: uuid.UUID, document: Json) -> str:
+        """Write both files, each whole or not at all; a file of the same request is written again."""
+        assert isinstance(document, dict)  # noqa: S101 — made by registers/corrections.py
+        folder = self.folder / str(document["to"])
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write(folder / f"{request_id}.txt", as_text(document))
+        path = folder / f"{request_id}.json"
+        _write(path, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        return str(path.relative_to(self.folder))
+
+
+def way_to(recipient: str, folder: Path, ways: Mapping[str, CorrectionWay] | None = None) -> CorrectionWay:
+    """The recipient's own way where it has one, else the folder."""
+    return (ways or {}).get(recipient) or FolderWay(folder)
+
+
+def as_text(document: Mapping[str, Json]) -> str:
+    """A request as officials read it, in Latvian and in English."""
+    return "\n".join(
+        line.format(**_readable(document, language))
+        for language, lines in (("lv", _LATVIAN), ("en", _ENGLISH))
+        for line in lines
+    )
+
+
+_LATVIAN = (
+    "DATU PRECIZĒŠANAS PIEPRASĪJUMS Nr. {request_id}",
+    "",
+    "Kam: {to}",
+    "Sagatavots: {made_at}",
+    "Pieprasītājs: {from}, {requested_by}",
+    "",
+    "Persona: {person_code}",
+    "Lauks: {field} {row}",
+    "Tiesību norma (MK noteikumi Nr. 587): {rule}",
+    "{rule_text}",
+    "",
+    "SPOLIS reģistrā: {ours}",
+    "  avots {ours_source}, datu apmaiņa {ours_exchange}, reģistrēts {ours_recorded}",
+    "Citā avotā: {theirs}",
+    "  avots {theirs_source}, datu apmaiņa {theirs_exchange}, saņemts {theirs_recorded}",
+    "",
+    "Pamatojums: {reason}",
+    "Lūdzam pārbaudīt datus un paziņot, vai tie ir precizēti, norādot pieprasījuma numuru.",
+    "",
+    "",
+)
+_ENGLISH = (
+    "REQUEST TO CORRECT DATA No. {request_id}",
+    "",
+    "To: {to}",
+    "Made: {made_at}",
+    "Requested by: {from}, {requested_by}",
+    "",
+    "Person: {person_code}",
+    "Field: {field} {row}",
+    "Rule (Cabinet Regulation 587): {rule}",
+    "",
+    "In the SPOLIS register: {ours}",
+    "  source {ours_source}, exchange {ours_exchange}, recorded {ours_recorded}",
+    "In the other source: {theirs}",
+    "  source {theirs_source}, exchange {theirs_exchange}, received {theirs_recorded}",
+    "",
+    "Reason: {reason}",
+    "Please check the data and tell us whether they were corrected, naming the number of this request.",
+    "",
+)
+_NOTHING = {"lv": "(nav)", "en": "(nothing)"}
+_WORDS = {"lv": {True: "jā", False: "nē"}, "en": {True: "yes", False: "no"}}
+
+
+def _readable(document: Mapping[str, Json], language: str) -> dict[str, str]:
+    simple = ("request_id", "to", "made_at", "from", "requested_by", "person_code", "field", "rule", "reason")
+    texts = {name: str(document[name]) for name in simple}
+    row = document["row"]
+    texts["row"] = f"[{_text(row, language)}]" if row else ""
+    texts["rule_text"] = _text(document["rule_text_lv"], language)
+    for name, side in (("ours", document["spolis"]), ("theirs", document["other"])):
+        assert isinstance(side, dict)  # noqa: S101 — made by registers/corrections.py
+        texts[name] = _text(side["value"], language)
+        texts[f"{name}_source"] = _text(side["source"], language)
+        texts[f"{name}_exchange"] = _text(side["exchange_id"], language)
+        texts[f"{name}_recorded"] = _text(side["recorded_at"], language)
+    return texts
+
+
+def _text(value: Json, language: str) -> str:
+    if value is None:
+        return _NOTHING[language]
+    if isinstance(value, bool):
+        return _WORDS[language][value]
+    if isinstance(value, list):
+        return " ".join(_text(one, language) for one in value)
+    if isinstance(value, dict) and {"code", "text_lv", "text_en"} == set(value):
+        return f"{value[f'text_{language}']} ({value['code']})"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_text(one, language)}" for name, one in value.items())
+    return str(value)
+
+
+def _write(path: Path, content: str) -> None:
+    """The file, whole on disk under its name, or not there."""
+    unfinished = path.with_suffix(path.suffix + ".part")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

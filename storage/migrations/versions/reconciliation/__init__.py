@@ -1,0 +1,1 @@
+"""Comparisons of registers with their sources: runs, differences, decisions, correction requests."""
