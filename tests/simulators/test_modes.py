@@ -36,6 +36,12 @@ CALLS: list[tuple[str, str, Values]] = [
     ("npais", "GetChildPlacement", {"PersonasKods": MOTHER}),
     ("vzd", "ResolveCode", {"AdresesKods": "101003948"}),
     ("vzd", "SearchAddress", {"Teksts": "tādas nav", "Skaits": "5"}),
+    (
+        "pmlp",
+        "GetPersonSet",
+        {"PersonasKodi": {"PersonasKods": MOTHER}, "DatuKopas": {"DatuKopa": [code("NAME_AND_CODE")]}},
+    ),
+    ("pmlp", "GetChanges", {"KopsDatuma": "2030-01-01"}),
 ]
 EVERY_CALL = pytest.mark.parametrize(("system", "operation", "arguments"), CALLS)
 GET_PERSON = CALLS[0][1], CALLS[0][2]
