@@ -1,4 +1,4 @@
-"""What changes in the data of the invented population and when: PMLP tells it of those who are followed.
+"""What changes in the data of the invented population and when: PMLP tells it of those who are followed, VDEAVK of all.
 
 The day of a change depends on seed and person alone, so that two simulators of one population tell the same.
 """
@@ -17,11 +17,11 @@ _DAYS = 500
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Data sets of a person that changed on a day; `previous_code` where the code itself did."""
+    """Data of a person that changed on a day, at PMLP by their sets; `previous_code` where the code itself did."""
 
     changed_on: date
     person: Person
-    data_sets: tuple[str, ...]
+    data_sets: tuple[str, ...] = ()
     previous_code: str | None = None
 
     @property
@@ -41,12 +41,7 @@ def changes(population: Population, person: Person) -> Iterator[Change]:
         yield Change(exchanged, person, ("NAME_AND_CODE", "DOCUMENTS"), person.previous_code)
 
 
-def changed_after(
-    population: Population, persons: Iterable[Person], cursor: str, until: date
-) -> list[Change]:
-    """The changes of these persons behind a cursor and up to a day, oldest first."""
-    every = (change for person in persons for change in changes(population, person))
-    return sorted(
-        (change for change in every if change.cursor > cursor and change.changed_on <= until),
-        key=lambda change: change.cursor,
-    )
+def behind(every: Iterable[Change], cursor: str, until: date) -> list[Change]:
+    """The changes behind a cursor and up to a day, oldest first."""
+    found = (change for change in every if change.cursor > cursor and change.changed_on <= until)
+    return sorted(found, key=lambda change: change.cursor)

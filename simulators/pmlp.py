@@ -11,7 +11,7 @@ from datetime import date
 from exchange import today_in_riga
 from simulators import code_lists, names
 from simulators.care import Care, care, institution
-from simulators.changes import Change, changed_after, changes
+from simulators.changes import Change, behind, changes
 from simulators.control import Mode
 from simulators.discovery import Simulator
 from simulators.effects import Effects
@@ -257,7 +257,9 @@ def pmlp(population: Population, today: Callable[[], date] = today_in_riga) -> M
             if (since is None) == (cursor is None):
                 raise refusal(NAMESPACE, WRONG_REQUEST, "Jānorāda diena vai kursors")
             begin = cursor or f"{since:%Y%m%d}"
-            found = changed_after(population, tuple(followed.values()), begin, today())
+            persons = tuple(followed.values())
+            every = (change for person in persons for change in changes(population, person))
+            found = behind(every, begin, today())
             page = found[:MOST_CHANGES]
             made = [_izmaina(change) for change in page]
             if mode_of(call) is Mode.UNKNOWN_CODE:

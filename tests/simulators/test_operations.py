@@ -17,7 +17,7 @@ from security.keys import Identity, new_keys
 from security.xml import parse, serialise
 from simulators.addresses import address_register
 from simulators.care import decided_since, decisions, placements
-from simulators.disability import disability
+from simulators.disability import disability, disability_changes
 from simulators.households import Slot
 from simulators.population import Population
 from tests.simulators.calls import SOAP, Client, Values, code, fault_code, texts
@@ -87,6 +87,26 @@ def test_get_disability_holds_on_a_day(start: Start) -> None:
     answer = vdeavk.call("GetDisability", {"PersonasKods": person(Slot.MOTHER), "Datums": "2026-01-01"})
     vdeavk.contract.validate(answer)
     assert texts(answer, "Invaliditate/Grupa/Kods") == []
+
+
+def test_whose_disability_changed_comes_page_by_page(start: Start) -> None:
+    vdeavk = start("vdeavk")
+    expected = {
+        (change.person.code, change.changed_on.isoformat()) for change in disability_changes(POPULATION)
+    }
+    asked: Values = {"KopsDatuma": "2000-01-01"}
+    got: list[tuple[str | None, str | None]] = []
+    more = ["true"]
+    while more == ["true"]:
+        answer = vdeavk.call("GetChanges", asked)
+        vdeavk.contract.validate(answer)
+        rows = answer.iterfind("{*}Izmainas/{*}Izmaina")
+        got += [(one.findtext("{*}PersonasKods"), one.findtext("{*}MainitsDatums")) for one in rows]
+        asked, more = {"Kursors": texts(answer, "Kursors")[0]}, texts(answer, "VelIr")
+    assert sorted(got, key=str) == sorted(expected, key=str)
+    assert [day for _, day in got] == sorted(str(day) for _, day in got)
+    assert texts(vdeavk.call("GetChanges", asked), "Izmainas/Izmaina") == []
+    assert fault_code(vdeavk.call("GetChanges", {})) == "NEPAREIZS_PIEPRASIJUMS"
 
 
 def test_get_payments_gives_the_months_asked_for(start: Start) -> None:
