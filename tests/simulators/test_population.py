@@ -223,6 +223,8 @@ def test_every_code_of_the_systems_is_in_the_lists_of_the_gateway_with_the_same_
         "address_kind": code_lists.ADDRESS_KINDS,
         "address_status": code_lists.PLACE_STATUSES,
         "address_type": code_lists.PLACE_KINDS,
+        "contact_kind": code_lists.CONTACT_KINDS,
+        "contact_person": code_lists.CONTACT_PERSONS,
         "data_set": code_lists.DATA_SETS,
         "decision_kind": code_lists.DECISION_KINDS,
         "disability_cause": code_lists.DISABILITY_CAUSES,
