@@ -134,3 +134,9 @@ CONTACT_KINDS: Mapping[str, str] = {
     "LETTER": "Vēstule vai ziņa",
     "REFUSED": "Atteicās no kontakta",
 }
+SUCCESSION_REASONS: Mapping[str, str] = {
+    "MERGED": "Apvienots ar citu objektu",
+    "SPLIT": "Sadalīts vairākos objektos",
+    "READDRESSED": "Objektam piešķirta cita adrese",
+    "REPLACED": "Aizstāts ar citu objektu",
+}

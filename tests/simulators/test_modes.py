@@ -42,6 +42,12 @@ CALLS: list[tuple[str, str, Values]] = [
         {"PersonasKodi": {"PersonasKods": MOTHER}, "DatuKopas": {"DatuKopa": [code("NAME_AND_CODE")]}},
     ),
     ("pmlp", "GetChanges", {"KopsDatuma": "2030-01-01"}),
+    (
+        "vzd",
+        "GetChildren",
+        {"AdresesKods": "101003948", "ArIzbeigtiem": "false", "Skaits": "5", "Izlaist": "0"},
+    ),
+    ("vzd", "GetHistory", {"AdresesKods": "101003948"}),
 ]
 WITHOUT_CODES: list[tuple[str, str, Values]] = [("vdeavk", "GetChanges", {"KopsDatuma": "2030-01-01"})]
 EVERY_CALL = pytest.mark.parametrize(("system", "operation", "arguments"), CALLS + WITHOUT_CODES)

@@ -238,6 +238,7 @@ def test_every_code_of_the_systems_is_in_the_lists_of_the_gateway_with_the_same_
         "representative_kind": code_lists.REPRESENTATIVE_KINDS,
         "sex": code_lists.SEXES,
         "stop_reason": code_lists.STOP_REASONS,
+        "succession_reason": code_lists.SUCCESSION_REASONS,
     }
     for name, texts in lists.items():
         for code, text in texts.items():
