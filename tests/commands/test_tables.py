@@ -132,6 +132,7 @@ def test_care_stays_have_their_lineage_too(home: Home) -> None:
         "municipal_service",
         "enterprises_social_enterprise",
         "childcare_report",
+        "municipal_placement",
     }
 
 

@@ -118,7 +118,9 @@ def test_each_example_of_arguments_is_accepted_by_its_mapping_table(
 # Registers that are searched for a purpose of their own.
 OTHER_RIGHTS = {
     "social-enterprises": {"purpose": "social-enterprise-register", "rule": "p6^1"},
-    "contact-reports": {"purpose": "child-protection", "rule": "p10.11"},
+    "contact-reports": (of_children := {"purpose": "child-protection", "rule": "p10.11"}),
+    "municipal-placements": of_children,
+    "placement-conflicts": of_children,
 }
 
 

@@ -230,4 +230,6 @@ def test_the_registers_are_those_of_the_api() -> None:
         "person-changes",
         "disability-changes",
         "contact-reports",
+        "municipal-placements",
+        "placement-conflicts",
     }
