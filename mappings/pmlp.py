@@ -279,7 +279,7 @@ PERSON_ENTRY = Mapping(
         person_code(
             "asked_code", "PrasitaisKods", rule="p8.3", column="spolis_person_code.code", always=True
         ),
-        boolean("found", "Atrasts", rule="p8.3"),
+        boolean("found", "Atrasts", rule="p8.3", column="spolis_person_code.code"),
         nested("person", "Persona", PERSON, optional=True),
     ),
 )

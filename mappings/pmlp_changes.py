@@ -86,7 +86,7 @@ SUBSCRIPTION = Mapping(
     "Abonements",
     (
         person_code("person_code", "PersonasKods", rule="p8.3", column="pmlp_subscription.code"),
-        boolean("subscribed", "Seko", rule="p8.3"),
+        boolean("subscribed", "Seko", rule="p8.3", column="pmlp_subscription.code"),
     ),
 )
 

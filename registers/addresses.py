@@ -9,7 +9,7 @@ from sqlalchemy import JSON, Connection, Date, Text
 
 from exchange import Json, Provenance
 from mappings.codes import ADDRESS_STATUS, ADDRESS_TYPE
-from mappings.vzd import AddressChildren, AddressHistory, AddressMatches, RegisteredAddress
+from mappings.vzd import AddressChildren, AddressMatches, RegisteredAddress
 from registers.history import Exact, Fed, Values, field, lock, replace, versioned
 from registers.reading import Register
 
@@ -61,11 +61,6 @@ def feed_children(connection: Connection, children: AddressChildren, provenance:
     return _feed(connection, children.addresses, provenance)
 
 
-def feed_history(_connection: Connection, _history: AddressHistory, _provenance: Provenance) -> Fed:
-    """Keep nothing: what was is in the editions, and one object's past beside them would be a second truth."""
-    return Fed()
-
-
 def _feed(connection: Connection, addresses: tuple[RegisteredAddress, ...], provenance: Provenance) -> Fed:
     found = {address.varis_code: address for address in addresses}
     lock(connection, [f"vzd_address {code}" for code in found])
@@ -104,5 +99,4 @@ FEEDS = {
     RegisteredAddress: feed_address,
     AddressMatches: feed_matches,
     AddressChildren: feed_children,
-    AddressHistory: feed_history,
 }

@@ -267,6 +267,7 @@ class SystemPlan:
             asked=self.subject,
             told=self.told,
             selected=self.selected,
+            kept=self.route.operation.kept,
         )
 
 
@@ -285,6 +286,7 @@ class SystemAnswer:
     asked: str | None
     told: Disclosed | None = None
     selected: frozenset[str] | None = None
+    kept: bool = True
 
     def disclose(self, grant: Grant) -> Disclosed:
         """The record as JSON; values of this source whose rule is not granted are left out, those asked for named."""
@@ -304,7 +306,7 @@ class SystemAnswer:
 
     def store(self, connection: Connection, provenance: Provenance) -> Fed:
         """Feed the registers with the whole record: what is withheld from a caller is not lost to SPOLIS."""
-        if self.told is not None or self.record is None:
+        if self.told is not None or self.record is None or not self.kept:
             return Fed()
         return feed(connection, self.record, provenance, self.asked)
 

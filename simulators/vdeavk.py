@@ -12,8 +12,8 @@ from exchange import today_in_riga
 from simulators import code_lists
 from simulators.changes import behind
 from simulators.control import Mode
-from simulators.discovery import Simulator
 from simulators.disability import Disability, disability, disability_changes
+from simulators.discovery import Simulator
 from simulators.households import Slot
 from simulators.population import Population
 from simulators.service import (

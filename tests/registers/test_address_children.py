@@ -1,4 +1,4 @@
-"""A page of children feeds the register of addresses; a history feeds nothing."""
+"""A page of children feeds the register of addresses."""
 
 from __future__ import annotations
 
@@ -40,12 +40,6 @@ def test_a_page_of_children_is_kept_and_ends_nothing(engine: Engine) -> None:
 def history(of: str) -> AddressHistory:
     span = AddressSpan(valid_from=None, valid_to=day("2021-06-30"), text="Vecā iela 1", status=code("EKS"))
     return AddressHistory(varis_code=of, spans=(span,), successors=())
-
-
-def test_a_history_is_not_kept(engine: Engine) -> None:
-    with engine.begin() as connection:
-        assert registers.feed(connection, history("199000009"), provenance(source="vzd")) == Fed()
-        assert registers.search(connection, "addresses", {"varis_code": "199000009"}) == ()
 
 
 def test_an_answer_about_another_object_is_named() -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from exchange import Arguments, Json
 from gateway import Gateway
+from mappings.codes import ADDRESS_STATUS
 from mappings.pmlp import PersonEntry, PersonSet
 from mappings.pmlp_changes import PersonChange, PersonChanges, Subscription, Subscriptions
+from mappings.vzd import AddressHistory, AddressSpan
 from tests.steps.wired import Door, Wire, arrive, by_hand, count, kinds, person
 
 ONE, TWO, NOBODY, OLD = "321111-11111", "322222-22222", "323333-33333", "010180-10001"
@@ -191,3 +193,15 @@ def test_changes_are_asked_from_a_day_or_from_a_cursor(
 ) -> None:
     reply = arrive(gateway, Door(operation="GetChanges", arguments=asked, rule="p17.2"))
     assert (reply.status, transport.sent) == (400, [])
+
+
+def test_the_history_of_an_address_is_given_and_not_kept(gateway: Gateway, transport: Wire) -> None:
+    span = AddressSpan(
+        valid_from=None, valid_to=date(2021, 6, 30), text="Vecā iela 1", status=ADDRESS_STATUS["EKS"]
+    )
+    transport.answers = [AddressHistory(varis_code="103000001", spans=(span,), successors=())]
+    asked: Arguments = {"varis_code": "103000001"}
+    reply = arrive(gateway, Door("vzd", "GetHistory", asked, "address-check", "p17.10"))
+    assert reply.status == 200, reply.body
+    assert json.loads(reply.body)[1]["spans"][0]["text"] == "Vecā iela 1"
+    assert count(gateway, "vzd_address") == 0
