@@ -220,8 +220,8 @@ def deliver(
                 ends = min(arrival.deadline, time.monotonic() + gateway.settings.longest_call)
                 repeats.claim(connection, request, trail.received.exchange_id, ends)
             if number == 1:
-                subject = subject_index(gateway.subject_key, plan.subject) if plan.subject else None
-                quota.use(connection, request.caller.recipient, subject, decision.quota, today_in_riga())
+                named = [subject_index(gateway.subject_key, code) for code in trail.named]
+                quota.use(connection, request.caller.recipient, named, decision.quota, today_in_riga())
             gateway.archive.put(connection, trail.received.exchange_id, f"sent-{number}", content, instant)
             gateway.log.append(connection, attempt_record(trail, number, content, instant))
 
@@ -241,7 +241,7 @@ def deliver(
             repeats.wait(gateway.engine, request, trail.received.arrival.deadline)
     if delivered.error is not None:
         raise delivered.error
-    others = [code for code in delivered.subjects if code != plan.subject]
+    others = [code for code in delivered.subjects if code not in trail.named]
     if others:  # they count too, before anybody sees them
         seen = [subject_index(gateway.subject_key, code) for code in others]
         recipient, day = request.caller.recipient, today_in_riga()

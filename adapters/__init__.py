@@ -106,8 +106,10 @@ class Sync:
 class Operation:
     """One operation of an external system.
 
-    `subject` names the argument that holds the personal code; `needs_open_stay` the rule that allows the operation
-    only while the person stays in an institution.
+    `subject` names the argument that holds the personal code, or several; `needs_open_stay` the rule that allows the
+    operation only while the person stays in an institution. `answered` looks at request and answer together and names
+    the field of the answer that does not belong to the request, or "". `once`: it changes something there, so that a
+    caller's repeated message gets the first answer and is not sent again. What is not `kept` feeds no register.
     """
 
     name: str
@@ -120,6 +122,9 @@ class Operation:
     notice: Notice | None = None
     query: Query | None = None
     sync: Sync | None = None
+    answered: Callable[[Any, Any], str] | None = None
+    once: bool = False
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from mappings.sais import (
     NOTIFY_CARE_STAY_REQUEST,
     VERSION,
     NoticeStatus,
+    payments_answered,
 )
 from registers.history import Change
 
@@ -76,6 +77,7 @@ ADAPTER = Adapter(
             repeat=Repeat.DEDUPES,
             subject="person_code",
             needs_open_stay="p12.8.13",
+            answered=payments_answered,
         ),
         Operation(
             "NotifyCareStay",

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from adapters import Adapter, Operation, Repeat
-from mappings.vdeavk import GET_DISABILITY_ANSWER, GET_DISABILITY_REQUEST
+from mappings.vdeavk import (
+    GET_CHANGES_ANSWER,
+    GET_CHANGES_REQUEST,
+    GET_DISABILITY_ANSWER,
+    GET_DISABILITY_REQUEST,
+)
 
 ADAPTER = Adapter(
     name="vdeavk",
@@ -15,6 +20,9 @@ ADAPTER = Adapter(
             answer=GET_DISABILITY_ANSWER,
             repeat=Repeat.DEDUPES,
             subject="person_code",
+        ),
+        Operation(
+            "GetChanges", request=GET_CHANGES_REQUEST, answer=GET_CHANGES_ANSWER, repeat=Repeat.DEDUPES
         ),
     ),
     quality={

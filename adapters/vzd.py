@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from adapters import Adapter, Operation, Repeat
 from mappings.vzd import (
+    GET_CHILDREN_ANSWER,
+    GET_CHILDREN_REQUEST,
+    GET_HISTORY_ANSWER,
+    GET_HISTORY_REQUEST,
     RESOLVE_CODE_ANSWER,
     RESOLVE_CODE_REQUEST,
     SEARCH_ADDRESS_ANSWER,
     SEARCH_ADDRESS_REQUEST,
+    children_answered,
+    same_object,
 )
 
 ADAPTER = Adapter(
@@ -22,6 +28,21 @@ ADAPTER = Adapter(
             request=SEARCH_ADDRESS_REQUEST,
             answer=SEARCH_ADDRESS_ANSWER,
             repeat=Repeat.DEDUPES,
+        ),
+        Operation(
+            "GetChildren",
+            request=GET_CHILDREN_REQUEST,
+            answer=GET_CHILDREN_ANSWER,
+            repeat=Repeat.DEDUPES,
+            answered=children_answered,
+        ),
+        Operation(
+            "GetHistory",
+            request=GET_HISTORY_REQUEST,
+            answer=GET_HISTORY_ANSWER,
+            repeat=Repeat.DEDUPES,
+            answered=same_object,
+            kept=False,  # the editions have it whole: one object's past beside them would be a second truth
         ),
     ),
     quality={

@@ -124,8 +124,15 @@ class ApiInlet:
             arguments=_arguments(given),
             message_id=str(context.request_id),
             content=hashlib.sha256(rfc8785.dumps({"operation": name, "arguments": given})).digest(),
-            effect_once=target.operation.startswith("Write") and target.system == REGISTERS,
+            effect_once=self._once(target),
         )
+
+    def _once(self, target: Target) -> bool:
+        """Whether a repeat of the message gets the first answer: of what writes a register or changes a system."""
+        if target.system == REGISTERS:
+            return target.operation.startswith("Write")
+        operation = self.gateway.adapters[target.system].operation(target.operation)
+        return operation is not None and operation.once
 
 
 def application(gateway: Gateway) -> WSGIApplication:

@@ -1,6 +1,6 @@
-"""NPAIS, orphan-court decisions and children in out-of-family care: canonical records and mapping tables.
+"""NPAIS, orphan-court decisions, children in out-of-family care and what it is told of them: records and tables.
 
-Source: wsdl/npais/v1-0, rules p10.11.1–p10.11.3, p17.5.
+Source: wsdl/npais/v1-0, rules p10.11.1–p10.11.3, p17.5; p18.3 for the reports.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from datetime import date
 from exchange import Context
 from mappings import codes
 from mappings.codes import Code
+from mappings.contact_reports import LONGEST, Contact, ContactReport
+from mappings.contact_reports import problem as wrong_report
 from mappings.context import context
-from mappings.fields import code, many, nested, person_code, text
+from mappings.fields import boolean, code, many, nested, person_code, text, under
 from mappings.fields import date as day
 from mappings.mapping import Mapping
 from wsdl import contract
@@ -176,5 +178,69 @@ GET_CHILD_PLACEMENT_ANSWER = Mapping(
             "person_code", "PersonasKods", rule="p10.11", column="spolis_person_code.code", always=True
         ),
         many(nested("placements", "Ievietosanas/Ievietosana", PLACEMENT)),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportChildContactRequest(ContactReport):
+    """A report on a child as it is told to NPAIS (ReportChildContact). Source: p10.11."""
+
+    context: Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportReceipt:
+    """Whether the message with a MessageID took effect (Apstradats)."""
+
+    message_id: str
+    took_effect: bool
+
+
+TOLD_CONTACT = Mapping(
+    Contact,
+    NAMESPACE,
+    "Kontakts",
+    (
+        code("with_whom", "ArKo", codes.CONTACT_PERSON, rule="p10.11"),
+        code("kind", "Veids", codes.CONTACT_KIND, rule="p10.11"),
+        day("held_on", "Datums", rule="p10.11"),
+        text("remark", "Piezime", rule="p10.11", optional=True),
+    ),
+)
+
+REPORT_CHILD_CONTACT_REQUEST = Mapping(
+    ReportChildContactRequest,
+    NAMESPACE,
+    "ReportChildContact",
+    (
+        context(NAMESPACE),
+        *under(
+            "Zinojums",
+            (
+                person_code("person_code", "PersonasKods", rule="p10.11", asked=True),
+                text("institution", "Iestade", rule="p10.11"),
+                day("period_from", "PeriodsNo", rule="p10.11"),
+                day("period_to", "PeriodsLidz", rule="p10.11"),
+                day("made_on", "SagatavotsDatums", rule="p10.11"),
+                text("author", "Autors", rule="p10.11"),
+                many(nested("contacts", "Kontakti/Kontakts", TOLD_CONTACT), optional=True),
+                text("cooperation", "SadarbibaArIestadi", rule="p10.11", longest=LONGEST),
+                text("physical_development", "FiziskaAttistiba", rule="p10.11", longest=LONGEST),
+                text("psychosocial_development", "PsihosocialaAttistiba", rule="p10.11", longest=LONGEST),
+            ),
+        ),
+    ),
+    request=True,
+    check=wrong_report,
+)
+
+REPORT_CHILD_CONTACT_ANSWER = Mapping(
+    ReportReceipt,
+    NAMESPACE,
+    "ReportChildContactResponse",
+    (
+        text("message_id", "ZinojumaId", rule="p19.2", always=True),
+        boolean("took_effect", "Apstradats", rule="p19.2", always=True),
     ),
 )

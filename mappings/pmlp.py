@@ -96,6 +96,43 @@ class GetPersonRequest:
     data_sets: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonEntry:
+    """What PMLP has of one code of a set; `person` is there exactly where the person was found. Source: p8.3."""
+
+    asked_code: str
+    found: bool
+    person: Person | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonSet:
+    """Several persons by the same data sets, one entry for each code that was asked for. Source: p8.1–p8.12."""
+
+    data_sets: tuple[str, ...]
+    entries: tuple[PersonEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetPersonSetRequest:
+    """Which persons, at most `MOST_PERSONS`, and which data sets of each of them (GetPersonSet)."""
+
+    context: Context
+    person_codes: tuple[str, ...]
+    data_sets: tuple[str, ...]
+
+
+# The most persons of one request: it bounds the answer, whose entries are as many.
+MOST_PERSONS = 100
+
+
+def bounded(person_codes: tuple[str, ...]) -> str:
+    """What is wrong with the persons of one request, or ""."""
+    if len(person_codes) > MOST_PERSONS:
+        return f"at most {MOST_PERSONS} person_codes in one request; ask for the others in another"
+    return "" if len(set(person_codes)) == len(person_codes) else "a code stands twice in person_codes"
+
+
 # What each data set holds, by rule. A data set is worth asking for where any of its rules is granted.
 DATA_SETS: abc.Mapping[str, tuple[str, ...]] = {
     "NAME_AND_CODE": ("p8.1", "p8.2", "p8.3"),
@@ -228,3 +265,51 @@ GET_PERSON_ANSWER = Mapping(
         *under("Persona", _PERSON),
     ),
 )
+
+PERSON_CODES = many(
+    person_code("person_codes", "PersonasKodi/PersonasKods", rule="p8.3", asked=True), minimum=1
+)
+
+# The code repeats what the caller asked: it leaves whatever is granted.
+PERSON_ENTRY = Mapping(
+    PersonEntry,
+    NAMESPACE,
+    "Ieraksts",
+    (
+        person_code(
+            "asked_code", "PrasitaisKods", rule="p8.3", column="spolis_person_code.code", always=True
+        ),
+        boolean("found", "Atrasts", rule="p8.3", column="spolis_person_code.code"),
+        nested("person", "Persona", PERSON, optional=True),
+    ),
+)
+
+GET_PERSON_SET_REQUEST = Mapping(
+    GetPersonSetRequest,
+    NAMESPACE,
+    "GetPersonSet",
+    (
+        context(NAMESPACE),
+        PERSON_CODES,
+        many(key("data_sets", "DatuKopas/DatuKopa", codes.DATA_SET, rule="p17.2"), minimum=1),
+    ),
+    request=True,
+    check=lambda request: bounded(request.person_codes),
+)
+
+GET_PERSON_SET_ANSWER = Mapping(
+    PersonSet,
+    NAMESPACE,
+    "GetPersonSetResponse",
+    (
+        many(key("data_sets", "DatuKopas/DatuKopa", codes.DATA_SET, rule="p17.2", always=True), minimum=1),
+        many(nested("entries", "Ieraksti/Ieraksts", PERSON_ENTRY), minimum=1),
+    ),
+)
+
+
+def set_answered(request: GetPersonSetRequest, answer: PersonSet) -> str:
+    """Which field of an answer does not belong to the request that it answers, or ""."""
+    if sorted(entry.asked_code for entry in answer.entries) != sorted(request.person_codes):
+        return "entries[].asked_code"
+    return "entries[].person" if any(e.found != (e.person is not None) for e in answer.entries) else ""

@@ -119,6 +119,14 @@ GET_PAYMENTS_ANSWER = Mapping(
 )
 
 
+def payments_answered(request: GetPaymentsRequest, answer: Payments) -> str:
+    """Which field of an answer does not belong to the request that it answers, or ""."""
+    if (answer.from_month, answer.to_month) != (request.from_month, request.to_month):
+        return "from_month, to_month"
+    within = all(answer.from_month <= payment.month <= answer.to_month for payment in answer.payments)
+    return "" if within else "payments[].month"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CareStayNotice:
     """A person entered (ENTER) or left (LEAVE) a care institution (NotifyCareStay).

@@ -12,7 +12,7 @@ from exchange import Context
 from mappings import codes
 from mappings.codes import Code
 from mappings.context import context
-from mappings.fields import boolean, code, nested, person_code, text
+from mappings.fields import boolean, code, many, nested, person_code, text
 from mappings.fields import date as day
 from mappings.mapping import Mapping
 from wsdl import contract
@@ -65,6 +65,37 @@ class GetDisabilityRequest:
     context: Context
     person_code: str
     on_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisabilityChange:
+    """That the data on a person's disability changed on a day (izmaiņa), not what. Source: p8.13."""
+
+    person_code: str
+    changed_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisabilityChanges:
+    """A page of changes, oldest first; `cursor` is where to go on, now where there are `more`, else the next time."""
+
+    changes: tuple[DisabilityChange, ...]
+    cursor: str
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetChangesRequest:
+    """From which day, or from which cursor of an answer before (GetChanges): one of the two."""
+
+    context: Context
+    since: date | None
+    cursor: str | None
+
+
+def _one_of_two(request: GetChangesRequest) -> str:
+    both = (request.since is None) == (request.cursor is None)
+    return "either since or cursor is wanted" if both else ""
 
 
 CARE_OPINION = Mapping(
@@ -164,5 +195,40 @@ GET_DISABILITY_ANSWER = Mapping(
         ),
         day("on_date", "Datums", rule="p8.13", always=True),
         nested("disability", "Invaliditate", DISABILITY, optional=True),
+    ),
+)
+
+DISABILITY_CHANGE = Mapping(
+    DisabilityChange,
+    NAMESPACE,
+    "Izmaina",
+    (
+        person_code("person_code", "PersonasKods", rule="p8.3", column="spolis_person_code.code"),
+        day("changed_on", "MainitsDatums", rule="p8.13", column="vdeavk_change.changed_on"),
+    ),
+)
+
+GET_CHANGES_REQUEST = Mapping(
+    GetChangesRequest,
+    NAMESPACE,
+    "GetChanges",
+    (
+        context(NAMESPACE),
+        day("since", "KopsDatuma", rule="p8.13", optional=True),
+        text("cursor", "Kursors", rule="p8.13", optional=True, longest=100),
+    ),
+    request=True,
+    check=_one_of_two,
+)
+
+# Where to go on is said of the answer, not of a person.
+GET_CHANGES_ANSWER = Mapping(
+    DisabilityChanges,
+    NAMESPACE,
+    "GetChangesResponse",
+    (
+        many(nested("changes", "Izmainas/Izmaina", DISABILITY_CHANGE)),
+        text("cursor", "Kursors", rule="p8.13", always=True),
+        boolean("more", "VelIr", rule="p8.13", always=True),
     ),
 )

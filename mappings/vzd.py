@@ -13,7 +13,7 @@ from exchange import Context
 from mappings import codes
 from mappings.codes import Code
 from mappings.context import context
-from mappings.fields import code, decimal, integer, many, nested, text, under
+from mappings.fields import boolean, code, decimal, integer, many, nested, text, under
 from mappings.fields import date as day
 from mappings.mapping import Mapping
 from wsdl import contract
@@ -53,7 +53,45 @@ class AddressMatches:
     addresses: tuple[RegisteredAddress, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChildren:
+    """What stands directly under an object, in the order of the register; `more`: not all of it. Source: p17.10."""
+
+    varis_code: str
+    addresses: tuple[RegisteredAddress, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressSpan:
+    """A full address over a span of days, both counted in; None: not known since when, or still. Source: p17.10."""
+
+    valid_from: date | None
+    valid_to: date | None
+    text: str
+    status: Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Successor:
+    """An object that came after a deleted one (pēctecis), and why. Source: p17.10."""
+
+    varis_code: str
+    text: str
+    reason: Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressHistory:
+    """The addresses of an object, oldest first, and what came after it. Source: p17.10."""
+
+    varis_code: str
+    spans: tuple[AddressSpan, ...]
+    successors: tuple[Successor, ...]
+
+
 NAMESPACE = contract("vzd").namespace
+_CODE = r"\d{9}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +109,25 @@ class SearchAddressRequest:
     context: Context
     text: str
     limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetChildrenRequest:
+    """Under which object, `ended` ones too, how many at most and from where on (GetChildren); left out, 100 from 0."""
+
+    context: Context
+    varis_code: str
+    ended: bool
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetHistoryRequest:
+    """The history of which object (GetHistory)."""
+
+    context: Context
+    varis_code: str
 
 
 ADDRESS_PART = Mapping(
@@ -106,7 +163,7 @@ RESOLVE_CODE_REQUEST = Mapping(
     "ResolveCode",
     (
         context(NAMESPACE),
-        text("varis_code", "AdresesKods", rule="p17.10", pattern=r"\d{9}"),
+        text("varis_code", "AdresesKods", rule="p17.10", pattern=_CODE),
     ),
     request=True,
 )
@@ -134,3 +191,82 @@ SEARCH_ADDRESS_ANSWER = Mapping(
         many(nested("addresses", "Adreses/Adrese", REGISTERED_ADDRESS)),
     ),
 )
+
+GET_CHILDREN_REQUEST = Mapping(
+    GetChildrenRequest,
+    NAMESPACE,
+    "GetChildren",
+    (
+        context(NAMESPACE),
+        text("varis_code", "AdresesKods", rule="p17.10", pattern=_CODE),
+        boolean("ended", "ArIzbeigtiem", rule="p17.10", default=lambda _taken, _today: False),
+        integer("limit", "Skaits", rule="p17.10", least=1, most=100, default=lambda _taken, _today: 100),
+        integer("offset", "Izlaist", rule="p17.10", most=9_999_999, default=lambda _taken, _today: 0),
+    ),
+    request=True,
+)
+
+GET_CHILDREN_ANSWER = Mapping(
+    AddressChildren,
+    NAMESPACE,
+    "GetChildrenResponse",
+    (
+        text("varis_code", "AdresesKods", rule="p17.10", always=True),
+        many(nested("addresses", "Adreses/Adrese", REGISTERED_ADDRESS)),
+        boolean("more", "VelIr", rule="p17.10", always=True),
+    ),
+)
+
+ADDRESS_SPAN = Mapping(
+    AddressSpan,
+    NAMESPACE,
+    "Laikposms",
+    (
+        day("valid_from", "SpekaNo", rule="p17.10", optional=True),
+        day("valid_to", "SpekaLidz", rule="p17.10", optional=True),
+        text("text", "PilnaAdrese", rule="p17.10"),
+        code("status", "Statuss", codes.ADDRESS_STATUS, rule="p17.10"),
+    ),
+)
+
+SUCCESSOR = Mapping(
+    Successor,
+    NAMESPACE,
+    "Pectecis",
+    (
+        text("varis_code", "AdresesKods", rule="p17.10"),
+        text("text", "PilnaAdrese", rule="p17.10"),
+        code("reason", "Iemesls", codes.SUCCESSION_REASON, rule="p17.10"),
+    ),
+)
+
+GET_HISTORY_REQUEST = Mapping(
+    GetHistoryRequest,
+    NAMESPACE,
+    "GetHistory",
+    (context(NAMESPACE), text("varis_code", "AdresesKods", rule="p17.10", pattern=_CODE)),
+    request=True,
+)
+
+GET_HISTORY_ANSWER = Mapping(
+    AddressHistory,
+    NAMESPACE,
+    "GetHistoryResponse",
+    (
+        text("varis_code", "AdresesKods", rule="p17.10", always=True),
+        many(nested("spans", "Laikposmi/Laikposms", ADDRESS_SPAN), minimum=1),
+        many(nested("successors", "Pecteci/Pectecis", SUCCESSOR), optional=True),
+    ),
+)
+
+
+def same_object(
+    request: GetChildrenRequest | GetHistoryRequest, answer: AddressChildren | AddressHistory
+) -> str:
+    """Which field of an answer does not belong to the request that it answers, or ""."""
+    return "" if request.varis_code == answer.varis_code else "varis_code"
+
+
+def children_answered(request: GetChildrenRequest, answer: AddressChildren) -> str:
+    """The same of children, of which there are no more than asked for."""
+    return same_object(request, answer) or ("addresses" if len(answer.addresses) > request.limit else "")

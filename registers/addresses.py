@@ -9,7 +9,7 @@ from sqlalchemy import JSON, Connection, Date, Text
 
 from exchange import Json, Provenance
 from mappings.codes import ADDRESS_STATUS, ADDRESS_TYPE
-from mappings.vzd import AddressMatches, RegisteredAddress
+from mappings.vzd import AddressChildren, AddressMatches, RegisteredAddress
 from registers.history import Exact, Fed, Values, field, lock, replace, versioned
 from registers.reading import Register
 
@@ -56,6 +56,11 @@ def feed_matches(connection: Connection, matches: AddressMatches, provenance: Pr
     return _feed(connection, matches.addresses, provenance)
 
 
+def feed_children(connection: Connection, children: AddressChildren, provenance: Provenance) -> Fed:
+    """Keep the addresses of a page of children; it says nothing of those on other pages."""
+    return _feed(connection, children.addresses, provenance)
+
+
 def _feed(connection: Connection, addresses: tuple[RegisteredAddress, ...], provenance: Provenance) -> Fed:
     found = {address.varis_code: address for address in addresses}
     lock(connection, [f"vzd_address {code}" for code in found])
@@ -90,4 +95,8 @@ def _values(address: RegisteredAddress) -> Values:
     }
 
 
-FEEDS = {RegisteredAddress: feed_address, AddressMatches: feed_matches}
+FEEDS = {
+    RegisteredAddress: feed_address,
+    AddressMatches: feed_matches,
+    AddressChildren: feed_children,
+}

@@ -8,9 +8,9 @@ from sqlalchemy import Boolean, Connection, Date, Text
 
 from exchange import Provenance
 from mappings.codes import DISABILITY_CAUSE, DISABILITY_GROUP
-from mappings.vdeavk import Disability, DisabilityStatus
+from mappings.vdeavk import Disability, DisabilityChanges, DisabilityStatus
 from registers.history import Fed, Values, field, replace, versioned
-from registers.persons import person_of
+from registers.persons import person_by_code, person_of
 from registers.reading import Register
 
 DISABILITY = versioned(
@@ -33,6 +33,8 @@ DISABILITY = versioned(
     field("opinion_valid_to", Date(), rule="p8.13.12", optional=True),
 )
 
+CHANGE = versioned("vdeavk", "change", field("changed_on", Date(), rule="p8.13"))
+
 REGISTERS = (
     Register(
         name="disability",
@@ -44,6 +46,13 @@ REGISTERS = (
         },
         valid=("determined_on", "valid_until"),
         order=("determined_on",),
+    ),
+    Register(
+        name="disability-changes",
+        table=CHANGE,
+        source="vdeavk",
+        criteria={"changed_on": CHANGE.c.changed_on},
+        order=("changed_on",),
     ),
 )
 
@@ -87,4 +96,17 @@ def _values(disability: Disability) -> Values:
     }
 
 
-FEEDS = {DisabilityStatus: feed_disability}
+def feed_changes(connection: Connection, page: DisabilityChanges, provenance: Provenance) -> Fed:
+    """Keep whose disability changed and when; of persons whom no register knows nothing is kept."""
+    fed = Fed()
+    for change in sorted(page.changes, key=lambda one: (one.person_code, one.changed_on)):
+        if person_by_code(connection, change.person_code) is not None:
+            owner = {"person_id": person_of(connection, change.person_code, provenance)}
+            row: Values = {"changed_on": change.changed_on}
+            fed += replace(
+                connection, CHANGE, owner, [row], provenance, key=("changed_on",), within=lambda _row: False
+            )
+    return fed
+
+
+FEEDS = {DisabilityStatus: feed_disability, DisabilityChanges: feed_changes}

@@ -235,12 +235,14 @@ def _new_person(connection: Connection, code: str, provenance: Provenance) -> uu
     return None
 
 
-def one_person(connection: Connection, asked: str, answered: str, provenance: Provenance) -> Fed:
+def one_person(
+    connection: Connection, asked: str, answered: str, provenance: Provenance, since: date | None = None
+) -> Fed:
     """Keep that PMLP, asked for one code, answered with another: both are codes of one person (p8.3).
 
-    The code of the answer is the one in force. PMLP does not say since when, so the other ends at the latest on the
-    day before the answer, and stays an alias. Where two persons were kept until now, what is kept of the one asked
-    for becomes the other's.
+    The code of the answer is the one in force, from the day `since`. Where PMLP does not say it, the other ends at the
+    latest on the day before the answer; it stays an alias. Where two persons were kept until now, what is kept of the
+    one asked for becomes the other's.
     Raises: Busy when one of the codes was met for the first time by another exchange at this moment.
     """
     asked, answered = canonical(asked), canonical(answered)
@@ -253,7 +255,7 @@ def one_person(connection: Connection, asked: str, answered: str, provenance: Pr
     if asked in held and held[asked] != kept:
         aliases += _aliases(connection, held[asked])
         _join(connection, held[asked], kept, provenance)
-    day_before = provenance.recorded_at.astimezone(RIGA).date() - timedelta(days=1)
+    day_before = (since or provenance.recorded_at.astimezone(RIGA).date()) - timedelta(days=1)
     spans: dict[str, tuple[date | None, date | None]] = {
         **dict.fromkeys((asked, answered), (None, None)),
         **{row.code: (row.valid_from, row.valid_to) for row in aliases},
@@ -261,7 +263,7 @@ def one_person(connection: Connection, asked: str, answered: str, provenance: Pr
     rows: list[Values] = [
         {
             "code": code,
-            "valid_from": begin,
+            "valid_from": begin or (since if code == answered else None),
             "valid_to": None if code == answered else end or max(day_before, begin or day_before),
         }
         for code, (begin, end) in spans.items()

@@ -1,5 +1,6 @@
 """The register of children in out-of-family care, as NPAIS gives it when asked or hands it in.
 
+What municipalities tell of the same stays is kept apart (`municipal-placements`); where they differ is listed.
 Source: p10.11.1–p10.11.3, p17.5.
 """
 
@@ -13,6 +14,7 @@ from mappings.court_decisions import DeliveredPlacement
 from mappings.npais import Placement, Placements
 from registers.history import Fed, Values, field, replace, versioned
 from registers.persons import person_of
+from registers.placement_conflicts import relist
 from registers.reading import Register
 
 PLACEMENT = versioned(
@@ -44,7 +46,8 @@ def feed_placements(connection: Connection, answer: Placements, provenance: Prov
     """Keep the placements of a child; a placement that NPAIS no longer names is superseded."""
     owner = {"person_id": person_of(connection, answer.person_code, provenance)}
     rows = [_values(placement) for placement in answer.placements]
-    return replace(connection, PLACEMENT, owner, rows, provenance, key=_KEY)
+    fed = replace(connection, PLACEMENT, owner, rows, provenance, key=_KEY)
+    return fed + relist(connection, owner["person_id"], provenance)
 
 
 def feed_delivery(connection: Connection, placement: DeliveredPlacement, provenance: Provenance) -> Fed:
@@ -54,7 +57,8 @@ def feed_delivery(connection: Connection, placement: DeliveredPlacement, provena
     """
     owner = {"person_id": person_of(connection, placement.person_code, provenance)}
     rows = [_values(placement)]
-    return replace(connection, PLACEMENT, owner, rows, provenance, key=_KEY, within=lambda _row: False)
+    fed = replace(connection, PLACEMENT, owner, rows, provenance, key=_KEY, within=lambda _row: False)
+    return fed + relist(connection, owner["person_id"], provenance)
 
 
 def _values(placement: Placement | DeliveredPlacement) -> Values:

@@ -157,8 +157,12 @@ def only_granted(
 
     Raises: AccessDenied when something without which the notice says nothing is not granted.
     """
-    rules = {row.field: row.rule for row in table.lineage(source)}
-    withheld = tuple(name for name in arguments if not grant.permits(rules[name], source))
+    rules: dict[str, list[str]] = {}
+    for row in table.lineage(source):  # of a record within the notice, or several, all fields or none
+        rules.setdefault(row.field.partition(".")[0].removesuffix("[]"), []).append(row.rule)
+    withheld = tuple(
+        name for name in arguments if not all(grant.permits(rule, source) for rule in rules[name])
+    )
     given = {name: value for name, value in arguments.items() if name not in withheld}
     if missing := [name for name in withheld if name in table.mandatory]:
         raise AccessDenied(missing[0])

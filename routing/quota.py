@@ -91,16 +91,16 @@ _MET = Statement(
 )
 
 
-def use(connection: Connection, recipient: str, subject: str | None, quota: Quota, day: date) -> None:
-    """Count one request, about one subject (keyed digest) or none, in the caller's transaction.
+def use(connection: Connection, recipient: str, subjects: Collection[str], quota: Quota, day: date) -> None:
+    """Count one request and everybody whom it names (keyed digests), in the caller's transaction.
 
     Raises: QuotaExceeded that says of what, and until when: the next day in Europe/Riga.
     """
     counted = _COUNT.first(connection, recipient=recipient, day=day, count=1)
     if counted is None or counted.count > quota.requests_day:
         raise _exceeded("requests", day)
-    if subject is not None:
-        _meet(connection, recipient, (subject,), quota, day)
+    if subjects:
+        _meet(connection, recipient, subjects, quota, day)
 
 
 def meet(connection: Connection, recipient: str, subjects: Collection[str], quota: Quota, day: date) -> None:

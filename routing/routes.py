@@ -69,12 +69,14 @@ class Manner:
     `needs_open_stay` is the rule that allows it only while the person stays in an institution. `repeat` says what may
     be done when its outcome is unclear, `settles_after` after how many seconds the system can say it (0: it is not
     asked). `from_outbox_only`: nobody may call it, a notice keeps its order and its one effect by way of the outbox.
+    `also_about` are persons whom the request names beside its subject.
     """
 
     needs_open_stay: str | None = None
     repeat: Repeat = Repeat.DEDUPES
     settles_after: float = 0.0
     from_outbox_only: bool = False
+    also_about: tuple[str, ...] = ()
 
 
 # Of what takes place here, in the transaction of the outcome.
@@ -143,15 +145,17 @@ class SystemRoute:
         if operation.notice is not None:
             arguments, told = only_granted(operation.request, arguments, grant, OWN_SOURCE)
         canonical = operation.request.from_json(arguments, context=request.context)
-        subject = getattr(canonical, operation.subject) if operation.subject else None
-        return SystemPlan(self, request.context, canonical, subject, told, selected)
+        about = getattr(canonical, operation.subject) if operation.subject else None
+        subject, *others = about if isinstance(about, tuple) else (about,)
+        return SystemPlan(self, request.context, canonical, subject, told, selected, tuple(others))
 
 
 @dataclass(frozen=True, slots=True)
 class SystemPlan:
     """A canonical request to an external system; `told` is what a notice gives to its recipient.
 
-    `selected` are the rules of what the caller chose to ask for, None where the choice was left to us.
+    `selected` are the rules of what the caller chose to ask for, None where the choice was left to us. `others` are
+    persons whom the request names beside its subject.
     """
 
     route: SystemRoute
@@ -160,6 +164,7 @@ class SystemPlan:
     subject: str | None
     told: Disclosed | None
     selected: frozenset[str] | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def manner(self) -> Manner:
@@ -171,6 +176,7 @@ class SystemPlan:
             repeat=self.repeat,
             settles_after=query.settles_after if query is not None and asked else 0.0,
             from_outbox_only=self.told is not None,
+            also_about=self.others,
         )
 
     @property
@@ -211,10 +217,16 @@ class SystemPlan:
             before_send=lambda number, content: before_send(len(asked) + number, content),
             tries=1 if once else MOST_ATTEMPTS,
         )
-        notice = self.route.operation.notice
-        if called.error is None and notice is not None and not notice.acknowledged(called.record):
-            called = replace(called, error=errors.RequestRefused("not acknowledged"))
-        return replace(called, attempts=asked + called.attempts)
+        wrong = None if called.error is not None else self._wrong_with(called.record)
+        return replace(called, error=called.error or wrong, attempts=asked + called.attempts)
+
+    def _wrong_with(self, record: object) -> errors.PartnerError | None:
+        """Why an answer that was read does not answer this request, or None."""
+        notice, answered = self.route.operation.notice, self.route.operation.answered
+        if notice is not None and not notice.acknowledged(record):
+            return errors.RequestRefused("not acknowledged")
+        field = answered(self.request, record) if answered is not None else ""
+        return errors.AnswerMismatch(field) if field else None
 
     def _ask(self, exchange_id: uuid.UUID, deadline: float, before_send: BeforeSend) -> Called:
         """Ask whether an earlier attempt took effect: the record is `TOOK_EFFECT` or None.
@@ -255,6 +267,7 @@ class SystemPlan:
             asked=self.subject,
             told=self.told,
             selected=self.selected,
+            kept=self.route.operation.kept,
         )
 
 
@@ -273,6 +286,7 @@ class SystemAnswer:
     asked: str | None
     told: Disclosed | None = None
     selected: frozenset[str] | None = None
+    kept: bool = True
 
     def disclose(self, grant: Grant) -> Disclosed:
         """The record as JSON; values of this source whose rule is not granted are left out, those asked for named."""
@@ -292,7 +306,7 @@ class SystemAnswer:
 
     def store(self, connection: Connection, provenance: Provenance) -> Fed:
         """Feed the registers with the whole record: what is withheld from a caller is not lost to SPOLIS."""
-        if self.told is not None or self.record is None:
+        if self.told is not None or self.record is None or not self.kept:
             return Fed()
         return feed(connection, self.record, provenance, self.asked)
 

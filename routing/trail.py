@@ -45,6 +45,13 @@ class Trail:
     error: errors.GatewayError | None = None
     began: float = field(default_factory=time.monotonic)
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The persons whom the request names, as far as it was understood."""
+        if self.plan is None or self.plan.subject is None:
+            return ()
+        return (self.plan.subject, *self.plan.manner.also_about)
+
 
 def opened_record(trail: Trail) -> Entry:
     """The record that an exchange began: the way in; who called from where and with which bytes as commitments."""
@@ -112,9 +119,8 @@ def _persons(trail: Trail) -> dict[str, Json]:
     if trail.request is not None:
         context = trail.request.context
         personal |= {"official": context.official.id, "case": context.case}
-    named = trail.plan.subject if trail.plan is not None else None
     seen = trail.delivered.subjects if trail.delivered is not None else ()
-    subjects: list[Json] = list(dict.fromkeys((named, *seen) if named is not None else seen))
+    subjects: list[Json] = list(dict.fromkeys((*trail.named, *seen)))
     if subjects:
         personal["subject"] = subjects if len(subjects) > 1 else subjects[0]
     return personal
@@ -148,6 +154,6 @@ def _outcome(trail: Trail, fed: Fed) -> dict[str, Json]:
     if delivered is not None:
         source, contract, mapping = delivered.origin
         facts |= {"source": source, "contract": contract, "mapping": mapping}
-    if trail.plan is not None and trail.plan.subject and not check_digit_fits(trail.plan.subject):
+    if not all(map(check_digit_fits, trail.named)):
         facts["warnings"] = ["person_code_check_digit"]
     return facts

@@ -9,7 +9,7 @@ import csv
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,8 @@ from pathlib import Path
 VARIS = Path(__file__).parent / "varis"
 ROOT = "100000000"
 BUILDING = "108"
+REFORM = date(2021, 7, 1)
+INVENTED = "Izdomātais"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,15 @@ class Place:
     east: Decimal | None
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A full address from a day to a day, both counted in; None: still."""
+
+    valid_from: date
+    valid_to: date | None
+    text: str
+
+
 class AddressRegister:
     """All rows of a directory of VARIS files, by code."""
 
@@ -56,6 +67,30 @@ class AddressRegister:
             links.append(place)
             code = place.parent
         return tuple(links)
+
+    def children(self, code: str, *, ended: bool) -> tuple[Place, ...]:
+        """What stands directly under an object, by kind, name and code; what does not exist only where asked for."""
+        found = (p for p in self.places.values() if p.parent == code and (ended or p.status == "EKS"))
+        return tuple(sorted(found, key=lambda place: (place.kind, place.name, place.code)))
+
+    def spans(self, code: str) -> tuple[Span, ...]:
+        """The addresses of an object, oldest first.
+
+        The rows have the present one alone: the one before the territorial reform of 2021 is invented, and says so.
+        """
+        place, top = self.places[code], self.chain(code)[-1]
+        if top.valid_from != REFORM or place.valid_from >= REFORM:
+            return (Span(place.valid_from, place.valid_to, place.text),)
+        ended = place.valid_to is not None and place.valid_to < REFORM
+        before = place.text.replace(top.name, f"{INVENTED} {top.name}")
+        if ended:
+            return (Span(place.valid_from, place.valid_to, before),)
+        last_day = REFORM - timedelta(days=1)
+        return Span(place.valid_from, last_day, before), Span(REFORM, place.valid_to, place.text)
+
+    def successors(self, code: str) -> tuple[Place, ...]:
+        """Invented: the rows do not say what came after a deleted object, so that it is the first address there is."""
+        return self.resolvable()[:1] if self.places[code].status == "DEL" else ()
 
     def resolvable(self) -> tuple[Place, ...]:
         """Buildings that exist and whose chain is complete, by code: the addresses that residents have."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from simulators.effects import had_effect
 
 EFFECT = "write:NotifyCareStay"
 
@@ -38,9 +39,5 @@ class CareStays:
 
 def recalled(journal: Path | None, *, forgetful: bool) -> CareStays:
     """What a stand-in knows that was started anew, by its journal."""
-    known: set[str] = set()
-    if journal is not None and journal.is_file():
-        with journal.open(encoding="utf-8") as lines:
-            seen = (json.loads(line) for line in lines if EFFECT in line)
-            known = {str(line["message_id"]) for line in seen if line["effect"] == EFFECT}
+    known = had_effect(journal, EFFECT)
     return CareStays(forgetful=forgetful, took_effect=known, restarted=bool(known))

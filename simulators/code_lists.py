@@ -115,3 +115,28 @@ CARE_STAY_NOTICES: Mapping[str, str] = {
     "ENTER": "Iestāšanās institūcijā",
     "LEAVE": "Pakalpojuma izbeigšana institūcijā",
 }
+CONTACT_PERSONS: Mapping[str, str] = {
+    "MOTHER": "Māte",
+    "FATHER": "Tēvs",
+    "SIBLING": "Brālis vai māsa",
+    "GRANDPARENT": "Vecvecāks",
+    "OTHER_RELATIVE": "Cits radinieks",
+    "GUARDIAN": "Aizbildnis",
+    "HOST_FAMILY": "Viesģimene",
+    "OTHER": "Cita persona",
+}
+CONTACT_KINDS: Mapping[str, str] = {
+    "MEETING": "Tikšanās iestādē",
+    "OUTING": "Tikšanās ārpus iestādes",
+    "HOME_VISIT": "Viesošanās ģimenē",
+    "CALL": "Tālruņa saruna",
+    "VIDEO_CALL": "Videozvans",
+    "LETTER": "Vēstule vai ziņa",
+    "REFUSED": "Atteicās no kontakta",
+}
+SUCCESSION_REASONS: Mapping[str, str] = {
+    "MERGED": "Apvienots ar citu objektu",
+    "SPLIT": "Sadalīts vairākos objektos",
+    "READDRESSED": "Objektam piešķirta cita adrese",
+    "REPLACED": "Aizstāts ar citu objektu",
+}

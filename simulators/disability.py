@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from simulators.households import Slot
+from simulators.changes import Change
+from simulators.households import SLOTS, Slot
 from simulators.population import Person, Population
 
 ADULT_GROUPS = ("I", "II", "III")
@@ -63,6 +65,19 @@ def disability(population: Population, person: Person) -> Disability | None:
             since = date(2022, 1, 1) + timedelta(days=draw % 1000)
             return _made(draw, since, CHILD_GROUP, person.birthday(18) - timedelta(days=1))
     return None
+
+
+def disability_changes(population: Population) -> Iterator[Change]:
+    """When the data on the disability of anybody changed: as it was determined, and for half of them in 2025 again."""
+    for first in range(0, len(population), SLOTS):
+        for slot in (Slot.DISABLED_ADULT, Slot.WARD, Slot.TRUSTEE, Slot.DISABLED_CHILD):
+            person = population.person(first + slot)
+            found = disability(population, person)
+            if found is not None:
+                yield Change(found.determined_on, person)
+                draw = population.draw("re-examined", person.index)
+                if draw % 2:
+                    yield Change(date(2025, 1, 1) + timedelta(days=(draw >> 8) % 365), person)
 
 
 def _made(draw: int, since: date, group: str, until: date | None, *, mental: bool = False) -> Disability:

@@ -1,4 +1,4 @@
-"""NPAIS, orphan-court decisions and children in out-of-family care: GetDecisions, GetChildPlacement.
+"""NPAIS, orphan-court decisions and children in out-of-family care, and the reports that it is told of them.
 
 Source: wsdl/npais/v1-0.
 """
@@ -13,25 +13,32 @@ from simulators import code_lists
 from simulators.care import Decision, decided_since, decisions, placements
 from simulators.control import Mode
 from simulators.discovery import Simulator
+from simulators.effects import Effects, had_effect
+from simulators.journal import NOTHING
 from simulators.population import Population
 from simulators.service import (
+    NOT_FOUND,
     WRONG_REQUEST,
     Call,
     Model,
     application,
     coded,
     many,
+    message_of,
     mode_of,
     no_such_code,
+    note_effect,
     refusal,
     shared_types,
     subject,
+    take_effect,
 )
 from wsdl import contract
-from wsdl.spyne_compat import ComplexModel, Date, ServiceBase, Unicode, rpc
+from wsdl.spyne_compat import Boolean, ComplexModel, Date, ServiceBase, Unicode, rpc
 
 NAMESPACE = contract("npais").namespace
 MOST_DECISIONS = 5_000
+EFFECT = "write:ReportChildContact"
 _TYPES = shared_types(NAMESPACE)
 
 _kind = coded(_TYPES.code, code_lists.DECISION_KINDS)
@@ -67,8 +74,39 @@ class IevietosanasStructure(ComplexModel):
     Ievietosana = many(IevietosanaStructure)
 
 
-def npais(population: Population) -> Model:
-    """The application of NPAIS over a population. A known person without decisions has empty lists."""
+class KontaktsStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    ArKo = _TYPES.code
+    Veids = _TYPES.code
+    Datums = Date
+    Piezime = Unicode
+
+
+class KontaktiStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Kontakts = many(KontaktsStructure)
+
+
+class ZinojumsStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    PersonasKods = Unicode
+    Iestade = Unicode
+    PeriodsNo = Date
+    PeriodsLidz = Date
+    SagatavotsDatums = Date
+    Autors = Unicode
+    Kontakti = KontaktiStructure
+    SadarbibaArIestadi = Unicode
+    FiziskaAttistiba = Unicode
+    PsihosocialaAttistiba = Unicode
+
+
+def npais(population: Population, effects: Effects | None = None) -> Model:
+    """The application of NPAIS over a population, which knows by `effects` the reports that it was told.
+
+    A known person without decisions has empty lists.
+    """
+    told = Effects() if effects is None else effects
 
     class Npais(ServiceBase):
         @rpc(
@@ -124,7 +162,37 @@ def npais(population: Population) -> Model:
                 )
             return person.code, IevietosanasStructure(Ievietosana=made)
 
+        @rpc(
+            _TYPES.context,
+            ZinojumsStructure,
+            _in_arg_names={"_context": "Konteksts", "report": "Zinojums"},
+            _returns=(Unicode, Boolean),
+            _out_variable_names=("ZinojumaId", "Apstradats"),
+        )
+        def ReportChildContact(call: Call, _context: Model, report: Model) -> tuple[str, bool]:
+            # Whatever the answer will say, the report is about the child that it names.
+            if population.by_code(report.PersonasKods.replace("-", "")) is None:
+                raise refusal(NAMESPACE, NOT_FOUND, "Persona ar šādu kodu nav atrasta")
+            _see_that_it_is_whole(report)
+            message_id = message_of(call)
+            take_effect(call)
+            note_effect(call, EFFECT if told.once(message_id, lambda: None) else NOTHING)
+            return message_id, True
+
     return application(Npais, "Npais", NAMESPACE)
+
+
+def _see_that_it_is_whole(report: Model) -> None:
+    """Raises: Fault NEPAREIZS_PIEPRASIJUMS for a report with wrong days or a code that is in no list."""
+    contacts = report.Kontakti.Kontakts if report.Kontakti else []
+    right = report.PeriodsNo <= report.PeriodsLidz <= report.SagatavotsDatums and all(
+        contact.ArKo.Kods in code_lists.CONTACT_PERSONS
+        and contact.Veids.Kods in code_lists.CONTACT_KINDS
+        and report.PeriodsNo <= contact.Datums <= report.PeriodsLidz
+        for contact in contacts
+    )
+    if not right:
+        raise refusal(NAMESPACE, WRONG_REQUEST, "Ziņojuma dienas vai kodi nesader")
 
 
 def _since(population: Population, day: date) -> list[Decision]:
@@ -156,4 +224,6 @@ def _example(population: Population) -> Model:
     return _lemums(decisions(population, population.person(0))[0])
 
 
-SIMULATOR = Simulator(lambda population, _past: npais(population))
+SIMULATOR = Simulator(
+    lambda population, past: npais(population, Effects(past.forgetful, had_effect(past.known, EFFECT)))
+)

@@ -1,4 +1,4 @@
-"""VZD, the State Address Register: ResolveCode and SearchAddress over real rows.
+"""VZD, the State Address Register over real rows: codes, search, what stands under an object, what it was before.
 
 A code of a deleted or erroneous object resolves, with its status. Where a parent is not held the chain ends early and
 the full address (STD) is there all the same.
@@ -8,7 +8,7 @@ Source: wsdl/vzd/v1-0.
 from __future__ import annotations
 
 from simulators import code_lists
-from simulators.addresses import AddressRegister, Place, address_register
+from simulators.addresses import ROOT, AddressRegister, Place, address_register
 from simulators.control import Mode
 from simulators.discovery import Simulator
 from simulators.service import (
@@ -24,13 +24,14 @@ from simulators.service import (
     shared_types,
 )
 from wsdl import contract
-from wsdl.spyne_compat import ComplexModel, Date, Decimal, Integer, ServiceBase, Unicode, rpc
+from wsdl.spyne_compat import Boolean, ComplexModel, Date, Decimal, Integer, ServiceBase, Unicode, rpc
 
 NAMESPACE = contract("vzd").namespace
 _TYPES = shared_types(NAMESPACE)
 
 _kind = coded(_TYPES.code, code_lists.PLACE_KINDS)
 _status = coded(_TYPES.code, code_lists.PLACE_STATUSES)
+_reason = coded(_TYPES.code, code_lists.SUCCESSION_REASONS)
 
 
 class PosmsStructure(ComplexModel):
@@ -63,6 +64,31 @@ class AdreseStructure(ComplexModel):
 class AdresesStructure(ComplexModel):
     __namespace__ = NAMESPACE
     Adrese = many(AdreseStructure)
+
+
+class LaikposmsStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    SpekaNo = Date
+    SpekaLidz = Date
+    PilnaAdrese = Unicode
+    Statuss = _TYPES.code
+
+
+class LaikposmiStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Laikposms = many(LaikposmsStructure)
+
+
+class PectecisStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    AdresesKods = Unicode
+    PilnaAdrese = Unicode
+    Iemesls = _TYPES.code
+
+
+class PecteciStructure(ComplexModel):
+    __namespace__ = NAMESPACE
+    Pectecis = many(PectecisStructure)
 
 
 def vzd(register: AddressRegister | None = None) -> Model:
@@ -105,7 +131,76 @@ def vzd(register: AddressRegister | None = None) -> Model:
                 made[0].Statuss = no_such_code(_TYPES.code)
             return text, AdresesStructure(Adrese=made)
 
+        @rpc(
+            _TYPES.context,
+            Unicode,
+            Boolean,
+            Integer,
+            Integer,
+            _in_arg_names={
+                "_context": "Konteksts",
+                "code": "AdresesKods",
+                "ended": "ArIzbeigtiem",
+                "limit": "Skaits",
+                "offset": "Izlaist",
+            },
+            _returns=(Unicode, AdresesStructure, Boolean),
+            _out_variable_names=("AdresesKods", "Adreses", "VelIr"),
+        )
+        def GetChildren(
+            call: Call, _context: Model, code: str, ended: bool, limit: int, offset: int
+        ) -> tuple[str, Model, bool]:
+            if code not in rows.places and code != ROOT:
+                raise refusal(NAMESPACE, NOT_FOUND, "Adrese ar šādu kodu nav atrasta")
+            if mode_of(call) is Mode.OTHER_ANSWER:
+                code = example.parent
+            found = rows.children(code, ended=ended)
+            made = [_adrese(rows, place) for place in found[offset : offset + limit]]
+            if mode_of(call) is Mode.UNKNOWN_CODE:
+                made = made or [_adrese(rows, example)]
+                made[0].Statuss = no_such_code(_TYPES.code)
+            return code, AdresesStructure(Adrese=made), len(found) > offset + limit
+
+        @rpc(
+            _TYPES.context,
+            Unicode,
+            _in_arg_names={"_context": "Konteksts", "code": "AdresesKods"},
+            _returns=(Unicode, LaikposmiStructure, PecteciStructure),
+            _out_variable_names=("AdresesKods", "Laikposmi", "Pecteci"),
+        )
+        def GetHistory(call: Call, _context: Model, code: str) -> tuple[str, Model, Model | None]:
+            if code not in rows.places:
+                raise refusal(NAMESPACE, NOT_FOUND, "Adrese ar šādu kodu nav atrasta")
+            if mode_of(call) is Mode.OTHER_ANSWER:
+                code = next(place.code for place in rows.resolvable() if place.code != code)
+            spans = _spans(rows, code)
+            if mode_of(call) is Mode.UNKNOWN_CODE:
+                spans[0].Statuss = no_such_code(_TYPES.code)
+            after = [
+                PectecisStructure(AdresesKods=place.code, PilnaAdrese=place.text, Iemesls=_reason("REPLACED"))
+                for place in rows.successors(code)
+            ]
+            return (
+                code,
+                LaikposmiStructure(Laikposms=spans),
+                PecteciStructure(Pectecis=after) if after else None,
+            )
+
     return application(Vzd, "Vzd", NAMESPACE)
+
+
+def _spans(rows: AddressRegister, code: str) -> list[Model]:
+    """The spans of an object: it existed in all but the last, which has the present status."""
+    held = rows.spans(code)
+    return [
+        LaikposmsStructure(
+            SpekaNo=span.valid_from,
+            SpekaLidz=span.valid_to,
+            PilnaAdrese=span.text,
+            Statuss=_status(rows.places[code].status if span is held[-1] else "EKS"),
+        )
+        for span in held
+    ]
 
 
 def _adrese(rows: AddressRegister, place: Place) -> Model:

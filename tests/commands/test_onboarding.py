@@ -133,7 +133,7 @@ def test_what_is_known_of_a_partner_is_shown_and_on_record(
     digest = hashlib.sha256(b"a contract").hexdigest()
     office.json(*office.add(*CONTRACT, "--contract-file", str(document), *PROMISE, *CONTACT))
     with engine.begin() as connection:
-        use(connection, "riga-social-service", None, Quota(5, 5), today_in_riga())
+        use(connection, "riga-social-service", (), Quota(5, 5), today_in_riga())
     shown = office.json("partner", "show", "riga")
     assert (shown["contact"], shown["notice_days"], shown["signature_profile"]) == (
         "it@riga.example",

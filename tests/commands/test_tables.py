@@ -131,6 +131,8 @@ def test_care_stays_have_their_lineage_too(home: Home) -> None:
         "spolis_care_stay",
         "municipal_service",
         "enterprises_social_enterprise",
+        "childcare_report",
+        "municipal_placement",
     }
 
 

@@ -25,6 +25,7 @@ from endpoints.openapi import SAMPLE_CONTEXT
 from exchange import utc_now
 from gateway import Gateway, wire
 from mappings.pmlp import Person
+from mappings.pmlp_changes import Subscription, Subscriptions
 from routing.parties import add_caller
 from security.keys import new_keys
 
@@ -46,7 +47,8 @@ class Systems:
     """A transport that knows everybody; for DEAD it is not reached, for BROKEN it fails in a way nobody foresaw."""
 
     def compose(self, operation: Operation, request: object, message_id: str) -> Message:
-        return Message(message_id, operation.name, str(getattr(request, "person_code", "")).encode())
+        several = getattr(request, "person_codes", ("",))
+        return Message(message_id, operation.name, str(getattr(request, "person_code", several[0])).encode())
 
     def send(self, message: Message, deadline: float) -> bytes:
         if message.content == DEAD.encode():
@@ -56,6 +58,9 @@ class Systems:
         return message.content
 
     def read(self, operation: Operation, message: Message, answer: bytes) -> object:
+        if operation.name == "Subscribe":
+            one = Subscription(person_code=answer.decode(), subscribed=True)
+            return Subscriptions(subscriptions=(one,))
         return Person(
             given_names=("Ilze", "Anna"),
             family_name="Paraudziņa",

@@ -76,6 +76,15 @@ def test_a_repeat_of_a_read_is_a_new_exchange(site: Site) -> None:
     assert first.headers["X-Exchange-Id"] != second.headers["X-Exchange-Id"]
 
 
+def test_what_changes_a_system_is_sent_once(site: Site) -> None:
+    message = asking({"person_codes": [CODE]}, rule="p17.2")
+    first, again = (site.post("/pmlp/subscribe", message) for _ in range(2))
+    assert first.status_code == 200, first.text
+    assert again.data == first.data
+    assert json.loads(first.data)["record"]["subscriptions"] == [{"person_code": CODE, "subscribed": True}]
+    assert site.leaves(again)[-1]["repeats"] == first.headers["X-Exchange-Id"]
+
+
 def test_a_stay_is_written_once_and_read_back(site: Site) -> None:
     message = {"context": placing(), "arguments": STAY}
     first, again = site.post(STAYS, message), site.post(STAYS, message)

@@ -115,12 +115,20 @@ def test_each_example_of_arguments_is_accepted_by_its_mapping_table(
     assert tables == {}
 
 
+# Registers that are searched for a purpose of their own.
+OTHER_RIGHTS = {
+    "social-enterprises": {"purpose": "social-enterprise-register", "rule": "p6^1"},
+    "contact-reports": (of_children := {"purpose": "child-protection", "rule": "p10.11"}),
+    "municipal-placements": of_children,
+    "placement-conflicts": of_children,
+}
+
+
 def test_each_example_of_a_search_is_answered(site: Site, document: dict[str, Any]) -> None:
     for path, _method, operation in operations(document):
         if path.endswith("/search"):
             example = operation["requestBody"]["content"]["application/json"]["example"]
-            of_enterprises = "social-enterprises" in path
-            right = {"purpose": "social-enterprise-register", "rule": "p6^1"} if of_enterprises else {}
+            right = OTHER_RIGHTS.get(path.split("/")[-2], {})
             found = site.post(path.removeprefix("/api/v1"), example | {"context": context(**right)})
             assert found.status_code == 200, found.text
 

@@ -226,4 +226,10 @@ def test_the_registers_are_those_of_the_api() -> None:
         "care-stay-records",
         "care-set",
         "care-set-deletions",
+        "person-subscriptions",
+        "person-changes",
+        "disability-changes",
+        "contact-reports",
+        "municipal-placements",
+        "placement-conflicts",
     }

@@ -45,7 +45,7 @@ def test_an_answer_that_tells_of_too_many_counts_nobody(engine: Engine) -> None:
 
 def test_a_refusal_says_of_what_and_until_when(engine: Engine) -> None:
     with engine.begin() as connection, pytest.raises(QuotaExceeded) as refused:
-        quota.use(connection, "labis", None, Quota(requests_day=0, persons_day=0), DAY)
+        quota.use(connection, "labis", (), Quota(requests_day=0, persons_day=0), DAY)
     what, _, until = refused.value.detail.partition("; again from ")
     begins = datetime.combine(DAY + timedelta(days=1), time(), RIGA)
     assert (what, datetime.fromisoformat(until)) == ("requests a day", begins)
@@ -58,7 +58,7 @@ def test_many_at_once_see_no_more_than_the_quota(engine: Engine) -> None:
 
     def ask(number: int) -> bool:
         with engine.begin() as connection:
-            quota.use(connection, "labis", None, limit, DAY)
+            quota.use(connection, "labis", (), limit, DAY)
         try:
             with engine.begin() as connection:
                 quota.meet(connection, "labis", [f"{number}-{one}" for one in range(2)], limit, DAY)

@@ -19,7 +19,7 @@ from wsdl import Contract, contract
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 WSA = "http://www.w3.org/2005/08/addressing"
-Values = Mapping[str, "str | Values | list[Values]"]
+Values = Mapping[str, "str | Values | list[Values] | list[str]"]
 
 
 def context(environment: str = "test") -> Values:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from exchange import utc_now
 from security import wsse
 from security.keys import Identity, new_keys
 from security.xml import parse, serialise
-from simulators.addresses import address_register
+from simulators.addresses import ROOT, address_register
 from simulators.care import decided_since, decisions, placements
-from simulators.disability import disability
+from simulators.disability import disability, disability_changes
 from simulators.households import Slot
 from simulators.population import Population
 from tests.simulators.calls import SOAP, Client, Values, code, fault_code, texts
@@ -87,6 +88,26 @@ def test_get_disability_holds_on_a_day(start: Start) -> None:
     answer = vdeavk.call("GetDisability", {"PersonasKods": person(Slot.MOTHER), "Datums": "2026-01-01"})
     vdeavk.contract.validate(answer)
     assert texts(answer, "Invaliditate/Grupa/Kods") == []
+
+
+def test_whose_disability_changed_comes_page_by_page(start: Start) -> None:
+    vdeavk = start("vdeavk")
+    expected = {
+        (change.person.code, change.changed_on.isoformat()) for change in disability_changes(POPULATION)
+    }
+    asked: Values = {"KopsDatuma": "2000-01-01"}
+    got: list[tuple[str | None, str | None]] = []
+    more = ["true"]
+    while more == ["true"]:
+        answer = vdeavk.call("GetChanges", asked)
+        vdeavk.contract.validate(answer)
+        rows = answer.iterfind("{*}Izmainas/{*}Izmaina")
+        got += [(one.findtext("{*}PersonasKods"), one.findtext("{*}MainitsDatums")) for one in rows]
+        asked, more = {"Kursors": texts(answer, "Kursors")[0]}, texts(answer, "VelIr")
+    assert sorted(got, key=str) == sorted(expected, key=str)
+    assert [day for _, day in got] == sorted(str(day) for _, day in got)
+    assert texts(vdeavk.call("GetChanges", asked), "Izmainas/Izmaina") == []
+    assert fault_code(vdeavk.call("GetChanges", {})) == "NEPAREIZS_PIEPRASIJUMS"
 
 
 def test_get_payments_gives_the_months_asked_for(start: Start) -> None:
@@ -173,6 +194,54 @@ def test_search_address(start: Start) -> None:
     nothing = vzd.call("SearchAddress", {"Teksts": "tādas nav", "Skaits": "2"})
     vzd.contract.validate(nothing)
     assert texts(nothing, "Adreses/Adrese") == []
+
+
+def test_what_stands_under_an_object_comes_page_by_page(start: Start) -> None:
+    vzd = start("vzd")
+    places = address_register().places
+    for above in {place.parent for place in places.values()} & {*places, ROOT}:
+        for ended in (False, True):
+            expected = {p.code for p in places.values() if p.parent == above and (ended or p.status == "EKS")}
+            got: list[str] = []
+            more = ["true"]
+            while more == ["true"]:
+                answer = vzd.call(
+                    "GetChildren",
+                    {
+                        "AdresesKods": above,
+                        "ArIzbeigtiem": str(ended).lower(),
+                        "Skaits": "3",
+                        "Izlaist": str(len(got)),
+                    },
+                )
+                vzd.contract.validate(answer)
+                got += texts(answer, "Adreses/Adrese/AdresesKods")
+                more = texts(answer, "VelIr")
+            assert (len(got), set(got)) == (len(expected), expected)
+    nowhere = {"AdresesKods": "999999999", "ArIzbeigtiem": "true", "Skaits": "3", "Izlaist": "0"}
+    assert fault_code(vzd.call("GetChildren", nowhere)) == "NAV_ATRASTS"
+
+
+def test_the_history_of_an_object_has_no_gap_and_ends_with_what_is(start: Start) -> None:
+    vzd = start("vzd")
+    several = 0
+    for place in address_register().places.values():
+        answer = vzd.call("GetHistory", {"AdresesKods": place.code})
+        vzd.contract.validate(answer)
+        spans = list(answer.iterfind("{*}Laikposmi/{*}Laikposms"))
+        several += len(spans) > 1
+        assert spans[0].findtext("{*}SpekaNo") == place.valid_from.isoformat()
+        assert spans[-1].findtext("{*}Statuss/{*}Kods") == place.status
+        if place.status == "EKS":
+            assert spans[-1].findtext("{*}PilnaAdrese") == place.text
+        for one, following in pairwise(spans):
+            ended = date.fromisoformat(one.findtext("{*}SpekaLidz") or "")
+            assert following.findtext("{*}SpekaNo") == (ended + timedelta(days=1)).isoformat()
+        after = texts(answer, "Pecteci/Pectecis/AdresesKods")
+        assert bool(after) == (place.status == "DEL")
+        assert place.code not in after
+    assert several > 10
+    assert fault_code(vzd.call("GetHistory", {"AdresesKods": ROOT})) == "NAV_ATRASTS"
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,8 @@ def test_every_code_of_the_systems_is_in_the_lists_of_the_gateway_with_the_same_
         "address_kind": code_lists.ADDRESS_KINDS,
         "address_status": code_lists.PLACE_STATUSES,
         "address_type": code_lists.PLACE_KINDS,
+        "contact_kind": code_lists.CONTACT_KINDS,
+        "contact_person": code_lists.CONTACT_PERSONS,
         "data_set": code_lists.DATA_SETS,
         "decision_kind": code_lists.DECISION_KINDS,
         "disability_cause": code_lists.DISABILITY_CAUSES,
@@ -236,6 +238,7 @@ def test_every_code_of_the_systems_is_in_the_lists_of_the_gateway_with_the_same_
         "representative_kind": code_lists.REPRESENTATIVE_KINDS,
         "sex": code_lists.SEXES,
         "stop_reason": code_lists.STOP_REASONS,
+        "succession_reason": code_lists.SUCCESSION_REASONS,
     }
     for name, texts in lists.items():
         for code, text in texts.items():

@@ -11,6 +11,7 @@ import uuid
 import weakref
 from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import cast
 
 import pytest
@@ -22,10 +23,11 @@ from audit import Entry, ExchangeLog, Kind
 from audit.sequencer import Sequencer
 from audit.sweeper import close, orphans, sweep
 from audit.tables import sweeps
-from exchange import Arrival, Disclosed, Environment, Json, Peer, Received, Request, Way, utc_now
+from exchange import Arguments, Arrival, Disclosed, Environment, Json, Peer, Received, Request, Way, utc_now
 from gateway import Gateway
+from mappings.codes import PAYMENT_KIND, PAYMENT_STATUS
 from mappings.npais import Decisions, Placements
-from mappings.sais import Payments
+from mappings.sais import Payment, Payments
 from routing import quota
 from routing.trail import Trail
 from security.keys import load_log_key
@@ -196,8 +198,21 @@ def test_payments_are_asked_once_a_stay_is_open(gateway: Gateway, transport: Wir
     assert written.status == 200, written.body
     month = date(2026, 1, 1)
     transport.answers = [Payments(person_code=CODE, from_month=month, to_month=month, payments=())]
-    asked = Door("sais", "GetPayments", {"person_code": CODE}, "care-payment", "p12.8.3")
+    of_january: Arguments = {"person_code": CODE, "from_month": "2026-01", "to_month": "2026-01"}
+    asked = Door("sais", "GetPayments", of_january, "care-payment", "p12.8.3")
     assert arrive(gateway, asked).status == 200
+    other = dataclasses.replace(cast("Payments", transport.record), to_month=date(2026, 2, 1))
+    paid = Payment(
+        kind=PAYMENT_KIND["OLD_AGE_PENSION"],
+        counts_for_share=True,
+        amount=Decimal("300.00"),
+        month=date(2026, 2, 1),
+        paid_on=None,
+        status=PAYMENT_STATUS["GRANTED"],
+    )
+    for wrong in (other, dataclasses.replace(other, to_month=month, payments=(paid,))):
+        transport.answers = [wrong]
+        assert b"answer_mismatch" in arrive(gateway, asked).body
     read = arrive(
         gateway,
         Door(
