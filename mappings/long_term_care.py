@@ -374,7 +374,7 @@ def _residence(rule: str, column: str) -> tuple[Field, ...]:
 
 def _contact(rule: str, column: str) -> tuple[Field, ...]:
     return (
-        text("phone", "Talrunis", longest=30, rule=rule, column=f"{column}_phone", optional=True),
+        text("phone", "Talrunis", longest=31, rule=rule, column=f"{column}_phone", optional=True),
         many(
             text("contacts", "SazinasLidzeklis", longest=250, rule=rule, column=f"{column}_contacts"),
             optional=True,

@@ -13,7 +13,7 @@ from exchange import Provenance
 from mappings.pmlp import PersonSet
 from mappings.pmlp_changes import PersonChange, PersonChanges, Subscription, Subscriptions
 from registers.history import Fed, Texts, Values, field, replace, versioned
-from registers.persons import feed_person, one_person, person_by_code, person_of
+from registers.persons import code_contested, feed_person, one_person, person_by_code, person_of
 from registers.reading import Register
 
 SUBSCRIPTION = versioned(
@@ -47,6 +47,8 @@ def feed_person_set(connection: Connection, answer: PersonSet, provenance: Prove
     found = [(entry.asked_code, entry.person) for entry in answer.entries if entry.person is not None]
     fed = Fed()
     for asked, person in sorted(found, key=lambda pair: pair[1].person_code):
+        if code_contested(connection, asked, person.person_code):
+            continue
         fed += one_person(connection, asked, person.person_code, provenance)
         fed += feed_person(connection, with_values(person, data_sets=answer.data_sets), provenance)
     return fed

@@ -226,6 +226,7 @@ def test_the_registers_are_those_of_the_api() -> None:
         "care-stay-records",
         "care-set",
         "care-set-deletions",
+        "document-checks",
         "person-subscriptions",
         "person-changes",
         "disability-changes",
