@@ -74,11 +74,10 @@ _WITHHELD = many(text("withheld", "Aizturets", rule="p20", always=True), optiona
 
 def _record(table: Table[Any], given: Json) -> object | None:
     """What a table has of a record that may be given; None where that is nothing."""
-    names = [field.name for field in table.fields]
+    if not isinstance(given, dict):
+        return None
     known = {
-        name: given[name]
-        for name in names
-        if isinstance(given, Mapping) and given.get(name) not in (None, [])
+        field.name: given[field.name] for field in table.fields if given.get(field.name) not in (None, [])
     }
     return table.from_json(known) if known else None
 

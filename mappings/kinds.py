@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -28,12 +27,15 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
-class Scalar(ABC):
-    """A kind of value that is the text of one element."""
+class Scalar:
+    """A kind of value that is the text of one element: by default the text itself.
 
-    @abstractmethod
+    No abstract class, because every field of every message is asked whether its kind is one.
+    """
+
     def parse(self, text: str) -> object:
         """The value of an element's text. Raises: ValueError, never with the text in it."""
+        return text
 
     def format(self, value: object) -> str:
         """The element's text of a value."""
