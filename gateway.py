@@ -295,6 +295,8 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
                 fed = delivered.store(connection, Provenance(exchange_id, *delivered.origin, instant))
         if fed.changes and request is not None:
             trail.notices = gateway.queue.tell(connection, fed.changes, exchange_id, request.context)
+        if lease is not None and request is not None and delivered is not None and trail.error is None:
+            trail.notices += gateway.queue.follow(connection, request, delivered, exchange_id)
         if lease is None:
             kept["reply"] = reply.body
         gateway.archive.put_all(connection, exchange_id, kept, instant)

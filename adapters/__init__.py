@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine
 
 import mappings.mapping as tables
 from errors import ConfigurationError
-from exchange import Arguments
+from exchange import Arguments, Json
 from registers.history import Change
+from registers.taken import Taken
 
 
 class Repeat(StrEnum):
@@ -88,18 +93,111 @@ class Query:
     settles_after: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sync:
-    """Makes an operation be asked on a schedule, by way of the outbox: `hours` of the day in Europe/Riga.
+class OffDays(StrEnum):
+    """What becomes of a slot on a day on which state institutions do not work."""
 
-    `arguments` gets the day of the last one that was answered, or the first day of the time to catch up.
-    """
+    ASKED = "asked"  # the source works every day
+    SKIPPED = "skipped"
+    MOVED = "moved"  # to the next working day, at the same hour
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The slots of what is asked by itself: `hours` of the day in Europe/Riga, on `weekdays` (0 is Monday)."""
 
     hours: str
+    weekdays: frozenset[int] = frozenset(range(7))
+    off_days: OffDays = OffDays.ASKED
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How an operation is followed page by page: `arguments` go on from a cursor, `ends` reads it from an answer.
+
+    `ends` gives where the page ends, and whether there is more now.
+    """
+
+    arguments: Callable[[str], Arguments]
+    ends: Callable[[Any], tuple[str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """What is asked because of an answer that says who changed, not what: `questions` gives the arguments of each.
+
+    It looks into the registers after they were fed, so that nobody is asked about who is nobody of ours.
+    """
+
+    operation: str
+    purpose: str
+    rule: str
+    questions: Callable[[Connection, Any], tuple[Arguments, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Makes an operation be asked on a schedule, by way of the outbox.
+
+    `arguments` begin at a day: that of the last question that was answered, or the first day of the time to catch up.
+    With a `cursor` only the first question of all begins so. `taken` counts, in the registers that an answer has fed,
+    what they took of it.
+    """
+
+    schedule: Schedule
     recipient: str
     purpose: str
     rule: str
     arguments: Callable[[date], Arguments]
+    taken: Callable[[Connection, Any], Taken]
+    cursor: Cursor | None = None
+    anew: tuple[Anew, ...] = ()
+
+
+class Found(Protocol):
+    """An edition that lies in a folder, and the names of its files."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+
+class Loaded(Protocol):
+    """What a load did."""
+
+    def json(self) -> dict[str, Json]:
+        """As it is put on record and printed."""
+
+
+class LoadEdition(Protocol):
+    """How an edition is loaded, all or nothing. Raises: InvalidRequest where it cannot be taken, Busy."""
+
+    def __call__(
+        self,
+        engine: Engine,
+        paths: Iterable[Path],
+        *,
+        settle: Callable[[Callable[[Connection], None], Any], None],
+        progress: Callable[[int, int | None], None],
+        exchange_id: uuid.UUID,
+    ) -> Loaded: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """Data that a system publishes whole, as files in the folder that its settings name, and when they are loaded.
+
+    `look` reads what lies there, `loaded` whether that was loaded before, `taken` counts how much of it the register
+    holds, by what `load` did or, without that, in the edition in use.
+    """
+
+    schedule: Schedule
+    act: str
+    look: Callable[[Path], Found]
+    loaded: Callable[[Connection, Any], bool]
+    load: LoadEdition
+    taken: Callable[[Connection, Any, Any], Taken]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +229,15 @@ class Operation:
 class Adapter:
     """An external system: contract version, operations and the header table of its quality.
 
-    `quality` answers each rule of the quality scale: `done`, `todo` or `exempt: reason`.
+    `quality` answers each rule of the quality scale: `done`, `todo` or `exempt: reason`. `edition` is what it publishes
+    whole beside its operations.
     """
 
     name: str
     version: str
     operations: tuple[Operation, ...]
     quality: Mapping[str, str] = field(default_factory=dict)
+    edition: Edition | None = None
 
     def operation(self, name: str) -> Operation | None:
         """The operation of that name, if the system has it."""

@@ -5,7 +5,7 @@ Source: p17.5 for what it gives, p18.3 for what it is told.
 
 from __future__ import annotations
 
-from adapters import Adapter, Notice, Operation, Repeat, Sync
+from adapters import Adapter, Notice, Operation, Repeat, Schedule, Sync
 from exchange import Arguments
 from mappings.contact_reports import CONTACT_REPORT, ContactReport
 from mappings.npais import (
@@ -17,6 +17,7 @@ from mappings.npais import (
     REPORT_CHILD_CONTACT_REQUEST,
     ReportReceipt,
 )
+from registers.decisions import taken_decisions
 from registers.history import Change
 
 
@@ -43,11 +44,12 @@ ADAPTER = Adapter(
             repeat=Repeat.DEDUPES,
             subject="person_code",
             sync=Sync(
-                hours="3",
+                schedule=Schedule(hours="3"),
                 recipient="spolis-core",
                 purpose="child-protection",
                 rule="p10.11",
-                arguments=lambda last: {"since": last.isoformat()},
+                arguments=lambda day: {"since": day.isoformat()},
+                taken=taken_decisions,
             ),
         ),
         Operation(

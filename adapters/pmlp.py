@@ -5,7 +5,7 @@ Source: p17.2.
 
 from __future__ import annotations
 
-from adapters import Adapter, Operation, Repeat, Selection
+from adapters import Adapter, Anew, Cursor, Operation, Repeat, Schedule, Selection, Sync
 from mappings.pmlp import (
     DATA_SETS,
     GET_PERSON_ANSWER,
@@ -21,9 +21,12 @@ from mappings.pmlp_changes import (
     SUBSCRIBE_REQUEST,
     UNSUBSCRIBE_ANSWER,
     UNSUBSCRIBE_REQUEST,
+    goes_on,
     nobody_followed,
+    page_end,
     subscriptions_answered,
 )
+from registers.person_changes import changed_families, changed_sets, taken_changes
 
 ADAPTER = Adapter(
     name="pmlp",
@@ -66,7 +69,25 @@ ADAPTER = Adapter(
             once=True,
         ),
         Operation(
-            "GetChanges", request=GET_CHANGES_REQUEST, answer=GET_CHANGES_ANSWER, repeat=Repeat.DEDUPES
+            "GetChanges",
+            request=GET_CHANGES_REQUEST,
+            answer=GET_CHANGES_ANSWER,
+            repeat=Repeat.DEDUPES,
+            answered=goes_on,
+            # The register works every day: people move and die on holidays too.
+            sync=Sync(
+                schedule=Schedule(hours="5"),
+                recipient="spolis-registers",
+                purpose="social-service",
+                rule="p17.2",
+                arguments=lambda day: {"since": day.isoformat()},
+                cursor=Cursor(arguments=lambda cursor: {"cursor": cursor}, ends=page_end),
+                taken=taken_changes,
+                anew=(
+                    Anew("GetPersonSet", "social-service", "p8.3", changed_sets),
+                    Anew("GetPersonSet", "family-assessment", "p9.2.5.1", changed_families),
+                ),
+            ),
         ),
     ),
     quality={
@@ -84,7 +105,7 @@ ADAPTER = Adapter(
         "golden-cases": "done",
         "lineage": "done",
         "signed-both-ways": "done",
-        "changes-followed": "todo",
+        "changes-followed": "done",
         "viss-profile": "todo",
     },
 )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from adapters import Adapter, Operation, Repeat
+from adapters import Adapter, Anew, Cursor, OffDays, Operation, Repeat, Schedule, Sync
 from mappings.vdeavk import (
     GET_CHANGES_ANSWER,
     GET_CHANGES_REQUEST,
     GET_DISABILITY_ANSWER,
     GET_DISABILITY_REQUEST,
+    goes_on,
+    page_end,
 )
+from registers.disability import changed_disabilities, taken_changes
 
 ADAPTER = Adapter(
     name="vdeavk",
@@ -22,7 +25,23 @@ ADAPTER = Adapter(
             subject="person_code",
         ),
         Operation(
-            "GetChanges", request=GET_CHANGES_REQUEST, answer=GET_CHANGES_ANSWER, repeat=Repeat.DEDUPES
+            "GetChanges",
+            request=GET_CHANGES_REQUEST,
+            answer=GET_CHANGES_ANSWER,
+            repeat=Repeat.DEDUPES,
+            answered=goes_on,
+            # A commission decides on working days: what it decides on the last one before a holiday is asked for
+            # that evening.
+            sync=Sync(
+                schedule=Schedule(hours="20", off_days=OffDays.SKIPPED),
+                recipient="spolis-registers",
+                purpose="social-service",
+                rule="p8.13",
+                arguments=lambda day: {"since": day.isoformat()},
+                cursor=Cursor(arguments=lambda cursor: {"cursor": cursor}, ends=page_end),
+                taken=taken_changes,
+                anew=(Anew("GetDisability", "social-service", "p8.13", changed_disabilities),),
+            ),
         ),
     ),
     quality={
@@ -40,7 +59,7 @@ ADAPTER = Adapter(
         "golden-cases": "done",
         "lineage": "done",
         "signed-both-ways": "done",
-        "changes-followed": "todo",
+        "changes-followed": "done",
         "viss-profile": "todo",
     },
 )

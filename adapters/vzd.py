@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters import Adapter, Operation, Repeat
+from adapters import Adapter, Edition, OffDays, Operation, Repeat, Schedule
 from mappings.vzd import (
     GET_CHILDREN_ANSWER,
     GET_CHILDREN_REQUEST,
@@ -15,6 +15,7 @@ from mappings.vzd import (
     children_answered,
     same_object,
 )
+from registers import varis
 
 ADAPTER = Adapter(
     name="vzd",
@@ -45,6 +46,15 @@ ADAPTER = Adapter(
             kept=False,  # the editions have it whole: one object's past beside them would be a second truth
         ),
     ),
+    # An edition comes out every day. One that cannot be taken waits for a person, so it is loaded when there is one.
+    edition=Edition(
+        schedule=Schedule(hours="4", off_days=OffDays.SKIPPED),
+        act="addresses load",
+        look=varis.look,
+        loaded=varis.is_loaded,
+        load=varis.load,
+        taken=varis.taken,
+    ),
     quality={
         "contract": "done",
         "operations": "done",
@@ -60,7 +70,7 @@ ADAPTER = Adapter(
         "golden-cases": "done",
         "lineage": "done",
         "signed-both-ways": "done",
-        "changes-followed": "todo",
+        "changes-followed": "done",
         "viss-profile": "todo",
     },
 )

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
 import click
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 import config
-from audit import Entry, ExchangeLog, open_log
+from audit import open_log
 from commands import print_json
-from commands.opening import Day, admin_entry, ensure_keys, give_place, open_database
+from commands.opening import Day, ensure_keys, give_place, open_database
 from commands.progress import shown
 from commands.rendering import print_rows
-from config import Settings
-from errors import GatewayError
-from exchange import Json, new_id
+from exchange import Json
 from mappings.codes import Code
 from mappings.vzd import RegisteredAddress
 from registers import varis
+from routing.editions import LoadRecord
 from storage import reading
 
 T = TypeVar("T")
@@ -55,7 +53,7 @@ def load(paths: tuple[Path, ...], accept_removals: bool, accept_older: bool, as_
     settings = config.load()
     ensure_keys(settings)
     engine = open_database(settings)
-    record = _Record(settings, engine, [path.name for path in paths])
+    record = LoadRecord(settings, open_log(settings, engine), "addresses load", [path.name for path in paths])
     record.add("begun", {})
     try:
         with shown("addresses", quiet=as_json) as progress:
@@ -68,12 +66,8 @@ def load(paths: tuple[Path, ...], accept_removals: bool, accept_older: bool, as_
                 accept_removals=accept_removals,
                 accept_older=accept_older,
             )
-    except GatewayError as error:
-        record.add("refused", {"code": error.code, "detail": error.detail})
-        error.exchange_id = record.exchange_id
-        raise
-    except Exception:  # whatever it was, it is on record that nothing was loaded
-        record.add("refused", {"code": GatewayError.code, "detail": ""})
+    except Exception as error:  # whatever it was, it is on record that nothing was loaded
+        record.refused(error)
         raise
     finally:
         give_place(settings, engine)
@@ -217,33 +211,6 @@ def children(code: str, limit: int, offset: int, ended: bool, as_json: bool) -> 
         ("code", "kind", "status", "address"),
         [(a.varis_code, a.kind.text_lv, a.status.code, a.text) for a in found],
     )
-
-
-class _Record:
-    """The records of one load in the exchange log: begun, and what became of it. A killed load has the first alone."""
-
-    def __init__(self, settings: Settings, engine: Engine, names: list[str]) -> None:
-        self.settings, self.exchange_id, self.names = settings, new_id(), names
-        self.log: ExchangeLog = open_log(settings, engine)
-
-    def add(self, stage: str, facts: Mapping[str, Json]) -> None:
-        """Put a stage on record."""
-        entry = self._entry(stage, facts)
-        self.log.commit(lambda connection: self.log.append(connection, entry))
-
-    def settle(self, work: Callable[[Connection], None], summary: varis.Summary) -> None:
-        """Commit the switch and its record together."""
-        entry = self._entry("loaded", summary.json())
-
-        def recorded(connection: Connection) -> None:
-            work(connection)
-            self.log.append(connection, entry)
-
-        self.log.commit(recorded)
-
-    def _entry(self, stage: str, facts: Mapping[str, Json]) -> Entry:
-        told: dict[str, Json] = {"act": "addresses load", "stage": stage, "paths": list[Json](self.names)}
-        return replace(admin_entry(self.settings, {**told, **facts}, {}), exchange_id=self.exchange_id)
 
 
 def _reading(work: Callable[[Connection], T]) -> T:

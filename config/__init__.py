@@ -55,7 +55,8 @@ class System:
 
     `pool` is how many calls of one process are under way at a time. `repeat`, where set, is the most that may be
     relied on when an outcome is unclear, whatever the adapter declares: dedupes, queryable or neither. `tls_trust` is
-    the file of the authorities of its TLS certificate; without one they are the public ones.
+    the file of the authorities of its TLS certificate; without one they are the public ones. `edition` is the folder in
+    which the system's editions are put, where it publishes its data whole.
     """
 
     url: str
@@ -65,6 +66,7 @@ class System:
     pool: int = 8
     repeat: str = ""
     tls_trust: Path | None = None
+    edition: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,7 @@ _SYSTEM = {
     "pool": 8,
     "repeat": "",
     "tls_trust": "",
+    "edition": "",
 }
 
 
@@ -280,6 +283,7 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
                 pool=system.get("pool", _SYSTEM["pool"]),
                 repeat=system.get("repeat", _SYSTEM["repeat"]),
                 tls_trust=_path(home, system["tls_trust"]) if system.get("tls_trust") else None,
+                edition=_path(home, system["edition"]) if system.get("edition") else None,
             )
             for name, system in values["systems"].items()
         },

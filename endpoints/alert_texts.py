@@ -123,6 +123,15 @@ TEXTS = {
             "See what it asks for: gateway audit search --outcome denied. Quotas are set in access.d.",
         ),
     ),
+    "sync": AlertText(
+        Words("Avota izmaiņas netiek pārņemtas", "The changes of a source are not followed"),
+        Words(
+            "Skatiet gateway sync --status: stopped — outbox replay; refused — pārbaudiet izdevuma mapi; "
+            "missing — salīdziniet ar gateway reconcile.",
+            "See gateway sync --status: stopped, outbox replay; refused, see to the folder of the edition; "
+            "missing, compare by gateway reconcile.",
+        ),
+    ),
     "disk": AlertText(
         Words("Diskā beidzas vieta", "A disk is nearly full"),
         Words(

@@ -18,7 +18,7 @@ from endpoints.partner_trust import PartnerTrust
 from endpoints.readiness import SECONDS, by_job, is_alive, lag
 from exchange import utc_now
 from gateway import Gateway
-from routing import incidents, jobs, outbox
+from routing import following, incidents, jobs, outbox
 from routing.breakers import State
 from storage import clock, reading
 
@@ -32,6 +32,7 @@ class Gauges:
             "outbox": _outbox,
             "breakers": _breakers,
             "jobs": _jobs,
+            "syncs": _syncs,
             "certificates": _certificates,
             "clock": _clock,
             "incidents": _incidents,
@@ -77,6 +78,25 @@ def _outbox(gateway: Gateway) -> list[Metric]:
         rows.add_metric((state.value, system, operation), count)
     oldest = "gateway_outbox_oldest_due_seconds"
     return [rows, _gauge(oldest, "For how long the longest due message waits, 0 without any.", waits or 0.0)]
+
+
+def _syncs(gateway: Gateway) -> list[Metric]:
+    with reading(gateway.engine).begin() as connection:
+        runs = following.newest(connection)
+    names = ("system", "operation")
+    told = "What the source told in the newest run of a sync, what the registers hold of it, and what is of strangers."
+    sides = GaugeMetricFamily("gateway_sync_changes", told, labels=("side", *names))
+    pages = GaugeMetricFamily("gateway_sync_pages", "Pages kept in the newest run of a sync.", labels=names)
+    moved = GaugeMetricFamily(
+        "gateway_sync_moved_timestamp_seconds", "When the newest run last moved.", labels=names
+    )
+    for run in runs:
+        name = (run.system, run.operation)
+        for side in ("theirs", "ours", "strangers", "missing"):
+            sides.add_metric((side, *name), getattr(run.counted, side))
+        pages.add_metric(name, run.pages)
+        moved.add_metric(name, run.moved_at.timestamp())
+    return [sides, pages, moved]
 
 
 def _breakers(gateway: Gateway) -> list[Metric]:

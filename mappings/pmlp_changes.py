@@ -178,3 +178,14 @@ def nobody_followed(request: SubscriptionRequest, answer: Subscriptions) -> str:
     wrong = subscriptions_answered(request, answer)
     still = any(subscription.subscribed for subscription in answer.subscriptions)
     return wrong or ("subscriptions[].subscribed" if still else "")
+
+
+def goes_on(request: GetChangesRequest, answer: PersonChanges) -> str:
+    """Which field of an answer would lead nowhere, or "": one that says there is more must have come further."""
+    stands = not answer.changes or answer.cursor == request.cursor
+    return "cursor" if answer.more and stands else ""
+
+
+def page_end(answer: PersonChanges) -> tuple[str, bool]:
+    """Where to go on, and whether there is more now."""
+    return answer.cursor, answer.more

@@ -232,3 +232,14 @@ GET_CHANGES_ANSWER = Mapping(
         boolean("more", "VelIr", rule="p8.13", always=True),
     ),
 )
+
+
+def goes_on(request: GetChangesRequest, answer: DisabilityChanges) -> str:
+    """Which field of an answer would lead nowhere, or "": one that says there is more must have come further."""
+    stands = not answer.changes or answer.cursor == request.cursor
+    return "cursor" if answer.more and stands else ""
+
+
+def page_end(answer: DisabilityChanges) -> tuple[str, bool]:
+    """Where to go on, and whether there is more now."""
+    return answer.cursor, answer.more

@@ -10,10 +10,11 @@ from errors import AnswerMismatch, NotFound
 from exchange import Provenance
 from mappings.codes import DECISION_KIND
 from mappings.court_decisions import AnnulledDecision, DeliveredDecisions
-from mappings.npais import Decisions
-from registers.history import Fed, Values, field, replace, versioned
+from mappings.npais import Decision, Decisions
+from registers.history import Fed, Values, field, recorded, replace, versioned
 from registers.persons import person_by_code, person_of
 from registers.reading import Register
+from registers.taken import Taken, taken
 
 DECISION = versioned(
     "npais",
@@ -129,6 +130,21 @@ def annul(connection: Connection, annulled: AnnulledDecision, provenance: Proven
         key=_KEY,
         within=lambda row: (row["court"], row["number"]) == named,
     )
+
+
+def taken_decisions(connection: Connection, answer: Decisions) -> Taken:
+    """How many decisions of an answer are kept, once it was fed; every child becomes known by one."""
+
+    def held(decision: Decision) -> bool:
+        kept = select(DECISION.c.version_id).where(
+            DECISION.c.person_id == person_by_code(connection, decision.person_code),
+            DECISION.c.court == decision.court,
+            DECISION.c.number == decision.number,
+            recorded(DECISION),
+        )
+        return connection.execute(kept.limit(1)).first() is not None
+
+    return taken(answer.decisions, held)
 
 
 FEEDS = {Decisions: feed_decisions, DeliveredDecisions: feed_delivery, AnnulledDecision: annul}

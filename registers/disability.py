@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Boolean, Connection, Date, Text
+from sqlalchemy import Boolean, Connection, Date, Text, select
 
-from exchange import Provenance
+from exchange import Arguments, Provenance
 from mappings.codes import DISABILITY_CAUSE, DISABILITY_GROUP
-from mappings.vdeavk import Disability, DisabilityChanges, DisabilityStatus
-from registers.history import Fed, Values, field, replace, versioned
+from mappings.vdeavk import Disability, DisabilityChange, DisabilityChanges, DisabilityStatus
+from registers.history import Fed, Values, field, recorded, replace, versioned
 from registers.persons import person_by_code, person_of
 from registers.reading import Register
+from registers.taken import Taken, taken
 
 DISABILITY = versioned(
     "vdeavk",
@@ -107,6 +108,32 @@ def feed_changes(connection: Connection, page: DisabilityChanges, provenance: Pr
                 connection, CHANGE, owner, [row], provenance, key=("changed_on",), within=lambda _row: False
             )
     return fed
+
+
+def taken_changes(connection: Connection, page: DisabilityChanges) -> Taken:
+    """How many changes of a page are kept, once it was fed. VDEAVK tells those of everybody: most are strangers'."""
+
+    def held(change: DisabilityChange) -> bool | None:
+        person_id = person_by_code(connection, change.person_code)
+        if person_id is None:
+            return None
+        kept = select(CHANGE.c.version_id).where(
+            CHANGE.c.person_id == person_id, CHANGE.c.changed_on == change.changed_on, recorded(CHANGE)
+        )
+        return connection.execute(kept.limit(1)).first() is not None
+
+    return taken(page.changes, held)
+
+
+def changed_disabilities(connection: Connection, page: DisabilityChanges) -> tuple[Arguments, ...]:
+    """What to ask anew after a page: the disability of each person of whom a register held one before."""
+    codes = sorted({change.person_code for change in page.changes})
+    return tuple({"person_code": code} for code in codes if _held(connection, code))
+
+
+def _held(connection: Connection, code: str) -> bool:
+    kept = select(DISABILITY.c.version_id).where(DISABILITY.c.person_id == person_by_code(connection, code))
+    return connection.execute(kept.limit(1)).first() is not None
 
 
 FEEDS = {DisabilityStatus: feed_disability, DisabilityChanges: feed_changes}

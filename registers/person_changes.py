@@ -5,16 +5,31 @@ Of persons whom no register knows nothing is kept: PMLP tells of those alone tha
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace as with_values
 
-from sqlalchemy import Connection, Date, Text
+from sqlalchemy import Connection, Date, Table, Text, select
+from sqlalchemy.sql import ColumnElement
 
-from exchange import Provenance
-from mappings.pmlp import PersonSet
+from exchange import Arguments, Provenance
+from mappings.pmlp import MOST_PERSONS, PersonSet
 from mappings.pmlp_changes import PersonChange, PersonChanges, Subscription, Subscriptions
-from registers.history import Fed, Texts, Values, field, replace, versioned
-from registers.persons import code_contested, feed_person, one_person, person_by_code, person_of
+from registers.history import Fed, Texts, Values, field, recorded, replace, versioned
+from registers.persons import (
+    ADDRESS,
+    DOCUMENT,
+    FAMILY,
+    IDENTITY,
+    PARTICULARS,
+    REPRESENTATIVE,
+    code_contested,
+    feed_person,
+    one_person,
+    person_by_code,
+    person_of,
+)
 from registers.reading import Register
+from registers.taken import Taken, taken
 
 SUBSCRIPTION = versioned(
     "pmlp",
@@ -29,6 +44,17 @@ CHANGE = versioned(
     field("changed_on", Date(), rule="p17.2"),
     field("data_sets", Texts(), rule="p17.2"),
 )
+
+# Where each data set of PMLP is kept.
+_FAMILY = "FAMILY"
+_HELD = {
+    "NAME_AND_CODE": IDENTITY,
+    "IDENTITY": PARTICULARS,
+    "REPRESENTATIVES": REPRESENTATIVE,
+    "DOCUMENTS": DOCUMENT,
+    "ADDRESSES": ADDRESS,
+    _FAMILY: FAMILY,
+}
 
 REGISTERS = (
     Register(name="person-subscriptions", table=SUBSCRIPTION, source="pmlp", order=("code",)),
@@ -98,6 +124,65 @@ def _feed_change(connection: Connection, change: PersonChange, provenance: Prove
         key=("changed_on", "data_sets"),
         within=lambda _row: False,
     )
+
+
+def taken_changes(connection: Connection, page: PersonChanges) -> Taken:
+    """How many changes of a page are kept, once it was fed."""
+
+    def held(change: PersonChange) -> bool | None:
+        person_id = person_by_code(connection, change.person_code)
+        if person_id is None:
+            return None
+        kept = select(CHANGE.c.data_sets).where(
+            CHANGE.c.person_id == person_id, CHANGE.c.changed_on == change.changed_on, recorded(CHANGE)
+        )
+        return change.data_sets in connection.execute(kept).scalars().all()
+
+    return taken(page.changes, held)
+
+
+def changed_sets(connection: Connection, page: PersonChanges) -> tuple[Arguments, ...]:
+    """What to ask anew after a page: the changed data sets, but for the family, in sets of persons.
+
+    Of who is subscribed all that changed, of others only what a register held of them before: that a person changed
+    gives no right to more than was wanted of him.
+    """
+    return _questions(connection, page, without=(_FAMILY,), subscribed=True)
+
+
+def changed_families(connection: Connection, page: PersonChanges) -> tuple[Arguments, ...]:
+    """The same of families: they have a purpose of their own, so only those that a register held are asked anew."""
+    return _questions(connection, page, without=tuple(set(_HELD) - {_FAMILY}), subscribed=False)
+
+
+def _questions(
+    connection: Connection, page: PersonChanges, *, without: tuple[str, ...], subscribed: bool
+) -> tuple[Arguments, ...]:
+    wanted: dict[str, set[str]] = {}
+    for change in page.changes:
+        person_id = person_by_code(connection, change.person_code)
+        if person_id is None:
+            continue
+        everything = subscribed and _any(connection, SUBSCRIPTION, person_id, recorded(SUBSCRIPTION))
+        wanted.setdefault(change.person_code, set()).update(
+            name
+            for name in change.data_sets
+            if name not in without and (everything or _any(connection, _HELD[name], person_id))
+        )
+    together: dict[tuple[str, ...], list[str]] = {}
+    for code, names in sorted(wanted.items()):
+        if names:
+            together.setdefault(tuple(sorted(names)), []).append(code)
+    return tuple(
+        {"person_codes": tuple(codes[begin : begin + MOST_PERSONS]), "data_sets": names}
+        for names, codes in sorted(together.items())
+        for begin in range(0, len(codes), MOST_PERSONS)
+    )
+
+
+def _any(connection: Connection, table: Table, person_id: uuid.UUID, *also: ColumnElement[bool]) -> bool:
+    kept = select(table.c.version_id).where(table.c.person_id == person_id, *also).limit(1)
+    return connection.execute(kept).first() is not None
 
 
 FEEDS = {PersonSet: feed_person_set, Subscriptions: feed_subscriptions, PersonChanges: feed_changes}

@@ -337,17 +337,6 @@ def waiting(connection: Connection, most: int) -> int:
     return connection.execute(select(func.count()).select_from(rows.limit(most).subquery())).scalar_one()
 
 
-def last_asked(connection: Connection, system: str, operation: str) -> tuple[datetime | None, bool]:
-    """When the newest scheduled question that was answered was queued, and whether a newer one is still open."""
-    ours = (outbox.c.system == system, outbox.c.operation == operation, outbox.c.cause.is_(None))
-    answered = connection.execute(
-        select(func.max(outbox.c.queued_at)).where(*ours, outbox.c.state == State.DELIVERED.value)
-    ).scalar()
-    under_way = outbox.c.state.in_((State.WAITING.value, State.LEASED.value))
-    still_open = connection.execute(select(outbox.c.position).where(*ours, under_way).limit(1)).first()
-    return answered, still_open is not None
-
-
 def forget_delivered(connection: Connection, before: datetime) -> int:
     """Remove rows delivered before an instant, and say how many: what they did is in the exchange log."""
     removed = connection.execute(

@@ -13,18 +13,19 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import rfc8785
 from sqlalchemy import Connection
 
 import errors
-from adapters import Adapter, Operation
+from adapters import Adapter, Anew, Operation, Sync
 from audit import Archive, ExchangeLog
 from config import Settings
 from exchange import (
     RIGA,
     Argument,
+    Arguments,
     Arrival,
     Caller,
     Context,
@@ -41,7 +42,8 @@ from exchange import (
 from mappings.mapping import plain
 from registers import Fed
 from registers.history import Change
-from routing import outbox
+from routing import following, outbox
+from routing.routes import Delivered, SystemAnswer
 from routing.trail import Trail, opened_record, outcome_record
 
 PAYLOAD = "request"  # the name under which the archive keeps what is queued
@@ -73,6 +75,7 @@ class Queue:
         subject_key: bytes,
     ) -> None:
         self._settings = settings
+        self._adapters = adapters
         self._archive = archive
         self._log = log
         self._subject_key = subject_key
@@ -122,44 +125,121 @@ class Queue:
         return tuple(queued)
 
     def ask(
-        self, connection: Connection, adapter: Adapter, operation: Operation, now: datetime
+        self,
+        connection: Connection,
+        adapter: Adapter,
+        operation: Operation,
+        now: datetime,
+        *,
+        slot: datetime | None = None,
+        since: date | None = None,
     ) -> uuid.UUID | None:
-        """Queue the scheduled question of an operation, from the day of the last one that was answered.
+        """Begin a run of an operation's sync: queue its first question, from where the last answer ended.
 
-        None while the one before is still open: it will bring what this one would.
+        `since` begins at a day whatever was answered. None while the run before is under way: it will bring what this
+        one would. A run whose question nobody will put again is left, and this one goes on from where it came to.
         """
         sync = operation.sync
         if sync is None:
             raise errors.InvalidRequest(f"{adapter.name}.{operation.name} is not asked on a schedule")
-        last, still_open = outbox.last_asked(connection, adapter.name, operation.name)
-        if still_open:
+        place = following.hold(connection, adapter.name, operation.name)
+        running = following.under_way(connection, adapter.name, operation.name)
+        if running is not None and running.state is following.RunState.RUNNING:
             return None
-        # A day more, so that nothing falls between two days or two clocks.
-        day = ((last or now - _CATCH_UP) - timedelta(days=1)).astimezone(RIGA).date()
+        following.leave(connection, adapter.name, operation.name)
+        if sync.cursor is not None and place.cursor is not None and since is None:
+            beginning, arguments = (
+                following.Beginning(after=place.cursor, slot=slot),
+                sync.cursor.arguments(place.cursor),
+            )
+        else:
+            # A day more, so that nothing falls between two days or two clocks.
+            last = (place.asked_at or now - _CATCH_UP) - timedelta(days=1)
+            day = since or last.astimezone(RIGA).date()
+            beginning, arguments = following.Beginning(since=day, slot=slot), sync.arguments(day)
+        question = self._own_question(connection, adapter.name, operation.name, sync, arguments, None)
+        following.begin(connection, question, (adapter.name, operation.name), beginning, question=question)
+        return question
+
+    def follow(
+        self, connection: Connection, request: Request, delivered: Delivered, exchange_id: uuid.UUID
+    ) -> tuple[uuid.UUID, ...]:
+        """Go on with a run whose question was answered, in the transaction that keeps the answer.
+
+        Where it ends is kept, the next page is queued where there is more, and so are the questions about who changed.
+        Names the exchanges that were queued.
+        """
+        adapter = self._adapters.get(request.system)
+        operation = None if adapter is None else adapter.operation(request.operation)
+        if operation is None or operation.sync is None or not isinstance(delivered, SystemAnswer):
+            return ()
+        sync = operation.sync
+        following.hold(connection, request.system, operation.name)
+        run = following.of_question(connection, exchange_id)
+        if run is None:
+            return ()
+        record = delivered.record
+        cursor, more = (None, False) if sync.cursor is None else sync.cursor.ends(record)
+        queued = [
+            self._own_question(
+                connection, request.system, anew.operation, anew, arguments, exchange_id, sync.recipient
+            )
+            for anew in sync.anew
+            for arguments in anew.questions(connection, record)
+        ]
+        counted, asked_anew = sync.taken(connection, record), len(queued)
+        next_page = None
+        if sync.cursor is not None and cursor is not None and more:
+            arguments = sync.cursor.arguments(cursor)
+            next_page = self._own_question(
+                connection, request.system, operation.name, sync, arguments, exchange_id
+            )
+            queued.append(next_page)
+        following.advance(connection, run, counted, cursor=cursor, following=next_page, asked_anew=asked_anew)
+        return tuple(queued)
+
+    def _own_question(
+        self,
+        connection: Connection,
+        system: str,
+        operation: str,
+        why: Sync | Anew,
+        arguments: Arguments,
+        cause: uuid.UUID | None,
+        recipient: str = "",
+    ) -> uuid.UUID:
+        """Queue a question of our own. There is always room for it: it takes the place of the one that caused it, and
+        who would be told to come later is nobody.
+        """
         context = Context(
-            purpose=sync.purpose,
-            rule=sync.rule,
+            purpose=why.purpose,
+            rule=why.rule,
             official=Official("schedule", self._settings.institution, "system"),
             case="",
             request_id=new_id(),
             environment=self._settings.environment,
         )
         request = Request(
-            caller=Caller("schedule", sync.recipient),
+            caller=Caller("schedule", why.recipient if isinstance(why, Sync) else recipient),
             context=context,
-            system=adapter.name,
-            operation=operation.name,
-            arguments=sync.arguments(day),
+            system=system,
+            operation=operation,
+            arguments=arguments,
             message_id="",
             content=b"",
         )
-        return self.put(connection, request, None)
+        return self._put(connection, request, cause, None)
 
     def put(
         self, connection: Connection, request: Request, cause: uuid.UUID | None, person: str | None = None
     ) -> uuid.UUID:
         """Queue one exchange: its records, its sealed request and its row. Rows of one `person` keep their order."""
         self._see_that_there_is_room(connection)
+        return self._put(connection, request, cause, person)
+
+    def _put(
+        self, connection: Connection, request: Request, cause: uuid.UUID | None, person: str | None
+    ) -> uuid.UUID:
         instant = utc_now()
         exchange_id = new_id(instant)
         body = dump(request)

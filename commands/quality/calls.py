@@ -45,9 +45,13 @@ def time_outs(adapter: Adapter, house: House) -> Iterator[str]:
 
 
 def changes_followed(adapter: Adapter, _house: House) -> Iterator[str]:
-    """No operation that is asked on a schedule."""
-    if all(operation.sync is None for operation in adapter.operations):
-        yield "no operation has a sync"
+    """No operation that is asked on a schedule, and no edition that is; what may not be asked so."""
+    if adapter.edition is None and all(operation.sync is None for operation in adapter.operations):
+        yield "no operation has a sync, and no edition is looked for"
+    for operation in adapter.operations:
+        for anew in operation.sync.anew if operation.sync else ():
+            if adapter.operation(anew.operation) is None:
+                yield f"after {operation.name} {anew.operation} is asked, which there is not"
 
 
 def viss_profile(_adapter: Adapter, _house: House) -> Iterator[str]:

@@ -23,7 +23,7 @@ from endpoints.readiness import MOST_BEHIND_SECONDS, MOST_OFFSET_SECONDS, by_job
 from endpoints.revocation_state import Source
 from exchange import utc_now
 from gateway import Gateway
-from routing import broker, jobs, outbox, quota
+from routing import broker, following, jobs, outbox, quota
 from routing.breakers import State
 from routing.incidents import Finding
 from routing.jobs import JobState
@@ -121,6 +121,7 @@ def _tables(gateway: Gateway, clock: Callable[[], datetime]) -> Findings:
         late = outbox.lag(connection, without=gateway.breakers.open_systems(connection))
         found += _jobs(connection)
         found += _quota(connection, quota.day_of(clock()))
+        found += _syncs(connection)
         seconds = clocks.offset(connection, clock)
     if (late or 0.0) > MOST_LATE_SECONDS:
         found.append(Finding("outbox_late", "", f"seconds={late:.0f}"))
@@ -136,6 +137,15 @@ def _quota(connection: Connection, day: date) -> Iterator[Finding]:
     """Recipients that were refused today for their quota: one incident each, which is over when the day is."""
     for recipient, count in quota.noted(connection, day).items():
         yield Finding("quota", f"{recipient} {day}", f"refused={count}")
+
+
+def _syncs(connection: Connection) -> Iterator[Finding]:
+    """Syncs whose newest run waits for a person, or has less than the source told of persons whom we know."""
+    for run in following.newest(connection):
+        missing = run.counted.missing
+        if run.state in (following.RunState.STOPPED, following.RunState.REFUSED) or missing:
+            detail = f"state={run.state.value} error={run.error} missing={missing}"
+            yield Finding("sync", f"{run.system}.{run.operation}", detail)
 
 
 def _outbox(connection: Connection, backlog: int) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from registers.varis.editions import in_use
 from registers.varis.history import PlaceHistory, Span, Successor, history
 from registers.varis.loading import load
 from registers.varis.places import Places, Resolved, children, resolve
+from registers.varis.published import Published, is_loaded, look, newest_folder, taken
 from registers.varis.search import Match, search
 from registers.varis.summary import Counts, Summary
 
@@ -17,6 +18,7 @@ __all__ = [
     "Match",
     "PlaceHistory",
     "Places",
+    "Published",
     "Resolved",
     "Span",
     "Successor",
@@ -24,7 +26,11 @@ __all__ = [
     "children",
     "history",
     "in_use",
+    "is_loaded",
     "load",
+    "look",
+    "newest_folder",
     "resolve",
     "search",
+    "taken",
 ]

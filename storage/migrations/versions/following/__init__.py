@@ -1,0 +1,1 @@
+"""How far the following of external systems has come."""
