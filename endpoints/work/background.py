@@ -29,8 +29,10 @@ from audit.sequencer import Sequencer
 from audit.sweeper import grace, sweep
 from config import Settings
 from endpoints.processes import die_with
+from endpoints.work import children
 from endpoints.work.bell import Bell
 from endpoints.work.certificates import Certificates
+from endpoints.work.children import CHILDREN_HOURS
 from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
 from endpoints.work.jobs import Loop, Scheduled, Work
@@ -94,6 +96,7 @@ class Background:
                 Scheduled("tidying", CronTrigger(hour=2, timezone=UTC), self._tidy),
                 *self._revocations(),
                 *self._syncs(),
+                Scheduled("children", CHILDREN_HOURS, self._children),
             ],
         )
         gateway.warm(wired)
@@ -154,6 +157,11 @@ class Background:
 
                 trigger = CronTrigger(hour=operation.sync.hours, timezone=RIGA)
                 yield Scheduled(name, trigger, ask, everywhere=True)
+
+    def _children(self, slot: datetime) -> None:
+        """The watch over children in institutions: alerts, and reports for the social services."""
+        wired = self._gateway
+        children.look(wired.settings, wired.engine, wired.log, slot)
 
     def _tidy(self, slot: datetime) -> None:
         with self._gateway.engine.begin() as connection:

@@ -33,9 +33,7 @@ def test_mapping_tables_and_registers_agree() -> None:
     signed = {column for column in rules if column.endswith(".supplier")}
     assert {rules[column] for column in signed} == {"p17"}
     # What is made by comparing two suppliers, or by the calendar, comes in no message.
-    made_here = {
-        column for column in rules if column.startswith(("childcare_conflict.", "childcare_alert."))
-    }
+    made_here = {column for column in rules if column.startswith(("childcare_conflict.", "childcare_alert."))}
     assert rules.keys() - kept - signed - made_here == {
         "spolis_person_code.code",
         "spolis_person_code.valid_from",
