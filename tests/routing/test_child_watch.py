@@ -73,7 +73,8 @@ class Site:
 
     def records(self) -> list[dict[str, Any]]:
         with self.engine.begin() as connection:
-            leaves = [json.loads(leaf) for leaf in connection.execute(select(log_records.c.leaf)).scalars()]
+            query = select(log_records.c.leaf).order_by(log_records.c.instant)
+            leaves = [json.loads(leaf) for leaf in connection.execute(query).scalars()]
         return [leaf for leaf in leaves if leaf["kind"] == Kind.ADMIN.value]
 
     def hand_over(self, today: str = "2026-08-01", municipality: str = "") -> list[dict[str, Json]]:
@@ -410,7 +411,7 @@ def test_only_one_municipality_is_handed_over_when_it_is_named(site: Site) -> No
 def test_the_report_keeps_its_child_when_two_persons_become_one(site: Site) -> None:
     of = person_code()
     site.feed(ours(of, entered_on="2026-01-10"), told_of(of, "2026-01-10", "2026-03-31"))
-    site.watch("2026-05-05")
+    site.watch("2026-07-20")
     site.hand_over()
     newer = person_code()
     (handover,) = site.handovers()
