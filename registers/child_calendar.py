@@ -108,8 +108,6 @@ def periods(
             state=_state(report, due, rhythm, stopped_on, today),
             report=report,
         )
-        if report:
-            waiting.remove(report)
         first = last + _DAY
         if first == due:
             passed += rhythm.months

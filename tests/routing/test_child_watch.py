@@ -25,7 +25,7 @@ from exchange import Environment, Json
 from mappings.codes import STOP_REASON
 from mappings.npais import Placement, Placements
 from mappings.pmlp import Person
-from registers import child_alerts
+from registers import child_alerts, report_handovers
 from registers.child_alerts import ALERT
 from registers.child_stays import stays_of
 from registers.contact_reports import REPORT
@@ -380,6 +380,16 @@ def test_a_crash_after_the_files_writes_the_same_files_again(site: Site) -> None
     (one,) = site.hand_over()
     assert {path: path.read_bytes() for path in (site.folder / "0040000").iterdir()} == before
     assert one["report"] == str(row.id)
+
+
+def test_a_report_that_was_corrected_meanwhile_is_not_prepared_as_it_was(site: Site) -> None:
+    of = person_code()
+    site.feed(told_of(of, "2026-01-10", "2026-03-31"))
+    with site.engine.begin() as connection:
+        (seen,) = report_handovers.waiting(connection)
+    site.feed(told_of(of, "2026-01-10", "2026-03-31", author="B. Paraudziņš"))
+    with site.engine.begin() as connection:
+        assert report_handovers.prepare(connection, seen.version_id, "0040000", provenance()) is None
 
 
 def test_two_do_not_hand_over_at_once(site: Site) -> None:
