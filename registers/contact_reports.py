@@ -96,7 +96,7 @@ def write_report(
     )
     if find_report(connection, report) != report_id:
         raise Busy("the same report is being written", retry_after=1)
-    known = None if before is None else _report(report.person_code, before)
+    known = None if before is None else report_of(report.person_code, before)
     return fed + Fed(changes=(Change(known, report),)) if fed.written else fed
 
 
@@ -120,7 +120,7 @@ def _values(report: ContactReport) -> Values:
     }
 
 
-def _report(person_code: str, row: Row[Any]) -> ContactReport:
+def report_of(person_code: str, row: Row[Any]) -> ContactReport:
     """A row as the canonical record, under the code that is used for the child now."""
     kept = {name: getattr(row, name) for name in CONTACT_REPORT.mandatory if name != "person_code"}
     return CONTACT_REPORT.from_json({**kept, "contacts": row.contacts, "person_code": person_code})

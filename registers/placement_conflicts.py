@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import combinations
+from typing import Any
 
-from sqlalchemy import Connection, Date, Text, select
+from sqlalchemy import Connection, Date, Row, Text, select
 
 from exchange import RIGA, Provenance
 from registers.care_stays import overlap
@@ -82,14 +83,7 @@ def relist(connection: Connection, person_id: uuid.UUID, provenance: Provenance)
     """
     told = {
         source: [
-            Placed(
-                source=source,
-                institution=row.institution,
-                entered_on=row.entered_on,
-                stopped_on=row.stopped_on,
-                stop_reason=row.stop_reason,
-                recorded_at=row.recorded_at,
-            )
+            placed(source, row)
             for row in connection.execute(
                 select(metadata.tables[name]).where(
                     metadata.tables[name].c.person_id == person_id, recorded(metadata.tables[name])
@@ -108,6 +102,18 @@ def relist(connection: Connection, person_id: uuid.UUID, provenance: Provenance)
         key=("institution", "entered_on", "field", "other_source"),
     )
     return Fed(written=fed.written)
+
+
+def placed(source: str, row: Row[Any]) -> Placed:
+    """A row of a supplier's table as a stay."""
+    return Placed(
+        source=source,
+        institution=row.institution,
+        entered_on=row.entered_on,
+        stopped_on=row.stopped_on,
+        stop_reason=row.stop_reason,
+        recorded_at=row.recorded_at,
+    )
 
 
 def same_stays(told: Mapping[str, Iterable[Placed]]) -> Iterator[tuple[Placed, Placed]]:
@@ -158,9 +164,14 @@ def _far(one: Placed, other: Placed) -> tuple[bool, int]:
 
 def _same(name: str, one: Placed, other: Placed) -> bool:
     values = [getattr(placed, name) for placed in (one, other)]
-    if name == "institution":  # quotation marks, case and spaces make no other institution
-        values = [" ".join(value.translate(_QUOTES).casefold().split()) for value in values]
+    if name == "institution":
+        values = [institution_key(value) for value in values]
     return bool(values[0] == values[1])
+
+
+def institution_key(name: str) -> str:
+    """An institution's name as it is compared: quotation marks, case and spaces make no other institution."""
+    return " ".join(name.translate(_QUOTES).casefold().split())
 
 
 def _text(value: date | str | None) -> str | None:

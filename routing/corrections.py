@@ -8,7 +8,6 @@ Source: p2, p20.
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from exchange import Json
+from routing.whole_file import write_whole
 
 
 class CorrectionWay(Protocol):
@@ -44,9 +44,9 @@ class FolderWay:
         assert isinstance(document, dict)  # noqa: S101 — made by registers/corrections.py
         folder = self.folder / str(document["to"])
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(folder / f"{request_id}.txt", as_text(document))
+        write_whole(folder / f"{request_id}.txt", as_text(document))
         path = folder / f"{request_id}.json"
-        _write(path, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        write_whole(path, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
         return str(path.relative_to(self.folder))
 
 
@@ -137,19 +137,3 @@ def _text(value: Json, language: str) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{name}: {_text(one, language)}" for name, one in value.items())
     return str(value)
-
-
-def _write(path: Path, content: str) -> None:
-    """The file, whole on disk under its name, or not there."""
-    unfinished = path.with_suffix(path.suffix + ".part")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -31,8 +31,10 @@ from audit.sequencer import Sequencer
 from audit.sweeper import grace, sweep
 from config import Settings
 from endpoints.processes import die_with
+from endpoints.work import children
 from endpoints.work.bell import Bell
 from endpoints.work.certificates import Certificates
+from endpoints.work.children import CHILDREN_HOURS
 from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
 from endpoints.work.jobs import Loop, Scheduled, Work
@@ -101,6 +103,7 @@ class Background:
                 *self._revocations(),
                 *self._syncs(),
                 *self._editions(),
+                Scheduled("children", CHILDREN_HOURS, self._children),
             ],
         )
         gateway.warm(wired)
@@ -167,6 +170,11 @@ class Background:
                     editions.load(wired.settings, wired.engine, wired.log, adapter, slot=slots.newest(now))
 
             yield Scheduled(f"edition-{adapter.name}", every(_LOOK_FOR_EDITIONS), look, everywhere=True)
+
+    def _children(self, slot: datetime) -> None:
+        """The watch over children in institutions: alerts, and reports for the social services."""
+        wired = self._gateway
+        children.look(wired.settings, wired.engine, wired.log, slot)
 
     def _tidy(self, slot: datetime) -> None:
         with self._gateway.engine.begin() as connection:

@@ -121,6 +121,7 @@ OTHER_RIGHTS = {
     "contact-reports": (of_children := {"purpose": "child-protection", "rule": "p10.11"}),
     "municipal-placements": of_children,
     "placement-conflicts": of_children,
+    "child-alerts": of_children,
 }
 
 

@@ -231,6 +231,7 @@ def test_the_registers_are_those_of_the_api() -> None:
         "person-changes",
         "disability-changes",
         "contact-reports",
+        "child-alerts",
         "municipal-placements",
         "placement-conflicts",
     }
