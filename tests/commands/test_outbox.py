@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from audit.tables import log_records
 from commands.opening import open_database
-from exchange import Lease
+from exchange import Json, Lease
 from gateway import Gateway
 from routing import jobs, outbox
 from routing.jobs import JobState, JobStatus
@@ -144,11 +144,17 @@ def test_rows_are_named_by_id_or_by_state(home: Home) -> None:
     assert home.run("outbox", "park", name).exit_code == 2, "a reason is asked for"
 
 
+def route(home: Home) -> dict[str, Json]:
+    routes: list[dict[str, Json]] = home.json("route", "list")
+    (row,) = (row for row in routes if row["operation"] == "NotifyCareStay")
+    return row
+
+
 def test_a_route_that_is_off_delivers_nothing(home: Home, queued: Gateway) -> None:
     assert home.run("route", "disable", "sais", "NotifyCareStay", "--why", "VSAA moves").exit_code == 0
     with queued.engine.begin() as connection:
         assert outbox.take(connection, "holder", seconds=60) is None
-    (row,) = home.json("route", "list")
+    row = route(home)
     assert (row["enabled"], row["reason"], row["waiting"]) == (False, "VSAA moves", 2)
 
 
@@ -158,11 +164,11 @@ def test_switching_on_asks_what_becomes_of_what_waits(home: Home) -> None:
     silent = home.run("route", "enable", "sais", "NotifyCareStay", "--why", "back")
     assert silent.exit_code != 0
     assert "2 messages wait" in silent.stderr
-    assert home.json("route", "list")[0]["enabled"] is False
+    assert route(home)["enabled"] is False
     parked = home.run("route", "enable", "sais", "NotifyCareStay", "--park", "--why", "too old")
     assert parked.exit_code == 0, parked.stderr
     assert {row["state"] for row in listed(home)} == {"parked"}
-    assert home.json("route", "list")[0]["enabled"] is True
+    assert route(home)["enabled"] is True
 
 
 @pytest.mark.usefixtures("queued")
