@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event, select
 import config
 import errors
 from adapters import Operation, Repeat
-from adapters.profiles import Message
+from adapters.profiles import Message, one_message
 from exchange import utc_now
 from routing.breakers import MOST_FAILURES, Breakers, Pass, State, breakers
 from routing.delivery import MOST_ATTEMPTS, Called, Line, Pool, call, lines
@@ -25,6 +25,8 @@ from routing.delivery import MOST_ATTEMPTS, Called, Line, Pool, call, lines
 
 class Wire:
     """A transport by argument: each answer is bytes or an error."""
+
+    converse = one_message
 
     def __init__(self, *answers: bytes | errors.GatewayError) -> None:
         self.answers = list(answers)
