@@ -85,6 +85,6 @@ ADAPTER = Adapter(
         "lineage": "done",
         "signed-both-ways": "done",
         "changes-followed": "todo",
-        "viss-profile": "todo",
+        "viss-profile": "done",
     },
 )

@@ -33,5 +33,7 @@ def message_type(contract: Contract, element: str) -> str:
     """
     match = _NAMESPACE.fullmatch(contract.namespace)
     if match is None:
-        raise ConfigurationError(f"{contract.system} has no namespace of VISS, so it has no MessageType there")
+        raise ConfigurationError(
+            f"{contract.system} has no namespace of VISS, so it has no MessageType there"
+        )
     return f"URN:IVIS:{match['agency']}:XSD-{match['name']}-{element}-{match['version']}"
