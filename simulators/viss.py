@@ -22,7 +22,6 @@ from simulators.control import Mode
 from simulators.discovery import Past, Simulator, discover
 from simulators.journal import NOTHING, Seen
 from simulators.population import Population
-from simulators.service import Model
 from simulators.serving import SOAP as SOAP11
 from simulators.serving import Serving
 from simulators.stand_in import Answer, Seals, add_unknown, at_once, sealed, seen_in
@@ -324,7 +323,7 @@ def destination(system: str) -> str:
     return f"URN:IVIS:100001:ISS-{system.upper()}"
 
 
-def served(population: Population, past: Past) -> Mapping[str, Model]:
+def served(population: Population, past: Past) -> Mapping[str, Serving]:
     """Every system that can be reached by way of the integrator."""
     return {
         name: Serving(contract(name, simulator.version), simulator.application(population, past))

@@ -62,8 +62,9 @@ class VissProfile:
         clock: Callable[[], datetime] = utc_now,
         engine: Engine = wsse.NARROW,
         ids: Callable[[], uuid.UUID] = new_id,
+        limit: int = MAX_BYTES,
     ) -> None:
-        """Raises: ConfigurationError where the settings lack what the integrator wants to know."""
+        """`limit`: the bytes of the longest message. Raises: ConfigurationError without settings of the integrator."""
         if system.viss is None:
             raise errors.ConfigurationError(f"[systems.{adapter.name}] has no settings of [viss]")
         self._viss: Viss = system.viss
@@ -72,6 +73,7 @@ class VissProfile:
         self._clock = clock
         self._engine = engine
         self._ids = ids
+        self._limit = limit
         self._contract: Contract = contract(adapter.name, adapter.version)
         self._envelope: Contract = contract("viss")
         self._name = f"{{{self._envelope.namespace}}}"
@@ -176,8 +178,8 @@ class VissProfile:
         content = write(
             Draft(SOAP, headers, canonical(request)), self._identity, now=self._clock(), engine=self._engine
         )
-        if len(content) > MAX_BYTES:
-            raise errors.TooLarge(f"VISS takes {MAX_BYTES} bytes; ask for less at a time")
+        if len(content) > self._limit:
+            raise errors.TooLarge(f"VISS takes {self._limit} bytes; ask for less at a time")
         return Message(message_id, action, content)
 
     def _add_sender(self, request: Element, official: Official) -> None:
