@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from importlib import import_module
-from importlib.util import find_spec
 
-import adapters.profiles
 from adapters import Adapter, Operation, Repeat
 from commands.quality.house import House
 
@@ -48,10 +45,3 @@ def changes_followed(adapter: Adapter, _house: House) -> Iterator[str]:
     """No operation that is asked on a schedule."""
     if all(operation.sync is None for operation in adapter.operations):
         yield "no operation has a sync"
-
-
-def viss_profile(_adapter: Adapter, _house: House) -> Iterator[str]:
-    """No transport profile for the state integrator."""
-    name = f"{adapters.profiles.__name__}.viss"
-    if find_spec(name) is None or not hasattr(import_module(name), "open_profile"):
-        yield "adapters/profiles/viss.py opens no profile"
