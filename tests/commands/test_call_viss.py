@@ -102,7 +102,7 @@ def test_every_message_is_on_record_with_its_bytes(gateway: Gateway) -> None:
         "opened", "attempt", "attempt", "outcome",
         "opened", "attempt", "outcome",
     ]  # fmt: skip
-    first = leaves(gateway)[0]["exchange"]
+    first = str(leaves(gateway)[0]["exchange"])
     outcome = leaves(gateway)[3]
     assert (outcome["outcome"], outcome["attempts"], outcome["answer_signed"]) == ("ok", 2, True)
     opening, request = kept(gateway, first, "sent-1"), kept(gateway, first, "sent-2")

@@ -499,7 +499,7 @@ def test_a_dropped_probe_leaves_the_next_one_to_another(engine: Engine) -> None:
 class Opened(Wire):
     """A transport where another message makes the way free for the request."""
 
-    def converse(self, operation: Operation, request: object, message_id: str) -> Conversation:  # type: ignore[override] # the class attribute of Wire is a method here
+    def converse(self, operation: Operation, request: object, message_id: str) -> Conversation:
         answer = yield Message("urn:uuid:0", "Open", b"opening", opening=True)
         self.read(operation, Message("urn:uuid:0", "Open", b"opening", opening=True), answer)
         message = self.compose(operation, request, message_id)

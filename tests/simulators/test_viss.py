@@ -18,6 +18,7 @@ from security.keys import Identity
 from security.xml import Element, parse
 from simulators import viss
 from simulators.control import Mode
+from simulators.discovery import discover
 from simulators.population import Population
 from simulators.server import Task
 from simulators.stand_in import WsSecurity
@@ -67,18 +68,16 @@ def header(**fields: str | None) -> dict[str, str | None]:
 
 
 def payload(system: str = "pmlp", operation: str = "GetPerson", arguments: object = None) -> Element:
-    namespace = contract(system, viss.discover()[system].version).namespace
+    namespace = contract(system, discover()[system].version).namespace
     element = etree.Element(f"{{{namespace}}}{operation}", nsmap={None: namespace})
     fill(element, {"Konteksts": context(), **(arguments or GET_PERSON)}, namespace)  # type: ignore[dict-item] # made by hand
     return element
 
 
-def start_of(purpose: str = "ilgstosa-aprupe", **fields: str | None) -> Element:
+def start_of(purpose: str = "ilgstosa-aprupe") -> Element:
     body = etree.Element(f"{{{NS}}}StartTransaction")
     etree.SubElement(body, f"{{{NS}}}Purpose").text = purpose
-    return request(
-        "StartTransaction", header(MessageType=message_type(VISS, "StartTransaction"), **fields), body
-    )
+    return request("StartTransaction", header(MessageType=message_type(VISS, "StartTransaction")), body)
 
 
 def submit(transaction: str | None, body: Element | None, **fields: str | None) -> Element:
@@ -110,8 +109,8 @@ def text(response: Element, path: str) -> str | None:
     return found
 
 
-def started(client: Client, **fields: str | None) -> str:
-    response = asked(client, start_of(**fields))
+def started(client: Client) -> str:
+    response = asked(client, start_of())
     VISS.validate(response)
     assert text(response, "Result") == "success"
     return text(response, "TransactionID") or ""
@@ -121,7 +120,7 @@ def test_a_message_is_passed_on_to_every_system(start: Start, journal: Journal) 
     client = start("viss")
     transaction = started(client)
     for system, operation, arguments in CALLS:
-        known = contract(system, viss.discover()[system].version)
+        known = contract(system, discover()[system].version)
         fields = {
             "MessageType": message_type(known, operation),
             "Destination": f"URN:IVIS:100001:ISS-{system.upper()}",
