@@ -32,6 +32,6 @@ ADAPTER = Adapter(
         "runbook": "done",
         "finished": "done",
         "changes-followed": "exempt: documents are asked about one by one, there is no change feed",
-        "viss-profile": "todo",
+        "viss-profile": "done",
     },
 )

@@ -91,6 +91,6 @@ ADAPTER = Adapter(
         "lineage": "done",
         "signed-both-ways": "done",
         "changes-followed": "done",
-        "viss-profile": "todo",
+        "viss-profile": "done",
     },
 )

@@ -122,6 +122,6 @@ ADAPTER = Adapter(
         "lineage": "done",
         "signed-both-ways": "done",
         "changes-followed": "exempt: payments are asked by month, there is no change feed",
-        "viss-profile": "todo",
+        "viss-profile": "done",
     },
 )

@@ -19,6 +19,7 @@ from simulators.kinds import kinds
 from simulators.population import LARGEST, Population
 from simulators.server import APPLICATIONS, Task
 from simulators.supervisor import Simulators
+from simulators.viss import NAME as VISS
 
 _LISTED = 10
 _DESCRIBED = 40
@@ -61,7 +62,8 @@ def command(
     """Run stand-ins for external systems until SIGTERM or Ctrl-C.
 
     Without SYSTEM all of them run. They check the signature of every request and sign every answer with test keys,
-    which are made where they are missing. They hold one invented population.
+    which are made where they are missing. They hold one invented population. `viss` is the state integrator, by way of
+    which all the others can be reached.
 
     \b
     Examples:
@@ -89,7 +91,8 @@ def command(
         keys=str(settings.keys),
         forgetful=forgetful,
     )
-    configured = {name: settings.systems[name].url if name in settings.systems else "" for name in names}
+    addresses = {name: system.url for name, system in settings.systems.items()} | {VISS: settings.viss.url}
+    configured = {name: addresses.get(name, "") for name in names}
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -9,6 +9,7 @@ is a deleted grant).
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,13 +51,29 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Viss:
+    """The state integrator: where it is, CA of its signatures and of its TLS certificate, and who we are to it.
+
+    `system_id` is the URN under which it has registered us, `agency` the six digits of our institution there.
+    """
+
+    url: str
+    trust: Path
+    tls_trust: Path | None
+    system_id: str
+    agency: str
+    transaction_minutes: float
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """How an external system is reached: address, transport profile, seconds for one call, CA of its signatures.
 
     `pool` is how many calls of one process are under way at a time. `repeat`, where set, is the most that may be
     relied on when an outcome is unclear, whatever the adapter declares: dedupes, queryable or neither. `tls_trust` is
     the file of the authorities of its TLS certificate; without one they are the public ones. `edition` is the folder in
-    which the system's editions are put, where it publishes its data whole.
+    which the system's editions are put, where it publishes its data whole. `destination` is its URN at the state
+    integrator, `viss` are the settings of that where the profile is the one for it.
     """
 
     url: str
@@ -67,6 +84,8 @@ class System:
     repeat: str = ""
     tls_trust: Path | None = None
     edition: Path | None = None
+    destination: str = ""
+    viss: Viss | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +172,7 @@ class Settings:
     alerts: AlertSettings
     telemetry: TelemetrySettings
     revocation: RevocationSettings
+    viss: Viss
     systems: Mapping[str, System]
     access: Path
     trust: Path
@@ -220,7 +240,11 @@ _SYSTEM = {
     "repeat": "",
     "tls_trust": "",
     "edition": "",
+    "destination": "",
 }
+# The transport profile that goes by way of the state integrator.
+VISS_PROFILE = "viss"
+_URN = re.compile(r"URN:IVIS:[0-9]{6}:[A-Z]{3}-[A-Za-z0-9._-]+")
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any], path: Path, prefix: str) -> dict[str, Any]:
@@ -256,6 +280,7 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
         raise ConfigurationError("gateway.environment is production or test") from error
     if values["signature"]["engine"] not in SIGNATURE_ENGINES:
         raise ConfigurationError(f"signature.engine is {' or '.join(SIGNATURE_ENGINES)}")
+    viss = _viss(values["viss"], home, state)
     return Settings(
         environment=environment,
         institution=values["gateway"]["institution"],
@@ -274,23 +299,56 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
         alerts=AlertSettings(**values["alerts"]),
         telemetry=TelemetrySettings(**values["telemetry"]),
         revocation=_revocation(values["revocation"]),
+        viss=viss,
         systems={
-            name: System(
-                url=system["url"],
-                profile=system["profile"],
-                timeout_s=float(system["timeout_s"]),
-                trust=_path(home, system["trust"]) if system["trust"] else state / "keys" / f"{name}.pem",
-                pool=system.get("pool", _SYSTEM["pool"]),
-                repeat=system.get("repeat", _SYSTEM["repeat"]),
-                tls_trust=_path(home, system["tls_trust"]) if system.get("tls_trust") else None,
-                edition=_path(home, system["edition"]) if system.get("edition") else None,
-            )
-            for name, system in values["systems"].items()
+            name: _system(name, system, home, state, viss) for name, system in values["systems"].items()
         },
         access=part("access.d"),
         trust=part("trust"),
         crl=part("crl"),
         source=str(override or DEFAULTS),
+    )
+
+
+def _system(name: str, values: Mapping[str, Any], home: Path, state: Path, viss: Viss) -> System:
+    system = System(
+        url=values["url"],
+        profile=values["profile"],
+        timeout_s=float(values["timeout_s"]),
+        trust=_path(home, values["trust"]) if values["trust"] else state / "keys" / f"{name}.pem",
+        pool=values.get("pool", _SYSTEM["pool"]),
+        repeat=values.get("repeat", _SYSTEM["repeat"]),
+        tls_trust=_path(home, values["tls_trust"]) if values.get("tls_trust") else None,
+        edition=_path(home, values["edition"]) if values.get("edition") else None,
+        destination=values.get("destination", _SYSTEM["destination"]),
+        viss=viss if values["profile"] == VISS_PROFILE else None,
+    )
+    if system.viss is None:
+        return system
+    wanted = f'[systems.{name}] profile = "{VISS_PROFILE}" needs'
+    if not viss.url.startswith(("http://", "https://")):
+        raise ConfigurationError(f"{wanted} [viss] url, the address of the integrator's request service")
+    if not _URN.fullmatch(viss.system_id):
+        raise ConfigurationError(
+            f"{wanted} [viss] system_id, our URN at the integrator: URN:IVIS:100001:ISS-…"
+        )
+    if not re.fullmatch(r"[0-9]{6}", viss.agency):
+        raise ConfigurationError(f"{wanted} [viss] agency, the six digits of our institution there")
+    if not _URN.fullmatch(system.destination):
+        raise ConfigurationError(f"{wanted} destination, the system's URN there: URN:IVIS:100001:ISS-…")
+    return system
+
+
+def _viss(values: Mapping[str, Any], home: Path, state: Path) -> Viss:
+    if values["transaction_minutes"] <= 0:
+        raise ConfigurationError("viss.transaction_minutes is more than 0")
+    return Viss(
+        url=values["url"],
+        trust=_path(home, values["trust"]) if values["trust"] else state / "keys" / "viss.pem",
+        tls_trust=_path(home, values["tls_trust"]) if values["tls_trust"] else None,
+        system_id=values["system_id"],
+        agency=values["agency"],
+        transaction_minutes=float(values["transaction_minutes"]),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -41,7 +41,7 @@ _STRICTER = (Repeat.DEDUPES, Repeat.QUERYABLE, Repeat.NEITHER)
 class Exchanged:
     """One attempt: the exact bytes sent and received (None where no answer came).
 
-    `left` is False where no connection came about, so that nothing was sent.
+    `left` is False where nothing of the request left: no connection came about, or the message only opened the way.
     """
 
     sent: bytes
@@ -196,14 +196,32 @@ def call(
     fair, counted = False, 0
 
     def attempt() -> object:
-        nonlocal fair
+        """All messages of it together take no longer than one call may."""
         if time.monotonic() >= deadline:
             raise errors.SystemTimeout
-        message = profile.compose(operation, request, message_id)
+        until, ends = deadline, time.monotonic() + line.timeout_s
+        with closing(profile.converse(operation, request, message_id)) as conversation:
+            message = next(conversation)
+            while True:
+                try:
+                    message = conversation.send(exchange(message, until))
+                except StopIteration as done:
+                    return done.value
+                except _SILENT as error:
+                    if not message.opening:
+                        raise
+                    # Whatever became of it, the request has not left.
+                    raise errors.SystemUnreachable(error.code) from error
+                until = min(deadline, ends)
+                if time.monotonic() >= until:
+                    raise errors.SystemUnreachable("no time left for the request")
+
+    def exchange(message: Message, until: float) -> bytes:
+        nonlocal fair
         before_send(len(attempts) + 1, message.content)
         began = time.monotonic()
         try:
-            answer = _send(profile, message, deadline, attempts)
+            answer = _send(profile, message, until, attempts)
         except errors.SystemTimeout:
             fair = fair or time.monotonic() - began >= 0.9 * min(line.timeout_s, _FAIR_SECONDS)
             raise
@@ -211,7 +229,7 @@ def call(
             fair = True
             raise
         fair = True
-        return profile.read(operation, message, answer)
+        return answer
 
     def in_span() -> object:
         with span("attempt", system=line.system, operation=operation.name, attempt=len(attempts) + 1):
@@ -253,10 +271,10 @@ def _send(profile: Profile, message: Message, deadline: float, attempts: list[Ex
     try:
         answer = profile.send(message, deadline)
     except errors.GatewayError as error:
-        left = not isinstance(error, errors.SystemUnreachable)
+        left = not message.opening and not isinstance(error, errors.SystemUnreachable)
         attempts.append(Exchanged(message.content, None, left))
         raise
-    attempts.append(Exchanged(message.content, answer))
+    attempts.append(Exchanged(message.content, answer, not message.opening))
     return answer
 
 

@@ -18,6 +18,8 @@ import wsdl
 from errors import ConfigurationError
 from simulators.population import Population
 from simulators.service import Model
+from simulators.stand_in import Answering, Seals, StandIn
+from wsdl import Contract
 
 
 class Past(Protocol):
@@ -32,10 +34,13 @@ class Past(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Simulator:
-    """How the application of a system is made over a population, and the version of the contract that it serves."""
+    """How the application of a system is made over a population, the version of the contract that it serves, and what
+    stands before it on the wire.
+    """
 
     application: Callable[[Population, Past], Model]
     version: str = "v1-0"
+    stand_in: Callable[[Contract, Model, Seals], Answering] = StandIn
 
 
 @cache

@@ -30,7 +30,7 @@ from simulators.control import Control, Mode, Turn, read_setting
 from simulators.discovery import discover
 from simulators.journal import NOTHING, Journal, Seen
 from simulators.population import Population
-from simulators.stand_in import NOT_PROCESSED, Answer, StandIn, WsSecurity, at_once
+from simulators.stand_in import NOT_PROCESSED, Answer, Answering, WsSecurity, at_once
 from wsdl import contract
 
 MAX_BODY = 4_194_304
@@ -72,7 +72,7 @@ class SimulatorServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, listening: socket.socket, stand_in: StandIn, journal: Journal) -> None:
+    def __init__(self, listening: socket.socket, stand_in: Answering, journal: Journal) -> None:
         super().__init__(listening.getsockname(), Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listening
@@ -164,7 +164,7 @@ class Handler(BaseHTTPRequestHandler):
         elif mode is Mode.HALF:
             self._half(answer)
         else:
-            self._send(answer.status, "text/xml; charset=utf-8", answer.content)
+            self._send(answer.status, self.server.stand_in.content_type, answer.content)
 
     def _content(self) -> bytes | None:
         """The body of a request; None when the connection has been answered or has ended already."""
@@ -194,7 +194,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _half(self, answer: Answer) -> None:
-        self._head(answer.status, "text/xml; charset=utf-8", len(answer.content), last=True)
+        self._head(answer.status, self.server.stand_in.content_type, len(answer.content), last=True)
         self.wfile.write(answer.content[: len(answer.content) // 2])
 
     def _reset(self) -> None:
@@ -242,7 +242,7 @@ def serve(task: Task) -> SimulatorServer:
     keys, simulator = Path(task.keys), APPLICATIONS[task.system]
     authorities = load_authorities(keys / "authority.pem")
     identity = Identity.load(keys / f"{task.system}.pem", keys / f"{task.system}.key")
-    stand_in = StandIn(
+    stand_in = simulator.stand_in(
         contract(task.system, simulator.version),
         simulator.application(Population(task.persons, task.seed), task),
         WsSecurity(wsse.Policy(authorities), identity),

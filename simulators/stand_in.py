@@ -6,42 +6,26 @@ In the modes that lie, this is where the answer is spoilt.
 from __future__ import annotations
 
 import hashlib
-import io
-import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from lxml import etree
 
 from errors import GatewayError, InvalidRequest, NotAuthenticated, SchemaViolation
-from exchange import Environment, utc_now
+from exchange import utc_now
 from security import wsse
 from security.keys import Identity
 from security.xml import Element, canonical, parse, serialise
 from simulators.control import Mode
 from simulators.journal import NOTHING, Seen
-from simulators.service import (
-    BEFORE_EFFECT,
-    EFFECT,
-    INTERNAL,
-    MESSAGE_ID,
-    MODE,
-    NO_RIGHT,
-    WRONG_REQUEST,
-    Model,
-    error_detail,
-)
+from simulators.service import INTERNAL, NO_RIGHT, WRONG_REQUEST, Model, error_detail
+from simulators.serving import SOAP, Serving
 from wsdl import Contract
-from wsdl.spyne_compat import WsgiApplication
 
-# Spyne writes every fault with its traceback, and arguments, to the log.
-logging.getLogger("spyne").setLevel(logging.CRITICAL)
-
-SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 WSA = "http://www.w3.org/2005/08/addressing"
 ANONYMOUS = f"{WSA}/anonymous"
 _LONGEST_ID = 200
@@ -104,12 +88,27 @@ class _Request:
     envelope: Element
 
 
+class Answering(Protocol):
+    """What the server asks of a stand-in, whatever it speaks."""
+
+    contract: Contract
+    content_type: str
+
+    def see(self, content: bytes) -> Seen:
+        """What a request says of itself, believed or not."""
+
+    def answer(self, content: bytes, mode: Mode, before_effect: Callable[[], None] = at_once) -> Answer:
+        """Serve a request in a mode."""
+
+
 class StandIn:
     """A system behind its contract, in the test environment."""
 
+    content_type = "text/xml; charset=utf-8"
+
     def __init__(self, contract: Contract, application: Model, seals: Seals) -> None:
         self.contract = contract
-        self._spyne = WsgiApplication(application)
+        self._serving = Serving(contract, application)
         self._seals = seals
 
     def answer(self, content: bytes, mode: Mode, before_effect: Callable[[], None] = at_once) -> Answer:
@@ -126,27 +125,15 @@ class StandIn:
         except GatewayError as error:
             fault = self._fault("Client", *_reason(error))
             return Answer(500, self._seal(fault, seen, mode), seen, NOTHING, fault=True)
-        status, envelope, effect = self._serve(request, seen, mode, before_effect)
+        status, envelope, effect = self._serving.serve(
+            request.envelope, request.operation, seen.message_id, mode, before_effect
+        )
         sealed = self._seal(envelope, seen, mode)
         return Answer(status, sealed, seen, effect, fault=status != 200)
 
     def see(self, content: bytes) -> Seen:
         """What a request says of itself, believed or not."""
-        try:
-            envelope = parse(content)
-            body = envelope.find(f"{{{SOAP}}}Body")
-            if body is None:
-                return Seen()
-            digest = hashlib.sha256(canonical(body)).hexdigest()
-        except InvalidRequest:
-            return Seen()
-        payload = body[0] if len(body) else None
-        operation = None if payload is None else str(etree.QName(payload).localname)
-        request_id = None if payload is None else payload.findtext("{*}Konteksts/{*}PieprasijumaId")
-        message_id = envelope.findtext(f"{{{SOAP}}}Header/{{{WSA}}}MessageID")
-        return Seen(
-            operation if operation in self.contract.operations else None, message_id, request_id, digest
-        )
+        return seen_in(content, SOAP, self.contract.operations)
 
     def _accept(self, content: bytes) -> _Request:
         """Raises: NotAuthenticated, InvalidRequest."""
@@ -155,45 +142,10 @@ class StandIn:
             raise InvalidRequest("SOAP 1.1 is spoken here")
         if len(verified.body) != 1:
             raise InvalidRequest("the Body has one element")
-        payload = verified.body[0]
-        name = etree.QName(payload)
-        if name.namespace != self.contract.namespace or name.localname not in self.contract.operations:
-            raise InvalidRequest("no such operation")
-        if verified.action not in (None, self.contract.actions[name.localname]):
+        operation = self._serving.operation(verified.body[0])
+        if verified.action not in (None, self.contract.actions[operation]):
             raise InvalidRequest("the action is not that of the operation")
-        self.contract.validate(payload)
-        if payload.findtext("{*}Konteksts/{*}Vide") != Environment.TEST:
-            raise InvalidRequest("the message is of the other environment")
-        return _Request(name.localname, verified.envelope)
-
-    def _serve(
-        self, request: _Request, seen: Seen, mode: Mode, before_effect: Callable[[], None]
-    ) -> tuple[int, Element, str]:
-        """HTTP status and envelope that Spyne makes of a request, and its effect."""
-        content = serialise(request.envelope)
-        environ: dict[str, Any] = {
-            "REQUEST_METHOD": "POST",
-            "SCRIPT_NAME": "",
-            "PATH_INFO": "/",
-            "QUERY_STRING": "",
-            "SERVER_NAME": "127.0.0.1",
-            "SERVER_PORT": "80",
-            "CONTENT_TYPE": "text/xml; charset=utf-8",
-            "CONTENT_LENGTH": str(len(content)),
-            "wsgi.input": io.BytesIO(content),
-            "wsgi.url_scheme": "http",
-            MODE: mode,
-            MESSAGE_ID: seen.message_id,
-            BEFORE_EFFECT: before_effect,
-        }
-        statuses: list[int] = []
-
-        def start_response(status: str, *_: object) -> None:
-            statuses.append(int(status[:3]))
-
-        written = b"".join(self._spyne(environ, start_response))
-        effect = str(environ.get(EFFECT, f"read:{request.operation}"))
-        return statuses[-1], parse(written, max_bytes=64 * 1024 * 1024), effect
+        return _Request(operation, verified.envelope)
 
     def _fault(self, side: str, code: str, text: str) -> Element:
         envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soap": SOAP})
@@ -204,31 +156,60 @@ class StandIn:
         return envelope
 
     def _seal(self, envelope: Element, seen: Seen, mode: Mode) -> bytes:
-        """Address, sign and, in the modes that lie, spoil an answer."""
-        related = f"urn:uuid:{uuid.uuid4()}" if mode is Mode.OTHER_ANSWER else seen.message_id
-        self._address(envelope, seen, related)
+        action = self.contract.actions.get(seen.operation or "", f"{self.contract.namespace}/")
         payload = envelope.find(f"{{{SOAP}}}Body")[0]
         if mode is Mode.INVALID:
-            etree.SubElement(payload, f"{{{self.contract.namespace}}}NavLiguma").text = "1"
-        if mode is Mode.UNSIGNED:
-            return serialise(envelope)
-        signed = self._seals.sign(envelope)
-        return _altered(signed) if mode is Mode.WRONG_SIGNATURE else signed
+            add_unknown(payload, self.contract.namespace)
+        return sealed(envelope, f"{action}Response", seen, mode, self._seals)
 
-    def _address(self, envelope: Element, seen: Seen, related: str | None) -> None:
-        header = etree.Element(f"{{{SOAP}}}Header", nsmap={"wsa": WSA})
-        envelope.insert(0, header)
-        action = self.contract.actions.get(seen.operation or "", f"{self.contract.namespace}/")
-        values = {
-            "Action": f"{action}Response",
-            "MessageID": f"urn:uuid:{uuid.uuid4()}",
-            "To": ANONYMOUS,
-            # Only the beginning of what an unsigned message says of itself goes into an answer of ours.
-            "RelatesTo": related and related[:_LONGEST_ID],
-        }
-        for name, value in values.items():
-            if value:
-                etree.SubElement(header, f"{{{WSA}}}{name}").text = value
+
+def seen_in(
+    content: bytes,
+    soap: str,
+    operations: Collection[str],
+    within: Callable[[Element], Element | None] = lambda payload: payload,
+) -> Seen:
+    """What a message says of itself, believed or not; `within` finds the operation's element in the Body's."""
+    try:
+        envelope = parse(content)
+        body = envelope.find(f"{{{soap}}}Body")
+        if body is None:
+            return Seen()
+        digest = hashlib.sha256(canonical(body)).hexdigest()
+    except InvalidRequest:
+        return Seen()
+    payload = within(body[0]) if len(body) else None
+    operation = None if payload is None else str(etree.QName(payload).localname)
+    request_id = None if payload is None else payload.findtext("{*}Konteksts/{*}PieprasijumaId")
+    message_id = envelope.findtext(f"{{{soap}}}Header/{{{WSA}}}MessageID")
+    return Seen(operation if operation in operations else None, message_id, request_id, digest)
+
+
+def add_unknown(payload: Element, namespace: str) -> None:
+    """What mode invalid adds: an element that the contract does not know."""
+    etree.SubElement(payload, f"{{{namespace}}}NavLiguma").text = "1"
+
+
+def sealed(envelope: Element, action: str, seen: Seen, mode: Mode, seals: Seals) -> bytes:
+    """Address, sign and, in the modes that lie, spoil an answer."""
+    soap = etree.QName(envelope).namespace
+    header = etree.Element(f"{{{soap}}}Header", nsmap={"wsa": WSA})
+    envelope.insert(0, header)
+    related = f"urn:uuid:{uuid.uuid4()}" if mode is Mode.OTHER_ANSWER else seen.message_id
+    values = {
+        "Action": action,
+        "MessageID": f"urn:uuid:{uuid.uuid4()}",
+        "To": ANONYMOUS,
+        # Only the beginning of what an unsigned message says of itself goes into an answer of ours.
+        "RelatesTo": related and related[:_LONGEST_ID],
+    }
+    for name, value in values.items():
+        if value:
+            etree.SubElement(header, f"{{{WSA}}}{name}").text = value
+    if mode is Mode.UNSIGNED:
+        return serialise(envelope)
+    signed = seals.sign(envelope)
+    return _altered(signed, soap) if mode is Mode.WRONG_SIGNATURE else signed
 
 
 def _reason(error: GatewayError) -> tuple[str, str]:
@@ -240,10 +221,10 @@ def _reason(error: GatewayError) -> tuple[str, str]:
     return WRONG_REQUEST, f"Ziņa neatbilst līgumam ({error.code})"
 
 
-def _altered(signed: bytes) -> bytes:
+def _altered(signed: bytes, soap: str) -> bytes:
     """A signed message with one character of its Body changed: of a code where there is one."""
     envelope = parse(signed, max_bytes=64 * 1024 * 1024)
-    leaves = [leaf for leaf in envelope.find(f"{{{SOAP}}}Body").iter("{*}*") if not len(leaf) and leaf.text]
+    leaves = [leaf for leaf in envelope.find(f"{{{soap}}}Body").iter("{*}*") if not len(leaf) and leaf.text]
     leaf = next((leaf for leaf in leaves if _LONG_NUMBER.fullmatch(leaf.text)), leaves[-1])
     last = leaf.text[-1]
     leaf.text = leaf.text[:-1] + (str((int(last) + 1) % 10) if last.isdigit() else f"{last}a")

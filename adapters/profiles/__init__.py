@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -21,24 +21,26 @@ from security.keys import Identity
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it will leave, signed: its id and the exact bytes."""
+    """A message as it will leave, signed: its id and the exact bytes.
+
+    `opening`: it makes the way free for the request and is not the request; nothing takes effect by it.
+    """
 
     message_id: str
     action: str
     content: bytes
+    opening: bool = False
 
 
-class Profile(Protocol):
-    """What the delivery needs of a transport. Each call does one thing once; repeating is the delivery's business."""
+# The messages of one attempt, each to be answered with the exact bytes of its answer; it returns the canonical record.
+Conversation = Generator[Message, bytes, object]
+
+
+class Composed(Protocol):
+    """A transport where the request is the only message."""
 
     def compose(self, operation: Operation, request: object, message_id: str) -> Message:
         """Build and sign the request."""
-
-    def send(self, message: Message, deadline: float) -> bytes:
-        """Send it and return the exact bytes of the answer, before `deadline` (`time.monotonic()`).
-
-        Raises: SystemUnreachable (nothing of it left), SystemUnavailable, SystemTimeout, AnswerRefused.
-        """
 
     def read(self, operation: Operation, message: Message, answer: bytes) -> object:
         """Verify the answer, match it to the message, check it by the contract and map it to its canonical record.
@@ -46,6 +48,29 @@ class Profile(Protocol):
         Raises: AnswerUnsigned, AnswerMismatch, AnswerRefused, UnexpectedElement, UnknownCode, NotFound, SystemFault,
         RequestRefused.
         """
+
+
+class Profile(Composed, Protocol):
+    """What the delivery needs of a transport. Each call does one thing once; repeating is the delivery's business."""
+
+    def converse(self, operation: Operation, request: object, message_id: str) -> Conversation:
+        """The messages of one attempt in their order, so that each can be put on record before it is sent.
+
+        `message_id` is the request's. What `read` raises, the conversation raises when it is given the answer.
+        """
+
+    def send(self, message: Message, deadline: float) -> bytes:
+        """Send it and return the exact bytes of the answer, before `deadline` (`time.monotonic()`).
+
+        Raises: SystemUnreachable (nothing of it left), SystemUnavailable, SystemTimeout, AnswerRefused.
+        """
+
+
+def one_message(profile: Composed, operation: Operation, request: object, message_id: str) -> Conversation:
+    """The conversation of a profile that needs no other message than the request."""
+    message = profile.compose(operation, request, message_id)
+    answer = yield message
+    return profile.read(operation, message, answer)
 
 
 def outgoing_id(exchange_id: uuid.UUID) -> str:

@@ -6,34 +6,31 @@ verified bytes alone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from cryptography import x509
-from lxml import etree
-
 import errors
 from adapters import Adapter, Operation
-from adapters.profiles import Message
-from adapters.profiles.posting import MAX_ANSWER, Posting
+from adapters.profiles import Message, one_message
+from adapters.profiles.answers import Trust, recorded, refusal, written
+from adapters.profiles.posting import Posting
 from config import System
 from exchange import utc_now
 from security import wsse
 from security.engines import Engine
 from security.envelope import ANONYMOUS, Draft, write
 from security.keys import Identity
-from security.xml import Element, canonical, parse
+from security.xml import Element, canonical
 from wsdl import Contract, contract
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
-_FAULT_CODE = re.compile(r"[A-Z][A-Z_]{0,40}")
-_NOT_FOUND = "NAV_ATRASTS"
 
 
 class SoapProfile:
     """One external system over plain signed SOAP, with a pool of connections of its own."""
+
+    converse = one_message
 
     def __init__(
         self,
@@ -48,8 +45,9 @@ class SoapProfile:
         self._address = system.url
         self._identity = identity
         self._clock = clock
+        self._engine = engine
         self._contract: Contract = contract(adapter.name, adapter.version)
-        self._policy, self._pinned = _trust(system.trust, authority, engine)
+        self._trust = Trust(system.trust, authority, clock=clock, engine=engine)
         self._posting = Posting(system)
 
     def compose(self, operation: Operation, request: object, message_id: str) -> Message:
@@ -57,17 +55,10 @@ class SoapProfile:
 
         Raises: GatewayFailure where it breaks the contract.
         """
-        payload, action = operation.request.write(request), self._contract.actions[operation.name]
-        try:
-            self._contract.validate(payload)
-        except errors.SchemaViolation as error:
-            raise errors.GatewayFailure(f"our request breaks the contract: {error.detail}") from error
+        payload, action = written(operation, self._contract, request), self._contract.actions[operation.name]
         headers = {"Action": action, "MessageID": message_id, "To": self._address, "ReplyTo": ANONYMOUS}
         content = write(
-            Draft(SOAP, headers, canonical(payload)),
-            self._identity,
-            now=self._clock(),
-            engine=self._policy.engine,
+            Draft(SOAP, headers, canonical(payload)), self._identity, now=self._clock(), engine=self._engine
         )
         return Message(message_id, action, content)
 
@@ -81,63 +72,12 @@ class SoapProfile:
 
     def read(self, operation: Operation, message: Message, answer: bytes) -> object:
         """Verify, match, check and map an answer; a fault becomes an error of ours."""
-        try:
-            envelope = parse(answer, max_bytes=MAX_ANSWER)
-        except errors.InvalidRequest as error:
-            raise errors.AnswerUnreadable(error.code) from error
-        try:
-            verified = wsse.verify_parsed(envelope, self._policy, now=self._clock())
-        except (errors.NotAuthenticated, errors.InvalidRequest) as error:
-            unreadable = isinstance(error, errors.MalformedMessage)
-            refused = errors.AnswerUnreadable if unreadable else errors.AnswerUnsigned
-            raise refused(error.code) from error
-        if self._pinned and verified.certificate not in self._pinned:
-            raise errors.AnswerUnsigned("certificate of another system")
-        if verified.relates_to != message.message_id:
-            raise errors.AnswerMismatch("RelatesTo")
-        payload = verified.body[0]
-        if etree.QName(payload).localname == "Fault":
-            raise self._fault(payload)
-        if verified.action != f"{message.action}Response":
-            raise errors.AnswerMismatch("Action")
-        try:
-            self._contract.validate(payload)
-        except errors.SchemaViolation as error:
-            raise errors.AnswerRefused(error.detail) from error
-        return operation.answer.read(payload)
+        payload = self._trust.payload(message, answer, self._fault)
+        return recorded(operation, self._contract, payload)
 
     def _fault(self, fault: Element) -> errors.GatewayError:
-        code = (
-            fault.findtext(f"detail/{{{self._contract.namespace}}}Kluda/{{{self._contract.namespace}}}Kods")
-            or ""
-        )
-        if code == _NOT_FOUND:
-            return errors.NotFound("the external system does not know it")
-        known = code if _FAULT_CODE.fullmatch(code) else ""
         ours = "Client" in (fault.findtext("faultcode") or "")
-        return errors.RequestRefused(known) if ours else errors.SystemFault(known)
+        return refusal(self._contract, fault.find("detail"), ours=ours)
 
 
 open_profile = SoapProfile
-
-
-def _trust(path: Path, authority: Path, engine: Engine) -> tuple[wsse.Policy, tuple[x509.Certificate, ...]]:
-    """The policy for a system's answers. Certificates in its trust file that are no authorities are pinned."""
-    try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
-        roots = tuple(certificate for certificate in found if _is_authority(certificate))
-        pinned = tuple(certificate for certificate in found if not _is_authority(certificate))
-        if not roots:
-            roots = tuple(x509.load_pem_x509_certificates(authority.read_bytes()))
-    except (OSError, ValueError) as error:
-        raise errors.ConfigurationError(
-            f"no certificates can be read from {path.name}: gateway keys new"
-        ) from error
-    return wsse.Policy(authorities=roots, engine=engine), pinned
-
-
-def _is_authority(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False

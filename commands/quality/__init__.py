@@ -59,7 +59,7 @@ RULES = (
     ),
     Rule("finished", "nothing is left to be decided in its files", pages.finished, always=True),
     Rule("changes-followed", "its changes are asked for on a schedule", calls.changes_followed),
-    Rule("viss-profile", "it can be reached through the state integrator", calls.viss_profile),
+    Rule("viss-profile", "it can be reached through the state integrator", rehearsed.integrated),
 )
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from importlib import import_module
-from importlib.util import find_spec
 
-import adapters.profiles
 from adapters import Adapter, Operation, Repeat
 from commands.quality.house import House
 
@@ -52,10 +49,3 @@ def changes_followed(adapter: Adapter, _house: House) -> Iterator[str]:
         for anew in operation.sync.anew if operation.sync else ():
             if adapter.operation(anew.operation) is None:
                 yield f"after {operation.name} {anew.operation} is asked, which there is not"
-
-
-def viss_profile(_adapter: Adapter, _house: House) -> Iterator[str]:
-    """No transport profile for the state integrator."""
-    name = f"{adapters.profiles.__name__}.viss"
-    if find_spec(name) is None or not hasattr(import_module(name), "open_profile"):
-        yield "adapters/profiles/viss.py opens no profile"

@@ -9,7 +9,7 @@ import json
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import config
 import errors
 from adapters import Adapter, Operation, Repeat
 from adapters.profiles.soap import SoapProfile
+from adapters.profiles.viss import VissProfile
 from commands.quality.calls import retry_declared
 from commands.quality.house import House
 from exchange import Context, Environment, Official
@@ -29,6 +30,7 @@ from simulators.control import Mode
 from simulators.discovery import Past, Simulator, discover
 from simulators.population import Population
 from simulators.stand_in import StandIn, WsSecurity
+from simulators.viss import Integrator, served
 from wsdl import contract
 
 _SYSTEM = "system"
@@ -78,6 +80,19 @@ def signed(adapter: Adapter, house: House) -> Iterator[str]:
     """Requests that the simulator's signature policy refuses, and unsigned answers that are believed."""
     for operation, problem in _problems(adapter, house, _SEALS):
         yield f"{operation}: {problem}"
+
+
+def integrated(adapter: Adapter, house: House) -> Iterator[str]:
+    """No destination at the state integrator, and operations that do not come back from it as they do directly."""
+    if not house.settings.system(adapter.name).destination:
+        yield f"config/systems.d/{adapter.name}.toml names no destination"
+        return
+    stage = None
+    for operation, arguments in _served(adapter, house):
+        stage = stage or _Integrated(adapter, house)
+        played = [stage.play(operation, one) for one in arguments]
+        if all(error is not None and not isinstance(error, errors.NotFound) for error in played):
+            yield f"{operation.name}: by way of the state integrator it is taken as {_said(played[0])}"
 
 
 def simulated(adapter: Adapter, house: House, simulator: Simulator | None = None) -> Iterator[str]:
@@ -187,6 +202,36 @@ class _Stage:
         message = self._profile.compose(operation, asked, f"urn:uuid:{uuid.uuid4()}")
         answers = [self._stand_in.answer(message.content, Mode.OK).effect for _ in range(2)]
         return all(effect.startswith(_WRITES) for effect in answers)
+
+
+class _Integrated:
+    """A client of one system and the simulated integrator with all systems behind it."""
+
+    def __init__(self, adapter: Adapter, house: House) -> None:
+        keys = _keys()
+        authority, own = keys / "authority.pem", keys / f"{_SYSTEM}.pem"
+        viss = config.Viss("http://127.0.0.1:1/", own, None, "URN:IVIS:100001:ISS-REHEARSAL", "100001", 1.0)
+        system = replace(house.settings.system(adapter.name), viss=viss)
+        gateway = Identity.load(keys / "gateway.pem", keys / "gateway.key")
+        self._profile = VissProfile(adapter, system, gateway, authority)
+        seals = WsSecurity(
+            wsse.Policy(load_authorities(authority)), Identity.load(own, keys / f"{_SYSTEM}.key")
+        )
+        self._integrator = Integrator(contract("viss"), served(Population(_PERSONS, _SEED), New()), seals)
+
+    def play(self, operation: Operation, arguments: Mapping[str, object]) -> errors.GatewayError | None:
+        """Ask; the error that the client makes of the answer, None where it reads a record."""
+        try:
+            asked = operation.request.from_json(arguments, context=_CONTEXT)
+            conversation = self._profile.converse(operation, asked, f"urn:uuid:{uuid.uuid4()}")
+            message = next(conversation)
+            while True:
+                answer = self._integrator.answer(message.content, Mode.OK).content
+                message = conversation.send(answer)
+        except StopIteration:
+            return None
+        except errors.GatewayError as error:
+            return error
 
 
 @cache

@@ -193,7 +193,11 @@ def _settings(system: System) -> dict[str, str]:
     operations = ", ".join(f'"{system.name}.{name}"' for name in system.described.operations)
     return {
         f"config/systems.d/{system.name}.toml": _template(
-            "system", name=system.name, port=str(system.port), version=system.version
+            "system",
+            name=system.name,
+            port=str(system.port),
+            version=system.version,
+            registered=system.name.upper(),
         ),
         f"config/access.d/{system.name}.toml": _template("access", name=system.name, operations=operations),
     }

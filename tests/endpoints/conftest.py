@@ -18,7 +18,7 @@ from werkzeug.test import Client, TestResponse
 import config
 import errors
 from adapters import Operation
-from adapters.profiles import Message
+from adapters.profiles import Message, one_message
 from audit.tables import log_records
 from endpoints import api
 from endpoints.openapi import SAMPLE_CONTEXT
@@ -45,6 +45,8 @@ STAY = {
 
 class Systems:
     """A transport that knows everybody; for DEAD it is not reached, for BROKEN it fails in a way nobody foresaw."""
+
+    converse = one_message
 
     def compose(self, operation: Operation, request: object, message_id: str) -> Message:
         several = getattr(request, "person_codes", ("",))

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event, select
 import config
 import errors
 from adapters import Operation, Repeat
-from adapters.profiles import Message
+from adapters.profiles import Conversation, Message, one_message
 from exchange import utc_now
 from routing.breakers import MOST_FAILURES, Breakers, Pass, State, breakers
 from routing.delivery import MOST_ATTEMPTS, Called, Line, Pool, call, lines
@@ -25,6 +25,8 @@ from routing.delivery import MOST_ATTEMPTS, Called, Line, Pool, call, lines
 
 class Wire:
     """A transport by argument: each answer is bytes or an error."""
+
+    converse = one_message
 
     def __init__(self, *answers: bytes | errors.GatewayError) -> None:
         self.answers = list(answers)
@@ -492,3 +494,66 @@ def test_a_dropped_probe_leaves_the_next_one_to_another(engine: Engine) -> None:
         assert connection.execute(select(breakers.c.probe_until)).scalar() is None
     assert delivered(line(Wire(b"answer"), noted=known)).record == "answer"
     assert [status.state for status in known.states()] == [State.CLOSED]
+
+
+class Opened(Wire):
+    """A transport where another message makes the way free for the request."""
+
+    def converse(self, operation: Operation, request: object, message_id: str) -> Conversation:
+        answer = yield Message("urn:uuid:0", "Open", b"opening", opening=True)
+        self.read(operation, Message("urn:uuid:0", "Open", b"opening", opening=True), answer)
+        message = self.compose(operation, request, message_id)
+        return self.read(operation, message, (yield message))
+
+
+def test_a_message_that_opens_the_way_is_an_attempt_of_its_own_on_record_before_it_leaves() -> None:
+    wire, told = Opened(b"opened", b"answer"), list[tuple[int, bytes, int]]()
+    called = delivered(wire, told=lambda number, content: told.append((number, content, len(wire.sent))))
+    assert called.record == "answer"
+    assert told == [(1, b"opening", 0), (2, b"request", 1)]
+    assert [(one.sent, one.received, one.left) for one in called.attempts] == [
+        (b"opening", b"opened", False),
+        (b"request", b"answer", True),
+    ]
+
+
+@pytest.mark.parametrize("repeat", list(Repeat))
+@pytest.mark.parametrize("silence", [errors.SystemTimeout(), errors.SystemUnavailable(), b"refused"])
+def test_where_opening_fails_the_request_has_not_left_and_nothing_is_unclear(
+    repeat: Repeat, silence: errors.GatewayError | bytes
+) -> None:
+    called = delivered(Opened(silence), repeat, tries=1)
+    unclear = errors.AnswerUnsigned if silence == b"refused" else errors.SystemUnreachable
+    assert type(called.error) is unclear
+    assert [one.left for one in called.attempts] == [False]
+
+
+@pytest.mark.parametrize("repeat", [Repeat.QUERYABLE, Repeat.NEITHER])
+def test_opening_is_tried_again_and_a_request_that_left_is_not(repeat: Repeat) -> None:
+    wire = Opened(errors.SystemTimeout(), b"opened", errors.SystemTimeout(), b"opened", b"answer")
+    called = delivered(wire, repeat)
+    assert isinstance(called.error, errors.OutcomeUnknown)
+    assert [one.sent for one in called.attempts] == [b"opening", b"opening", b"request"]
+
+
+def test_what_cannot_be_put_on_record_does_not_leave_after_the_opening() -> None:
+    def refuse(number: int, _content: bytes) -> None:
+        if number == 2:
+            raise errors.LogUnavailable
+
+    wire = Opened(b"opened", b"answer")
+    called = delivered(wire, told=refuse)
+    assert isinstance(called.error, errors.LogUnavailable)
+    assert [message.content for message in wire.sent] == [b"opening"]
+
+
+def test_all_messages_of_an_attempt_share_the_time_of_one_call() -> None:
+    class Slow(Opened):
+        def send(self, message: Message, deadline: float) -> bytes:
+            time.sleep(0.06)
+            return super().send(message, deadline)
+
+    wire = Slow(b"opened", b"answer")
+    called = delivered(dataclasses.replace(line(wire), timeout_s=0.05), tries=1)
+    assert isinstance(called.error, errors.SystemUnreachable)
+    assert [message.content for message in wire.sent] == [b"opening"]

@@ -63,7 +63,7 @@ class Client:
             etree.SubElement(header, f"{{{WSA}}}{name}").text = value
         body = etree.SubElement(envelope, f"{{{SOAP}}}Body")
         payload = etree.SubElement(body, f"{{{namespace}}}{operation}", nsmap={None: namespace})
-        _fill(payload, {"Konteksts": context(environment), **arguments}, namespace)
+        fill(payload, {"Konteksts": context(environment), **arguments}, namespace)
         return envelope
 
     def sign(self, envelope: Element, *, now: datetime | None = None) -> bytes:
@@ -118,11 +118,12 @@ def code(value: str) -> Values:
     return {"Kods": value, "Nosaukums": "teksts"}
 
 
-def _fill(parent: Element, values: Values, namespace: str) -> None:
+def fill(parent: Element, values: Values, namespace: str) -> None:
+    """Add elements of a namespace by their names."""
     for name, value in values.items():
         for one in value if isinstance(value, list) else [value]:
             child = etree.SubElement(parent, f"{{{namespace}}}{name}")
             if isinstance(one, str):
                 child.text = one
             else:
-                _fill(child, one, namespace)
+                fill(child, one, namespace)

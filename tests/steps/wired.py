@@ -15,7 +15,7 @@ from sqlalchemy import Row, select, text
 
 import errors
 from adapters import Operation
-from adapters.profiles import Message
+from adapters.profiles import Message, one_message
 from audit.tables import log_records
 from config import Settings
 from exchange import (
@@ -44,6 +44,8 @@ CODE = "321234-56789"
 
 class Wire:
     """A transport that answers with records or errors, and tells what was sent."""
+
+    converse = one_message
 
     def __init__(self) -> None:
         self.answers: list[object] = []

@@ -24,7 +24,7 @@ import config
 import errors
 from adapters import Operation
 from adapters.profiles import Message as Outgoing
-from adapters.profiles import Profile
+from adapters.profiles import Profile, one_message
 from endpoints.soap import application
 from exchange import Environment, utc_now
 from gateway import Gateway, wire
@@ -59,6 +59,8 @@ persons_day = 1000
 
 class Pmlp:
     """A transport that knows everybody but ABSENT, and is dead for DEAD."""
+
+    converse = one_message
 
     def __init__(self) -> None:
         self.asked: list[GetPersonRequest] = []

@@ -15,6 +15,7 @@ from werkzeug.test import Client
 import errors
 from adapters import Operation
 from adapters.profiles import Message as Outgoing
+from adapters.profiles import one_message
 from exchange import Provenance, new_id, utc_now
 from mappings import codes
 from mappings.care_stays import CareStay
@@ -96,6 +97,8 @@ persons_day = 1000
 
 class Systems:
     """Transports that give canned records, and keep what they were asked."""
+
+    converse = one_message
 
     def __init__(self) -> None:
         self.asked: list[object] = []
