@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-import simulators
 import wsdl
 from errors import ConfigurationError
 from simulators.population import Population
@@ -50,7 +49,8 @@ def discover() -> dict[str, Simulator]:
     Raises: ConfigurationError naming the module that declares none.
     """
     found: dict[str, Simulator] = {}
-    for module in pkgutil.iter_modules(simulators.__path__):
+    # Beside this file, whatever else of that name lies where the process was started.
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         if (wsdl.ROOT / module.name).is_dir():
             declared = getattr(importlib.import_module(f"simulators.{module.name}"), "SIMULATOR", None)
             if not isinstance(declared, Simulator):
