@@ -8,17 +8,17 @@ import sys
 from pathlib import Path
 
 import click
-from lxml import etree
 
 import config
 import mappings.services
 from commands import print_json
 from commands.quality import RULES
 from commands.scaffold.files import System, files_of, write
-from errors import InvalidRequest
+from errors import ConfigurationError, InvalidRequest
 from exchange import Json
 from routing.register_routes import SYSTEM as REGISTERS
 from storage import metadata
+from wsdl import compiled
 from wsdl.description import Description, describe
 
 # Also a schema of PostgreSQL, the prefix of its tables, a part of URLs and a module in five rooms.
@@ -83,18 +83,14 @@ def _check_name(name: str) -> None:
 
 def _check_schema(described: Description) -> None:
     """Raises: InvalidRequest where the schemas, read from their own folder alone, do not compile."""
-    parser = etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False)
-    for path in described.schemas:
-        try:
-            etree.XMLSchema(etree.parse(str(path), parser))
-        except etree.LxmlError as error:
-            raise InvalidRequest(f"{path.name} is no valid schema: {error}") from error
-    if described.inline is not None:
-        text = etree.tostring(described.inline)
-        try:
-            etree.XMLSchema(etree.fromstring(text, parser, base_url=str(described.path)))
-        except etree.LxmlError as error:
-            raise InvalidRequest(f"the schema in {described.path.name} is not valid: {error}") from error
+    folder = described.path.parent
+    try:
+        for path in described.schemas:
+            compiled(path, within=folder)
+        if described.inline is not None:
+            compiled(described.path, within=folder, inline=described.inline)
+    except ConfigurationError as error:
+        raise InvalidRequest(error.detail) from error
 
 
 def _free_port() -> int:

@@ -69,7 +69,7 @@ class Contract:
         schemas: dict[Path, etree.XMLSchema] = _compiled.__dict__.setdefault("schemas", {})
         found = schemas.get(self.xsd)
         if found is None:
-            found = schemas[self.xsd] = _compile(self.xsd)
+            found = schemas[self.xsd] = compiled(self.xsd)
         return found
 
     def validate(self, element: Element) -> None:
@@ -182,13 +182,17 @@ def _schema_of(root: Element, path: Path) -> Path:
 
 
 class _OwnFilesOnly(etree.Resolver):  # type: ignore[misc] # — lxml publishes no types
-    """Loads what a schema refers to from this folder; any other reference is refused."""
+    """Loads what a schema refers to from one folder; any other reference is refused."""
+
+    def __init__(self, within: Path) -> None:
+        super().__init__()
+        self._within = within
 
     def resolve(self, url: str | None, public_id: str | None, context: object) -> object:
         parts = urlsplit(url or "")
         path = Path(unquote(parts.path)).resolve()
-        if parts.scheme not in ("", "file") or not path.is_relative_to(ROOT) or not path.is_file():
-            raise ConfigurationError(f"a schema refers to a file outside wsdl/: {path.name}")
+        if parts.scheme not in ("", "file") or not path.is_relative_to(self._within) or not path.is_file():
+            raise ConfigurationError(f"a schema refers to a file outside its folder: {path.name}")
         return self.resolve_string(_hardened(path), context, base_url=str(path))
 
 
@@ -197,14 +201,19 @@ def _hardened(path: Path) -> bytes:
     return serialise(parse(path.read_bytes()))
 
 
-def _compile(path: Path) -> etree.XMLSchema:
+def compiled(path: Path, *, within: Path = ROOT, inline: Element | None = None) -> etree.XMLSchema:
+    """Compile the schema of a file, or one that stands inline in it; what it refers to must lie in the folder `within`.
+
+    Raises: ConfigurationError naming the file and what is wrong in it.
+    """
     # Not the parser of the door: it must know where the file lies, and ask us for what the schema refers to.
     parser = etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False)
-    parser.resolvers.add(_OwnFilesOnly())
+    parser.resolvers.add(_OwnFilesOnly(within.resolve()))
     try:
-        return etree.XMLSchema(etree.fromstring(_hardened(path), parser, base_url=str(path)))
+        text = _hardened(path) if inline is None else serialise(inline)
+        return etree.XMLSchema(etree.fromstring(text, parser, base_url=str(path)))
     except (OSError, InvalidRequest, etree.LxmlError) as error:
-        raise ConfigurationError(f"{'/'.join(path.parts[-3:])} cannot be compiled") from error
+        raise ConfigurationError(f"{'/'.join(path.parts[-3:])} cannot be compiled: {error}") from error
 
 
 def _path(element: Element, found: str | None) -> str:

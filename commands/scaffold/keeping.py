@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from commands.scaffold.outline import TODO, Line, Outline, constant
-from commands.scaffold.source import call
+from commands.scaffold.source import call, imported, wrapped
 
 _MIGRATED = {"Exact()": "_EXACT", "Month()": "sa.Date()"}
 _SEARCHED = ("Text()", "Date()", "Boolean()")
@@ -48,7 +48,7 @@ class Keeping:
         parts = [
             f"from sqlalchemy import {', '.join(library)}\n",
             "from exchange import Provenance",
-            f"from mappings.{self.system} import {', '.join([*codes, *sorted(self.answers)])}",
+            imported(f"mappings.{self.system}", [*codes, *sorted(self.answers)]),
             f"from registers.history import {', '.join(history)}",
             *(["from registers.persons import person_of"] if self._person else []),
             *(["from registers.reading import Register"] if self.thing else []),
@@ -86,7 +86,7 @@ class Keeping:
             *(f"{name}: feed_{self.thing}" for name in kept),
             *(f"{name}: feed_nothing" for name in left),
         ]
-        return text + "FEEDS = {" + ", ".join(pairs) + "}\n"
+        return text + wrapped("FEEDS = {", pairs, "}") + "\n"
 
     def migration(self) -> str:
         """The columns of the table, in a migration."""

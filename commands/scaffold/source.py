@@ -19,6 +19,20 @@ def call(maker: str, arguments: Sequence[str], indent: int) -> str:
     return f"{' ' * indent}{maker}(\n{inner}{' ' * indent}),"
 
 
+def wrapped(before: str, items: Sequence[str], after: str) -> str:
+    """Items in brackets behind `before`, in one line where they fit, else each in a line of its own."""
+    whole = f"{before}{', '.join(items)}{after}"
+    if len(whole) <= _WIDTH:
+        return whole
+    return before + "\n" + "".join(f"    {one},\n" for one in items) + after
+
+
+def imported(module: str, names: Sequence[str]) -> str:
+    """An import of names, in brackets where it would be too long."""
+    whole = f"from {module} import {', '.join(names)}"
+    return whole if len(whole) <= _WIDTH else wrapped(f"from {module} import (", names, ")")
+
+
 def records(outlined: Outline) -> str:
     """The words, then the dataclass of every record, nested ones first."""
     parts = [

@@ -10,7 +10,7 @@ import zeep
 import wsdl
 from errors import ConfigurationError, GatewayError
 from tests.calls import Calls
-from wsdl import ROOT, _compile, _read
+from wsdl import ROOT, _read, compiled
 
 XS = "http://www.w3.org/2001/XMLSchema"
 XI = "http://www.w3.org/2001/XInclude"
@@ -51,7 +51,7 @@ def test_a_contract_that_refers_outside_does_not_load(
     text = schema(inside, before).replace("URL", url)
     (folder / "t.xsd").write_text(text)
     with pytest.raises(ConfigurationError):
-        _compile(folder / "t.xsd")
+        compiled(folder / "t.xsd")
     types = f"<wsdl:types>{text.removeprefix(before.replace('URL', url))}</wsdl:types>"
     (folder / "t.wsdl").write_text(
         f'{before.replace("URL", url)}<wsdl:definitions xmlns:wsdl="http://schemas.xmlsoap.org/wsdl/" '
@@ -81,6 +81,6 @@ def test_a_file_that_is_too_large_or_no_xml_is_no_contract(tmp_path: Path) -> No
         (tmp_path / "t.xsd").write_bytes(content)
         (tmp_path / "t.wsdl").write_bytes(content)
         with pytest.raises(GatewayError):
-            _compile(tmp_path / "t.xsd")
+            compiled(tmp_path / "t.xsd")
         with pytest.raises(GatewayError):
             _read("t", "v1-0", tmp_path / "t.wsdl")

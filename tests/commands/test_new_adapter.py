@@ -231,7 +231,7 @@ def test_a_name_that_cannot_be_everywhere_is_refused(home: Home, name: str, said
             schema(Node("Ask"), Node("AskResponse"), KLUDA).replace(
                 "</xs:schema>", '<xs:element name="A" type="xs:nothing"/></xs:schema>'
             ),
-            "paraugs.xsd is no valid schema",
+            "paraugs.xsd cannot be compiled",
         ),
     ],
 )
