@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import Engine
 
-from bench.addresses.__main__ import main
 from bench.addresses.invented import FIRST_CODE, Size, write_edition
 from bench.addresses.queries import typed
 from registers import varis
@@ -91,8 +91,10 @@ def test_what_people_type_finds_what_they_mean(engine: Engine, tmp_path: Path) -
 
 def test_the_bench_reports_figures(tmp_path: Path) -> None:
     results = tmp_path / "addresses.json"
-    done = CliRunner().invoke(main, ["--share", "0.001", "--searches", "10", "--to", str(results)])
-    assert done.exit_code == 0, done.output
+    # A process of its own: what this one has taken already would count as the load's.
+    command = [sys.executable, "-m", "bench.addresses", "--share", "0.001", "--searches", "10"]
+    done = subprocess.run([*command, "--to", str(results)], capture_output=True, check=False)  # noqa: S603 — our own program
+    assert done.returncode == 0, done.stderr
     told = json.loads(results.read_text(encoding="utf-8"))
     assert told["sqlite"]["first"]["written"] == told["rows"]
     assert told["sqlite"]["next"]["written"] < told["rows"] / 20

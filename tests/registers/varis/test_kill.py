@@ -24,7 +24,8 @@ from storage import open_engine
 varis.load(open_engine(sys.argv[1]), [Path(sys.argv[2])])
 """
 TEXT = '"Riņņi", Vecates pag., Valmieras nov., LV-4211'
-SIZE = Size().times(0.01)
+# Of several batches, so that the first is seen long before the last.
+SIZE = Size().times(0.03)
 
 
 def loading(engine: Engine, database: str, directory: Path, rows: int) -> subprocess.Popen[bytes]:
