@@ -97,7 +97,9 @@ def _perform(demo: Demonstration, elsewhere: bool, *, keep: bool) -> dict[str, J
                 stack, environ, folder, ["simulate", "--json", "--ports", "free", *demo.population]
             )
             systems = simulate.ready()["systems"]
-            urls = {name: str(url) for name, url in systems.items()} if isinstance(systems, dict) else {}
+            known = systems.items() if isinstance(systems, dict) else ()
+            # The state integrator is simulated too, and no system by itself.
+            urls = {name: str(url) for name, url in known if name in demo.settings.systems}
         with demo.console.status("starting the gateway"):
             write_configuration(demo.settings, folder, urls)
             serve = _started(stack, environ, folder, ["serve", "--embedded", "--json"])

@@ -386,4 +386,6 @@ def test_changes_followed() -> None:
     still = replace(
         FOUND["npais"], operations=tuple(replace(one, sync=None) for one in FOUND["npais"].operations)
     )
-    assert list(calls.changes_followed(still, HERE)) == ["no operation has a sync"]
+    assert list(calls.changes_followed(still, HERE)) == [
+        "no operation has a sync, and no edition is looked for"
+    ]

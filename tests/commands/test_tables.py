@@ -66,7 +66,7 @@ def test_the_lineage_names_register_columns(home: Home) -> None:
     group = next(row for row in rows if row["canonical_field"] == "disability.group")
     assert group["rule"] == "p8.13.2"
     assert group["register_column"] == "vdeavk_disability.group"
-    assert group["recipients"] == "riga-social-service, spolis-core, talsi-social-service"
+    assert group["recipients"] == "riga-social-service, spolis-core, spolis-registers, talsi-social-service"
     cause = next(row for row in rows if row["canonical_field"] == "disability.cause")
     assert cause["recipients"] == "spolis-core"
 

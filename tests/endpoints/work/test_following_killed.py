@@ -109,7 +109,7 @@ def test_every_change_is_kept_once_whatever_dies(
     run = newest(engine)
     assert run.state is RunState.DONE, run
     assert run.pages == -(-len(every) // 100) > 5
-    assert kills > 2
+    assert kills >= 2
     ours = [change for change in every if change.person.code in known]
     assert run.counted == Taken(len(every), len(ours), len(every) - len(ours))
     with reading(engine).begin() as connection:
