@@ -68,7 +68,7 @@ def test_the_lineage_names_register_columns(home: Home) -> None:
     assert group["register_column"] == "vdeavk_disability.group"
     assert group["recipients"] == "riga-social-service, spolis-core, spolis-registers, talsi-social-service"
     cause = next(row for row in rows if row["canonical_field"] == "disability.cause")
-    assert cause["recipients"] == "spolis-core"
+    assert cause["recipients"] == "spolis-core, spolis-registers"
 
 
 def test_recipients_are_all_who_can_have_a_field_by_any_way(home: Home) -> None:
