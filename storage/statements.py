@@ -151,7 +151,7 @@ class Statement:
 
 
 def driver(connection: Connection) -> Any:
-    """The driver's own connection beneath a connection of SQLAlchemy."""
+    """The driver's own connection beneath one of SQLAlchemy, also one that does not go back to the pool."""
     return connection.connection.dbapi_connection
 
 

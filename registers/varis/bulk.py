@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ColumnElement
 
 from registers.edition import PLACE, WORD
+from storage.statements import driver
 
 
 def insert_rows(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
@@ -37,12 +38,12 @@ def insert_rows(connection: Connection, table: Table, rows: Iterable[Sequence[An
     try:
         if connection.dialect.name == "postgresql":
             copy = f"COPY {table.schema}.{table.name} ({names}) FROM STDIN"
-            with _driver(connection).cursor() as cursor, cursor.copy(copy) as target:
+            with driver(connection).cursor() as cursor, cursor.copy(copy) as target:
                 for row in rows:
                     target.write_row(row)
             return
         marks = ", ".join("?" * len(table.columns))
-        _driver(connection).executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608 — the names are those of our own tables
+        driver(connection).executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608 — the names are those of our own tables
     except connection.dialect.loaded_dbapi.Error as error:
         raise DBAPIError.instance(
             None,
@@ -69,7 +70,7 @@ def insert_words(connection: Connection, rows: Collection[tuple[str, int, int, i
         statement = postgresql.insert(WORD).from_select(WORD.columns.keys(), found)
         connection.execute(statement.on_conflict_do_nothing())
         return
-    _driver(connection).executemany(
+    driver(connection).executemany(
         f"INSERT OR IGNORE INTO {WORD.name} (word, kind, code, first_edition) VALUES (?, ?, ?, ?)",  # noqa: S608 — the name is that of our own table
         rows,
     )
@@ -88,7 +89,7 @@ def refresh_digests(connection: Connection, rows: Collection[tuple[int, int]]) -
         wanted = PLACE.c.code == found.c.code, PLACE.c.ended_edition.is_(None)
         connection.execute(update(PLACE).where(*wanted).values(digest=found.c.digest))
         return
-    _driver(connection).executemany(
+    driver(connection).executemany(
         f"UPDATE {PLACE.name} SET digest = ? WHERE code = ? AND ended_edition IS NULL",  # noqa: S608 — the name is that of our own table
         [(digest, code) for code, digest in rows],
     )
@@ -100,11 +101,6 @@ def among(connection: Connection, column: Column[Any], values: Collection[int]) 
         return column == any_(literal(list(values), ARRAY(column.type)))
     found = func.json_each(json.dumps(list(values))).table_valued("value")
     return column.in_(select(found.c.value))
-
-
-def _driver(connection: Connection) -> Any:
-    """The driver's own connection, also of a connection that does not go back to the pool."""
-    return connection.connection.dbapi_connection
 
 
 class Numbers:

@@ -92,7 +92,7 @@ def load(
             comparison.count_differing()
             comparison.analyse()
             (settle or _settle_alone(engine))(comparison.switch, summary)
-        except Exception:
+        except Exception:  # whatever it is, nothing of the edition stays, and it is raised again
             editions.undo(writer, summary.edition, "refused")
             raise
     return summary
