@@ -101,7 +101,9 @@ class Site:
         """The log's records of an answer's exchange, in the order of their writing."""
         number = response.headers["X-Exchange-Id"]
         query = (
-            select(log_records.c.leaf).where(log_records.c.exchange_id == number).order_by(log_records.c.id)
+            select(log_records.c.leaf)
+            .where(log_records.c.exchange_id == number)
+            .order_by(log_records.c.instant, log_records.c.id)
         )
         with self.gateway.engine.connect() as connection:
             return [json.loads(leaf) for leaf in connection.execute(query).scalars()]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from sqlalchemy import Engine, text
 
 from audit import continuity
 from simulators.population import Population
@@ -84,8 +85,15 @@ class Station:
         served.process.wait(20)
 
     def records(self) -> int:
-        """How many records the log holds, with those that have no place yet."""
+        """How many records the log holds, with those that have no place yet, once nobody writes any more.
+
+        A server finishes the commit that a killed process had asked for.
+        """
         engine = open_engine(self.database or f"sqlite:///{self.state / 'gateway.db'}")
+        until = time.monotonic() + 20
+        while engine.dialect.name == "postgresql" and _others(engine):
+            assert time.monotonic() < until, "sessions of killed processes go on"
+            time.sleep(0.05)
         with engine.begin() as connection:
             found = continuity.extent(connection)
         engine.dispose()
@@ -194,3 +202,12 @@ def _stay(person: str) -> dict[str, object]:
             "funding_source": "STATE",
         },
     }
+
+
+def _others(engine: Engine) -> int:
+    """How many sessions of clients the server has besides this one."""
+    others = "backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    with engine.begin() as connection:
+        return int(
+            connection.execute(text(f"SELECT count(*) FROM pg_stat_activity WHERE {others}")).scalar_one()  # noqa: S608 — a constant
+        )
