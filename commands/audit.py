@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -15,18 +15,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy import Engine
 
 import config
-import registers
-from audit import Archive, open_log, search
+from audit import Archive, Kind, open_log, search
+from audit import catalogue as catalogues
 from audit import verify as verification
 from audit.continuity import extent
 from audit.leaf import normalised
 from audit.origin import load_public_key
-from commands import print_json
+from commands import print_json, progress
+from commands.audit_rendering import print_found, print_report, told
 from commands.opening import admin_entry, existing_database, give_place, open_database
-from commands.rendering import print_rows
+from commands.rendering import Form, print_rows
 from config import Settings
-from errors import NotFound
-from exchange import RIGA, Json
+from errors import InvalidRequest, NotFound
+from exchange import RIGA, Json, Outcome, utc_now
+from questions.report import codes_of, subject_report
+from questions.withholding import AskedBy
+from questions.words import Language
 from security.keys import load_secret
 from storage import reading
 
@@ -121,9 +125,10 @@ def show(index: int, purpose: str, as_json: bool) -> None:
     """
     settings = config.load()
     engine = _open(settings)
-    if purpose:
-        _record(settings, engine, "audit show", purpose, {"index": index}, {})
     shown = search.show(engine, index)
+    if purpose:
+        persons = _subject(search.codes_in([shown.values.get("subject")]))
+        _record(settings, engine, "audit show", purpose, {"index": index}, persons)
     content: dict[str, Json] = {
         "index": shown.index,
         "leaf": dict(shown.leaf),
@@ -136,11 +141,14 @@ def show(index: int, purpose: str, as_json: bool) -> None:
         print_json(content)
         return
     rows = [("index", str(shown.index)), ("leaf hash", shown.leaf_hash.hex())]
-    rows += [(name, _text(value)) for name, value in shown.leaf.items() if name != "commitments"]
+    rows += [(name, told(value)) for name, value in shown.leaf.items() if name != "commitments"]
     if purpose:
-        rows += [(f"({name})", _text(value)) for name, value in shown.values.items()]
+        rows += [(f"({name})", told(value)) for name, value in shown.values.items()]
     print_rows(("record", ""), rows)
     click.echo(f"\n{shown.checkpoint}", nl=False)
+
+
+_PERSONAL = "Show personal values too, or search by a person; why is recorded."
 
 
 @audit_group.command(name="search")
@@ -148,83 +156,134 @@ def show(index: int, purpose: str, as_json: bool) -> None:
 @click.option("--operation", help="The operation, such as GetPerson.")
 @click.option("--institution", help="The registration number of the official's institution.")
 @click.option("--official", help="The id of the official who asked.")
-@click.option("--outcome", help="ok, denied, invalid, failed, unknown or queued.")
+@click.option("--person", is_flag=True, help="Read a personal code from standard input; needs --purpose.")
+@click.option("--rule", help="The rule that was named, such as p8.13.")
+@click.option("--caller", help="The registered name of who called.")
+@click.option("--recipient", help="The recipient whose rights were used.")
+@click.option("--outcome", type=click.Choice([one.value for one in Outcome]), help="How it ended.")
+@click.option("--kind", type=click.Choice([one.value for one in Kind]), help="The kind of record.")
+@click.option("--act", help="The act of administration, such as `audit subject`.")
+@click.option("--exchange", type=click.UUID, help="All records of one exchange.")
 @click.option("--from", "since", type=_Bound(end=False), help="From this day on.")
 @click.option("--to", "until", type=_Bound(end=True), help="To this day, included.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@click.option("--purpose", default=_PURPOSE, show_default=True, help="Why you search; it is recorded.")
+@click.option("--after", default="", metavar="INSTANT/INDEX", help="Go on after the last record of a page.")
+@click.option("--purpose", default="", help=_PERSONAL)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @_JSON
 def search_(
-    system: str | None,
-    operation: str | None,
-    institution: str | None,
-    official: str | None,
-    outcome: str | None,
-    since: datetime | None,
-    until: datetime | None,
+    person: bool,
     limit: int,
+    after: str,
     purpose: str,
+    as_csv: bool,
     as_json: bool,
+    **filters: Any,
 ) -> None:
     """Find records, newest first. Times are those of Europe/Riga. The search itself is recorded.
 
     \b
     Example:  gateway audit search --system pmlp --outcome denied --from 2026-01-01
-              gateway audit search --official MT-1042 --json
+              gateway audit search --official MT-1042 --purpose "complaint 2026/41" --csv
+              echo 320101-12345 | gateway audit search --person --rule p8.13 --purpose "complaint 2026/41"
     """
+    if person and not purpose.strip():
+        raise InvalidRequest("--person needs --purpose")
     settings = config.load()
     engine = _open(settings)
-    facts: dict[str, Json] = {
-        "filters": {
-            name: text
-            for name, text in (
-                ("system", system),
-                ("operation", operation),
-                ("institution", institution),
-                ("outcome", outcome),
-                ("from", None if since is None else since.isoformat()),
-                ("to", None if until is None else until.isoformat()),
-            )
-            if text is not None
-        }
-    }
-    _record(
-        settings, engine, "audit search", purpose, facts, {"sought_official": official} if official else {}
-    )
-    found = search.search(
-        engine,
-        system=system,
-        operation=operation,
-        institution=institution,
-        official=official,
-        outcome=outcome,
-        since=since,
-        until=until,
-        limit=limit,
-    )
-    _print_found(found, as_json)
+    codes = codes_of(engine, normalised(sys.stdin.readline())) if person else ()
+    key = load_secret(settings.keys / "subject.key")
+    wanted = search.Filters(**filters, subjects=search.indexes(key, codes))
+    found = search.page(engine, wanted, limit=limit, after=after)
+    values = search.with_values(engine, found) if purpose else None
+    # Whoever sees a record with its values sees the persons in it: they find this search when they ask.
+    seen = [] if values is None else search.codes_in(one.get("subject") for one in values)
+    personal: dict[str, Json] = {"sought_official": wanted.official} if wanted.official else {}
+    personal |= _subject(list(dict.fromkeys((*codes, *seen))))
+    facts: dict[str, Json] = {"filters": wanted.json(), "by_person": person, "found": len(found)}
+    _record(settings, engine, "audit search", purpose or _PURPOSE, facts, personal)
+    print_found(found, values, Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT)
+    if len(found) == limit:
+        click.echo(f"more: --after {found[-1].cursor}", err=True)
 
 
 @audit_group.command()
 @click.option("--purpose", required=True, help="Why you ask; it is recorded.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option(
+    "--asked-by",
+    type=click.Choice([one.value for one in AskedBy]),
+    default=AskedBy.SELF.value,
+    show_default=True,
+    help="Who asks: it decides what the law withholds.",
+)
+@click.option(
+    "--lang",
+    type=click.Choice([one.value for one in Language]),
+    default=Language.LATVIAN.value,
+    show_default=True,
+)
+@click.option("--from", "since", type=_Bound(end=False), help="From this day on.")
+@click.option("--to", "until", type=_Bound(end=True), help="To this day, included.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @_JSON
-def subject(purpose: str, limit: int, as_json: bool) -> None:
-    """Find the records about one person, newest first. The personal code is read from standard input.
+def subject(
+    purpose: str,
+    asked_by: str,
+    lang: str,
+    since: datetime | None,
+    until: datetime | None,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """Report who accessed the data of a person, in words. The personal code is read from standard input.
 
-    Records under other codes that the registers know for the same person are found too.
+    All codes that the registers know for the person are asked for. Entries that the law withholds from who asks are
+    left out (questions/withholding.tsv); an auditor sees all. The question is recorded, with what was withheld.
 
     \b
     Example:  echo 320101-12345 | gateway audit subject --purpose "request of the person 2026/7"
+              echo 320101-12345 | gateway audit subject --asked-by auditor --lang en --purpose supervision --json
     """
     settings = config.load()
     engine = _open(settings)
-    codes = _codes(engine, normalised(sys.stdin.readline()))
-    _record(
-        settings, engine, "audit subject", purpose, {}, {"subject": codes if len(codes) > 1 else codes[0]}
+    report = subject_report(
+        engine,
+        load_secret(settings.keys / "subject.key"),
+        normalised(sys.stdin.readline()),
+        asked_by=AskedBy(asked_by),
+        now=utc_now(),
+        language=Language(lang),
+        since=since,
+        until=until,
     )
-    key = load_secret(settings.keys / "subject.key")
-    _print_found(search.subject(engine, key, map(str, codes), limit), as_json)
+    personal = _subject([normalised(code) for code in report.codes])
+    _record(settings, engine, "audit subject", purpose, report.facts(), personal)
+    print_report(report, Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT)
+
+
+@audit_group.command()
+@click.option("--anew", is_flag=True, help="Forget it and make it from the log.")
+@_JSON
+@click.pass_context
+def catalogue(ctx: click.Context, anew: bool, as_json: bool) -> None:
+    """Compare the catalogue, by which records are found, with the log; or make it anew.
+
+    Exit code 0: it says what the log says. 1: it does not, at the indexes that are named.
+
+    \b
+    Example:  gateway audit catalogue
+              gateway audit catalogue --anew
+    """
+    settings = config.load()
+    engine = _open(settings)
+    records = catalogues.make_anew(engine) if anew else catalogues.catch_up(engine)
+    with progress.shown("comparing", quiet=as_json) as heard:
+        wrong = catalogues.differing(engine, heard)
+    if as_json:
+        print_json({"taken": records, "differing": list(wrong)})
+    else:
+        click.echo(f"records taken in: {records}; differing: {', '.join(map(str, wrong)) or 'none'}")
+    ctx.exit(1 if wrong else 0)
 
 
 @audit_group.command()
@@ -264,7 +323,8 @@ def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
     """
     settings = config.load()
     engine = _open(settings)
-    _record(settings, engine, "audit payload", purpose, {"of": str(exchange), "payload": name}, {})
+    persons = _subject(search.persons_of(engine, exchange))
+    _record(settings, engine, "audit payload", purpose, {"of": str(exchange), "payload": name}, persons)
     archive = Archive(settings)
     with reading(engine).begin() as connection:
         if name:
@@ -279,12 +339,11 @@ def _open(settings: Settings) -> Engine:
     return open_database(settings)
 
 
-def _codes(engine: Engine, code: str) -> list[Json]:
-    """The code and the others that the registers know for its person."""
-    with reading(engine).begin() as connection:
-        person = registers.person_by_code(connection, code)
-        known = registers.codes_of(connection, person) if person is not None else ()
-    return list(dict.fromkeys((code, *map(normalised, known))))
+def _subject(codes: Sequence[str]) -> dict[str, Json]:
+    """The persons whom an act is about, as they stand in its record."""
+    if not codes:
+        return {}
+    return {"subject": list(codes) if len(codes) > 1 else codes[0]}
 
 
 def _record(
@@ -299,23 +358,3 @@ def _record(
     entry = admin_entry(settings, {"act": act, "purpose": purpose, **facts}, personal)
     open_log(settings, engine).write(entry)
     give_place(settings, engine)
-
-
-def _print_found(found: Sequence[search.Found], as_json: bool) -> None:
-    if as_json:
-        print_json([one.json() for one in found])
-        return
-    names = ("instant", "kind", "system", "operation", "institution", "outcome", "exchange")
-    print_rows(
-        ("index", *names),
-        [
-            ("-" if one.index is None else str(one.index), *(_text(one.leaf.get(name)) for name in names))
-            for one in found
-        ],
-    )
-
-
-def _text(value: Json) -> str:
-    if value is None:
-        return "-"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
