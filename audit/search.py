@@ -194,17 +194,33 @@ def persons_of(engine: Engine, exchange: uuid.UUID) -> list[str]:
 
     Raises: LogUnavailable.
     """
-    query = (
-        select(log_values.c.value)
-        .join(log_records, log_records.c.id == log_values.c.record_id)
-        .where(log_records.c.exchange_id == str(exchange), log_values.c.name == leaf.SUBJECT)
-    )
     try:
         with reading(engine).begin() as connection:
-            named = [leaf.value(text) for text in connection.execute(query).scalars()]
+            return list(involved(connection, [str(exchange)]).persons)
     except SQLAlchemyError as error:
         raise LogUnavailable(type(error).__name__) from error
-    return codes_in(named)
+
+
+@dataclass(frozen=True, slots=True)
+class Involved:
+    """The officials and the persons of some exchanges, each once, as far as they are not erased."""
+
+    officials: tuple[str, ...]
+    persons: tuple[str, ...]
+
+
+def involved(connection: Connection, exchanges: Sequence[str]) -> Involved:
+    """Who asked in these exchanges, and about whom."""
+    query = (
+        select(log_values.c.name, log_values.c.value)
+        .join(log_records, log_records.c.id == log_values.c.record_id)
+        .where(
+            log_records.c.exchange_id.in_(list(exchanges)), log_values.c.name.in_(("official", leaf.SUBJECT))
+        )
+    )
+    found = [(row.name, leaf.value(row.value)) for row in connection.execute(query)]
+    officials = dict.fromkeys(str(value) for name, value in found if name == "official")
+    return Involved(tuple(officials), tuple(codes_in(value for name, value in found if name != "official")))
 
 
 def codes_in(subjects: Iterable[Json]) -> list[str]:

@@ -4,58 +4,34 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy import Engine
 
 import config
-from audit import Archive, Kind, open_log, search
+from audit import Archive, Kind, search
 from audit import catalogue as catalogues
 from audit import verify as verification
 from audit.continuity import extent
 from audit.leaf import normalised
 from audit.origin import load_public_key
 from commands import print_json, progress
+from commands.audit_acts import Moment, about, opened, record
 from commands.audit_rendering import print_found, print_report, told
-from commands.opening import admin_entry, existing_database, give_place, open_database
+from commands.audit_unusual import dismiss, unusual
+from commands.opening import existing_database
 from commands.rendering import Form, print_rows
-from config import Settings
 from errors import InvalidRequest, NotFound
-from exchange import RIGA, Json, Outcome, utc_now
+from exchange import Json, Outcome, utc_now
 from questions.report import codes_of, subject_report
 from questions.withholding import AskedBy
 from questions.words import Language
 from security.keys import load_secret
 from storage import reading
-
-
-class _Bound(click.ParamType[datetime]):
-    """A day, or a day and time of day, in Europe/Riga; at the end of a range a day is included."""
-
-    name = "date"
-
-    def __init__(self, *, end: bool) -> None:
-        self._end = end
-
-    def convert(
-        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail("write 2026-01-31 or 2026-01-31T08:00:00", param, ctx)
-        if len(value) == len("2026-01-31") and self._end:
-            moment += timedelta(days=1)
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=RIGA)
-
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 _PURPOSE = "supervision of the exchange log"
@@ -67,6 +43,8 @@ def audit_group() -> None:
 
 
 command = audit_group
+audit_group.add_command(unusual)
+audit_group.add_command(dismiss)
 
 
 @audit_group.command()
@@ -124,11 +102,11 @@ def show(index: int, purpose: str, as_json: bool) -> None:
               gateway audit show 17 --purpose "complaint 2026/41"
     """
     settings = config.load()
-    engine = _open(settings)
+    engine = opened(settings)
     shown = search.show(engine, index)
     if purpose:
-        persons = _subject(search.codes_in([shown.values.get("subject")]))
-        _record(settings, engine, "audit show", purpose, {"index": index}, persons)
+        persons = about(search.codes_in([shown.values.get("subject")]))
+        record(settings, engine, "audit show", purpose, {"index": index}, persons)
     content: dict[str, Json] = {
         "index": shown.index,
         "leaf": dict(shown.leaf),
@@ -164,8 +142,8 @@ _PERSONAL = "Show personal values too, or search by a person; why is recorded."
 @click.option("--kind", type=click.Choice([one.value for one in Kind]), help="The kind of record.")
 @click.option("--act", help="The act of administration, such as `audit subject`.")
 @click.option("--exchange", type=click.UUID, help="All records of one exchange.")
-@click.option("--from", "since", type=_Bound(end=False), help="From this day on.")
-@click.option("--to", "until", type=_Bound(end=True), help="To this day, included.")
+@click.option("--from", "since", type=Moment(end=False), help="From this day on.")
+@click.option("--to", "until", type=Moment(end=True), help="To this day, included.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @click.option("--after", default="", metavar="INSTANT/INDEX", help="Go on after the last record of a page.")
 @click.option("--purpose", default="", help=_PERSONAL)
@@ -190,7 +168,7 @@ def search_(
     if person and not purpose.strip():
         raise InvalidRequest("--person needs --purpose")
     settings = config.load()
-    engine = _open(settings)
+    engine = opened(settings)
     codes = codes_of(engine, normalised(sys.stdin.readline())) if person else ()
     key = load_secret(settings.keys / "subject.key")
     wanted = search.Filters(**filters, subjects=search.indexes(key, codes))
@@ -199,9 +177,9 @@ def search_(
     # Whoever sees a record with its values sees the persons in it: they find this search when they ask.
     seen = [] if values is None else search.codes_in(one.get("subject") for one in values)
     personal: dict[str, Json] = {"sought_official": wanted.official} if wanted.official else {}
-    personal |= _subject(list(dict.fromkeys((*codes, *seen))))
+    personal |= about(list(dict.fromkeys((*codes, *seen))))
     facts: dict[str, Json] = {"filters": wanted.json(), "by_person": person, "found": len(found)}
-    _record(settings, engine, "audit search", purpose or _PURPOSE, facts, personal)
+    record(settings, engine, "audit search", purpose or _PURPOSE, facts, personal)
     print_found(found, values, Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT)
     if len(found) == limit:
         click.echo(f"more: --after {found[-1].cursor}", err=True)
@@ -222,8 +200,8 @@ def search_(
     default=Language.LATVIAN.value,
     show_default=True,
 )
-@click.option("--from", "since", type=_Bound(end=False), help="From this day on.")
-@click.option("--to", "until", type=_Bound(end=True), help="To this day, included.")
+@click.option("--from", "since", type=Moment(end=False), help="From this day on.")
+@click.option("--to", "until", type=Moment(end=True), help="To this day, included.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @_JSON
 def subject(
@@ -245,7 +223,7 @@ def subject(
               echo 320101-12345 | gateway audit subject --asked-by auditor --lang en --purpose supervision --json
     """
     settings = config.load()
-    engine = _open(settings)
+    engine = opened(settings)
     report = subject_report(
         engine,
         load_secret(settings.keys / "subject.key"),
@@ -256,8 +234,8 @@ def subject(
         since=since,
         until=until,
     )
-    personal = _subject([normalised(code) for code in report.codes])
-    _record(settings, engine, "audit subject", purpose, report.facts(), personal)
+    personal = about([normalised(code) for code in report.codes])
+    record(settings, engine, "audit subject", purpose, report.facts(), personal)
     print_report(report, Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT)
 
 
@@ -275,7 +253,7 @@ def catalogue(ctx: click.Context, anew: bool, as_json: bool) -> None:
               gateway audit catalogue --anew
     """
     settings = config.load()
-    engine = _open(settings)
+    engine = opened(settings)
     records = catalogues.make_anew(engine) if anew else catalogues.catch_up(engine)
     with progress.shown("comparing", quiet=as_json) as heard:
         wrong = catalogues.differing(engine, heard)
@@ -322,9 +300,9 @@ def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
               gateway audit payload 01a205a3-6758-78d4-86d6-bd5e4180ecc7 received-1 --purpose … > answer.xml
     """
     settings = config.load()
-    engine = _open(settings)
-    persons = _subject(search.persons_of(engine, exchange))
-    _record(settings, engine, "audit payload", purpose, {"of": str(exchange), "payload": name}, persons)
+    engine = opened(settings)
+    persons = about(search.persons_of(engine, exchange))
+    record(settings, engine, "audit payload", purpose, {"of": str(exchange), "payload": name}, persons)
     archive = Archive(settings)
     with reading(engine).begin() as connection:
         if name:
@@ -332,29 +310,3 @@ def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
             return
         for kept in archive.names(connection, exchange):
             click.echo(kept)
-
-
-def _open(settings: Settings) -> Engine:
-    existing_database(settings).dispose()
-    return open_database(settings)
-
-
-def _subject(codes: Sequence[str]) -> dict[str, Json]:
-    """The persons whom an act is about, as they stand in its record."""
-    if not codes:
-        return {}
-    return {"subject": list(codes) if len(codes) > 1 else codes[0]}
-
-
-def _record(
-    settings: Settings,
-    engine: Engine,
-    act: str,
-    purpose: str,
-    facts: Mapping[str, Json],
-    personal: Mapping[str, Json],
-) -> None:
-    """Put on record who looks at what and why, before anything is shown."""
-    entry = admin_entry(settings, {"act": act, "purpose": purpose, **facts}, personal)
-    open_log(settings, engine).write(entry)
-    give_place(settings, engine)

@@ -29,7 +29,7 @@ def test_every_purpose_that_is_granted_has_its_words() -> None:
 )
 def test_half_a_line_and_a_second_one_are_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "purposes.tsv").write_text(f"name\ttext_lv\ttext_en\n{line}\n", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="purposes.tsv, line"):
+    with pytest.raises(ConfigurationError, match=r"purposes\.tsv, line"):
         words.table("purposes", tmp_path)
 
 
