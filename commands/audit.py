@@ -21,6 +21,7 @@ from audit.leaf import normalised
 from audit.origin import load_public_key
 from commands import print_json, progress
 from commands.audit_acts import Moment, about, opened, record
+from commands.audit_recipients import recipients
 from commands.audit_rendering import print_found, print_report, told
 from commands.audit_unusual import dismiss, unusual
 from commands.opening import existing_database
@@ -45,6 +46,7 @@ def audit_group() -> None:
 command = audit_group
 audit_group.add_command(unusual)
 audit_group.add_command(dismiss)
+audit_group.add_command(recipients)
 
 
 @audit_group.command()

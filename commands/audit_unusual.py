@@ -1,4 +1,4 @@
-"""`gateway audit unusual` and `dismiss`: what officials do that their peers do not, and what came of looking into it."""
+"""`gateway audit unusual` and `dismiss`: what officials do that their peers do not, and what came of it."""
 
 from __future__ import annotations
 
