@@ -92,7 +92,8 @@ def keep(connection: Connection, found: Iterable[Flag], now: datetime) -> int:
             exchanges=list(flag.exchanges),
             made_at=now,
         )
-        made += connection.execute(row.on_conflict_do_nothing(index_elements=["key"])).rowcount
+        added = row.on_conflict_do_nothing(index_elements=["key"]).returning(flags.c.id)
+        made += connection.execute(added).first() is not None
     return made
 
 

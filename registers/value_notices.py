@@ -74,7 +74,8 @@ LOOKED_INTO = Table(
 def look_into(connection: Connection, version_id: uuid.UUID, now: datetime) -> bool:
     """Take a wrong version in hand; whether nobody has before."""
     row = upsert(connection, LOOKED_INTO).values(version_id=version_id, at=now)
-    return bool(connection.execute(row.on_conflict_do_nothing(index_elements=["version_id"])).rowcount)
+    taken = row.on_conflict_do_nothing(index_elements=["version_id"]).returning(LOOKED_INTO.c.version_id)
+    return connection.execute(taken).first() is not None
 
 
 def put(connection: Connection, **values: Any) -> None:
