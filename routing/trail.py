@@ -156,8 +156,9 @@ def _persons(trail: Trail) -> dict[str, Json]:
         context = trail.request.context
         personal |= {"official": context.official.id, "case": context.case}
     seen = trail.delivered.subjects if trail.delivered is not None else ()
+    refused = trail.error if trail.plan is None else None
     # What was refused before it was planned is about whom it asked for, too: he may ask who tried.
-    tried = persons_in(trail.request.arguments) if trail.plan is None and trail.request is not None else ()
+    tried = () if trail.request is None or refused is None else persons_in(trail.request.arguments)
     subjects: list[Json] = list(dict.fromkeys((*trail.named, *seen, *tried)))
     if subjects:
         personal["subject"] = subjects if len(subjects) > 1 else subjects[0]

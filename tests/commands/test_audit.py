@@ -7,17 +7,18 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
 import registers
-from audit import Archive, open_log, search
+from audit import Archive, Entry, Kind, open_log, search
 from audit.account import operating_user
 from audit.sequencer import Sequencer
 from commands import cli
-from exchange import Json, Provenance, new_id, utc_now
+from exchange import RIGA, Json, Provenance, new_id, utc_now
 from mappings.pmlp import Person
 from security.keys import load_log_key, load_secret
 from storage import migrate, open_engine
@@ -34,7 +35,9 @@ def engine(home: Home) -> Iterator[Engine]:
     engine = open_engine(settings.database_url)
     migrate.upgrade(engine)
     open_log(settings, engine).write(*exchange("320101-12345"), *exchange("320101-12346", outcome="denied"))
-    Sequencer(engine, load_log_key(settings.keys / "log.key"), environment=settings.environment).run_once()
+    sequencer = Sequencer(engine, load_log_key(settings.keys / "log.key"), environment=settings.environment)
+    sequencer.run_once()
+    sequencer.release()
     yield engine
     engine.dispose()
 
@@ -204,6 +207,45 @@ def test_who_looks_at_values_is_found_by_the_persons_in_them(home: Home, engine:
     assert "looked at" not in other.stdout
 
 
+def test_unusual_look_ups_are_shown_and_dismissed_on_record(home: Home, engine: Engine) -> None:
+    at = datetime(2026, 11, 25, 2, 0, tzinfo=RIGA)
+    exchange_id = new_id(at)
+    facts: dict[str, Json] = {"way": "api", "recipient": "vsaa", "role": "clerk", "outcome": "ok"}
+    personal: dict[str, Json] = {"subject": "320101-12345", "official": "MT-9", "case": ""}
+    open_log(home.settings, engine).write(
+        Entry(Kind.OPENED, exchange_id, at, {"way": "api"}),
+        Entry(Kind.OUTCOME, exchange_id, at, facts, personal),
+    )
+    home.run("audit", "search")  # which gives the records their places
+    (flag,) = home.json("audit", "unusual", "--from", "2026-11-24", "--to", "2026-11-25", "--lang", "en")
+    assert flag["reason"] == "1 look-ups out of working hours, the first at 02:00"
+    assert (flag["institution"], flag["exchanges"]) == ("State Social Insurance Agency", [str(exchange_id)])
+    assert "officials" not in flag
+    (named,) = home.json("audit", "unusual", "--from", "2026-11-25", "--purpose", "inspection 3")
+    assert (named["officials"], named["persons"]) == (["MT-9"], ["320101-12345"])
+    assert home.run("audit", "dismiss", flag["id"]).exit_code == 2, "without a reason"
+    assert home.run("audit", "dismiss", flag["id"], "--reason", "on duty that night").exit_code == 0
+    assert home.json("audit", "unusual", "--from", "2026-11-25") == []
+    (kept,) = home.json("audit", "unusual", "--from", "2026-11-25", "--all")
+    assert kept["dismissed"].endswith(": on duty that night")
+    (act,) = search.search(engine, act="audit unusual dismiss")
+    assert act.leaf["flags"] == [flag["id"]]
+    looks = search.search(engine, act="audit unusual")
+    assert [look.leaf["purpose"] for look in looks].count("inspection 3") == 1
+
+
+def test_who_received_a_field_is_asked_on_record(home: Home, engine: Engine) -> None:
+    arguments = ["audit", "recipients", "--field", "pmlp_address.text"]
+    without = CliRunner().invoke(cli, arguments, input="320101-12345", env=home.environ)
+    assert without.exit_code == 2
+    told = CliRunner().invoke(
+        cli, [*arguments, "--purpose", "correction 9", "--json"], input="320101-12345", env=home.environ
+    )
+    assert json.loads(told.stdout) == []
+    (act,) = search.search(engine, act="audit recipients")
+    assert (act.leaf["field"], act.leaf["purpose"]) == ("pmlp_address.text", "correction 9")
+
+
 @pytest.mark.usefixtures("engine")
 def test_search_by_official_and_day(home: Home) -> None:
     assert len(home.json("audit", "search", "--official", "MT-1042", "--from", "2026-01-01")) == 4
@@ -247,7 +289,9 @@ def test_subject_needs_a_code_and_a_purpose(home: Home) -> None:
     assert "not a code" not in result.stderr
 
 
-@pytest.mark.parametrize("command", ["verify", "show", "search", "subject"])
+@pytest.mark.parametrize(
+    "command", ["verify", "show", "search", "subject", "unusual", "dismiss", "recipients", "catalogue"]
+)
 def test_help_has_an_example(home: Home, command: str) -> None:
     result = home.run("audit", command, "--help")
     assert result.exit_code == 0
