@@ -131,7 +131,9 @@ def _fill(engine: Engine, records: int) -> tuple[uuid.UUID, int]:
     filled = 0
     shown = sys.stderr.isatty()
     for number in range(exchanges):
-        at = BEGIN + number * MONTH / exchanges
+        # A day's exchanges between eight and five in Riga.
+        days, part = divmod(number * MONTH.days, exchanges)
+        at = BEGIN + timedelta(days=days, hours=5 + 9 * part / exchanges)
         for entry in _exchange(chance, at, own=number in own, other=number % 2 == 0):
             batch.append(leaves.seal(entry, new_id(entry.instant), KEY))
             last = entry.exchange_id
