@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
@@ -60,7 +61,7 @@ def made(engine: Engine, now: datetime = LATER) -> Made:
     return make_notices(engine, open_log(engine), SUBJECT_KEY, RIGHTS, ACTING, now)
 
 
-def told(engine: Engine) -> dict[str, dict[str, Json]]:
+def told(engine: Engine) -> dict[str, dict[str, Any]]:
     with engine.connect() as connection:
         return {row.recipient: row.document for row in connection.execute(select(NOTICE))}
 

@@ -83,7 +83,7 @@ def test_all_codes_of_the_person_and_refusals_and_acts(engine: Engine) -> None:
         person = Person(given_names=("Anna",), family_name="Bērziņa", person_code="320101-12346")
         registers.feed(connection, person, origin, asked=CODE)
     write(engine, code=CODE)
-    write(engine, code="320101-12346", outcome="denied", code_="", withheld=[])
+    write(engine, code="320101-12346", outcome="denied")
     act = Entry(Kind.ADMIN, new_id(), utc_now(), {"act": "audit export"}, {"subject": [CODE, "320101-55555"]})
     open_log(engine).write(act)
     for code in (CODE, "32010112346"):
@@ -100,7 +100,7 @@ def test_what_is_withheld_leaves_no_trace_in_the_answer(engine: Engine) -> None:
     police: dict[str, Json] = {"recipient": "iem-ic", "purpose": "public-security", "system": "care-stays"}
     write(engine)
     without = report(engine)
-    write(engine, **police)
+    write(engine, CODE, "ok", **police)
     told = report(engine)
     assert told.json() == without.json()
     assert list(told.text()) == list(without.text())
