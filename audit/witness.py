@@ -102,7 +102,6 @@ class State:
 
     def begin(self, key: VerifierKey) -> None:
         """Write the state of a witness that has seen nothing yet."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self.write(key, {})
 
     def read(self) -> tuple[VerifierKey, dict[str, str]]:
