@@ -25,6 +25,8 @@ from audit.witnessed import Exposure
 from errors import ConfigurationError, LogUnavailable
 from exchange import Json
 
+__all__ = ["Progress", "Report", "verify"]
+
 Progress = Callable[[int, int], None]
 
 _TOLD_EVERY = 1000
