@@ -20,11 +20,14 @@ KEPT = "the checkpoint kept elsewhere"
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A checkpoint that the log has signed, and who holds it; `cosigned`: the witness's signature stands under it."""
+    """A checkpoint that the log has signed, and who holds it.
+
+    `cosigned`: when the witness put its signature under it, seconds since 1970; None where it did not.
+    """
 
     tree: Checkpoint
     by: str
-    cosigned: bool = False
+    cosigned: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -18,7 +19,7 @@ from audit.checkpoint import Checkpoint
 from audit.notes import Signature, VerifierKey
 from audit.tables import log_checkpoints
 from audit.witness import SIZE
-from audit.witness_client import Said, WitnessClient
+from audit.witness_client import Said
 from errors import AnswerRefused, RequestRefused, SystemUnavailable
 from storage import reading
 
@@ -49,8 +50,8 @@ def due(connection: Connection, key: VerifierKey) -> tuple[Checkpoint, Checkpoin
     return newest, seen
 
 
-def submit(engine: Engine, key: VerifierKey, client: WitnessClient) -> Submitted | None:
-    """Have the newest checkpoint cosigned; None when there is nothing to do.
+def submit(engine: Engine, key: VerifierKey, ask: Callable[[bytes], Said]) -> Submitted | None:
+    """Have the newest checkpoint cosigned by asking the witness; None when there is nothing to do.
 
     Raises: SystemUnavailable, SystemTimeout, AnswerRefused when the witness cannot be reached or makes no sense,
     RequestRefused when it does not know this log or its key, LogUnavailable.
@@ -62,7 +63,7 @@ def submit(engine: Engine, key: VerifierKey, client: WitnessClient) -> Submitted
     newest, seen = found
     # Of a log that was restored the witness has seen nothing under its new name.
     old = seen.size if seen is not None and seen.origin == newest.origin else 0
-    said = client.add_checkpoint(_request(engine, newest, old))
+    said = ask(_request(engine, newest, old))
     if said.status == HTTPStatus.CONFLICT:
         theirs = _size(said)
         if theirs > newest.size:
@@ -70,7 +71,7 @@ def submit(engine: Engine, key: VerifierKey, client: WitnessClient) -> Submitted
         if theirs == old:  # as a witness by an earlier text of the protocol says it
             return Submitted(theirs, f"it has another root at {theirs} records")
         old = theirs
-        said = client.add_checkpoint(_request(engine, newest, old))
+        said = ask(_request(engine, newest, old))
     if said.status == HTTPStatus.UNPROCESSABLE_ENTITY:
         return Submitted(old, f"{newest.size} records do not go on from the {old} that it has seen")
     if said.status in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):

@@ -312,7 +312,7 @@ class _Walk:
                 first = 0 if self._anchored is None else self._anchored.size
                 reason = f"{held.by} has another root at {size} records: the log was rewritten"
                 raise _Bad(first, reason, contradicted=True)
-            if held.cosigned:
+            if held.cosigned is not None:
                 self._anchored = held.tree
 
     def _checkpoint(self, index: int, place: Place) -> checkpoint.Checkpoint:

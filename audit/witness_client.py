@@ -81,9 +81,7 @@ class WitnessClient:
                 raise AnswerRefused("what the witness holds is no checkpoint") from error
             if not tree.vouched_by(log_key):
                 continue  # another's log, which it witnesses too
-            if not note.signed_by([witness]):
-                raise AnswerRefused("what the witness holds bears no signature of its key")
-            found.append(Held(tree, WITNESS, cosigned=True))
+            found.append(Held(tree, WITNESS, _instant(note, witness)))
         return tuple(found)
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> Said:
@@ -121,6 +119,14 @@ def _text(response: requests.Response, until: float) -> str:
         return found.decode()
     except UnicodeDecodeError as error:
         raise AnswerRefused("the witness's answer is not UTF-8") from error
+
+
+def _instant(note: notes.Note, witness: VerifierKey) -> int:
+    try:
+        (instant,) = [witness.check(note.text, one) for one in note.signatures if witness.made(one)]
+    except ValueError as error:
+        raise AnswerRefused("what the witness holds does not bear one good signature of its key") from error
+    return instant or 0
 
 
 def _listed(text: str) -> list[str]:

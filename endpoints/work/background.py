@@ -1,6 +1,6 @@
 """All the background work of one process: what `serve` has beside its listeners, and what `gateway work` is.
 
-Deliveries, the bell that wakes them, the sequencer, what shows its checkpoints to the witness, the watch, the sweeper of
+Deliveries, the bell that wakes them, the sequencer, what shows checkpoints to the witness, the watch, the sweeper of
 orphans, the look at certificates and what is scheduled.
 `python -m endpoints.work.background` is a process of `serve`.
 """

@@ -65,7 +65,7 @@ class Cosigning:
         if not self._take_lease():
             return False
         key = self._introduce(known)
-        said = submission.submit(self._engine, key, self._client)
+        said = submission.submit(self._engine, key, self._client.add_checkpoint)
         if said is not None and said.contradiction is not None:
             self._alarm(key, said)
         return said is not None
