@@ -140,6 +140,8 @@ class _Walk:
     def _standing(self) -> tuple[bool, str]:
         """Whether a witness vouches for a log that holds, and in words."""
         outside = self._outside
+        if outside.witness is None and self._cosignatures.checked:
+            return False, "checkpoints are cosigned, but no witness is set or pinned here whose word counts"
         if outside.witness is None or self._anchored is None:
             return False, "no witness has cosigned a checkpoint"
         if outside.asked and not any(one.by == WITNESS for one in outside.held):
