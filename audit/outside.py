@@ -57,6 +57,22 @@ class Outside:
             "error": self.error,
         }
 
+    def vouched(self, size: int | None, *, any_rows: bool) -> tuple[bool, str]:
+        """Whether the witness vouches for a log that holds, of which it has cosigned `size` records; and in words.
+
+        `any_rows`: some witness's cosignatures are in the database.
+        """
+        if self.witness is None and any_rows:
+            return False, "checkpoints are cosigned, but no witness is set or pinned here whose word counts"
+        if self.witness is None or size is None:
+            return False, "no witness has cosigned a checkpoint"
+        if self.asked and not any(one.by == WITNESS for one in self.held):
+            return False, "the witness holds no checkpoint of this log any more"
+        reason = f"cosigned by {self.witness.name} up to {size} records"
+        if self.pinned:
+            reason += ", whose key was pinned on first use"
+        return True, reason if self.asked else f"{reason}; the witness was not asked"
+
     def at(self, origin: str, size: int) -> Iterator[Held]:
         """What is held of a log of that name at exactly that size."""
         return (one for one in self.held if one.tree.origin == origin and one.tree.size == size)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from audit import checkpoint, leaf, origin, snapshot, witnessed
 from audit.erasure import Erasure
 from audit.merkle import Frontier, leaf_hash
-from audit.outside import NOBODY, WITNESS, Outside, loss
+from audit.outside import NOBODY, Outside, loss
 from audit.report import Report
 from audit.snapshot import Place, Stored, Values
 from audit.tables import LOG_TABLES, log_records, log_tree, log_values
@@ -124,7 +124,8 @@ class _Walk:
             if not snapshot.is_damage(error):
                 raise
             return self._bad(total, _Bad(self._frontier.size, "a row cannot be read"))
-        anchored, reason = self._standing()
+        size = None if self._anchored is None else self._anchored.size
+        anchored, reason = self._outside.vouched(size, any_rows=self._cosignatures.checked > 0)
         return Report(
             status="anchored" if anchored else "unanchored",
             size=total,
@@ -132,24 +133,14 @@ class _Walk:
             pending=self._pending,
             first_bad=None,
             last_good_checkpoint=None if self._last_good is None else self._last_good.size,
-            reason=reason + "".join(f"; {gap}" for gap in self._restored),
+            reason=reason + self._gaps(),
             exposure=self._exposure(total),
             witness=self._outside.json(self._origins),
         )
 
-    def _standing(self) -> tuple[bool, str]:
-        """Whether a witness vouches for a log that holds, and in words."""
-        outside = self._outside
-        if outside.witness is None and self._cosignatures.checked:
-            return False, "checkpoints are cosigned, but no witness is set or pinned here whose word counts"
-        if outside.witness is None or self._anchored is None:
-            return False, "no witness has cosigned a checkpoint"
-        if outside.asked and not any(one.by == WITNESS for one in outside.held):
-            return False, "the witness holds no checkpoint of this log any more"
-        reason = f"cosigned by {outside.witness.name} up to {self._anchored.size} records"
-        if outside.pinned:
-            reason += ", whose key was pinned on first use"
-        return True, reason if outside.asked else f"{reason}; the witness was not asked"
+    def _gaps(self) -> str:
+        """Where the log was restored from a backup: the leaf at each of these indexes tells what was lost before."""
+        return f"; restored at {', '.join(self._restored)}" if self._restored else ""
 
     def _bad(self, total: int, bad: _Bad) -> Report:
         good = self._anchored if bad.contradicted else self._last_good
@@ -278,7 +269,7 @@ class _Walk:
         if index:
             try:
                 seen = self._outside.beyond(self._origin, index)
-                self._restored.append(f"restored at {index}{loss(seen, members)}")
+                self._restored.append(f"{index}{loss(seen, members)}")
             except ValueError as error:
                 raise _Bad(index, str(error), contradicted=True) from error
         self._origin = ours.line
