@@ -22,7 +22,11 @@ from storage import migrate, open_engine
 from tests.audit.logs import exchange
 from tests.commands.conftest import Home
 
-REPORT = {"status", "size", "root", "pending", "first_bad", "last_good_checkpoint", "reason"}
+REPORT = {"status", "size", "root", "pending", "first_bad", "last_good_checkpoint", "reason"} | {
+    "anchored_size",
+    "exposure",
+    "witness",
+}
 
 
 @pytest.fixture
