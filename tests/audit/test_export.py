@@ -218,7 +218,7 @@ def test_every_member_of_every_line(changed: Path, file: str) -> None:
     path = changed / file
     lines = path.read_bytes().splitlines()
     tried = 0
-    for number in {0, 1, 4, 6, len(lines) - 1} & set(range(len(lines))):
+    for number in {0, 3, len(lines) - 1}:
         row = json.loads(lines[number])
         for what, variant in variants(row):
             if written(variant) == lines[number]:
@@ -227,11 +227,11 @@ def test_every_member_of_every_line(changed: Path, file: str) -> None:
             code, found = judged(changed)
             tried += 1
             assert (code, found["status"]) == (1, "bad"), (number, what)
-            expected = covered_from(file, number, row)
+            expected = {covered_from(file, number, row)}
             if file == "values.jsonl" and isinstance(variant.get("index"), int):
-                expected = min(expected, variant["index"])  # it says that it belongs there
-            assert found["first_bad"] == expected, (number, what, found)
-    assert tried > 40
+                expected.add(variant["index"])  # it says that it belongs there
+            assert found["first_bad"] in expected, (number, what, found)
+    assert tried > 25
 
 
 LINES: dict[str, Callable[[list[bytes]], list[bytes]]] = {
@@ -263,8 +263,13 @@ def test_lines(changed: Path, file: str, change: str) -> None:
 
 def test_every_member_of_the_manifest(changed: Path) -> None:
     manifest = json.loads((changed / "manifest.json").read_bytes())
-    for what, variant in variants(manifest):
-        if variant == manifest:
+    first, *others = manifest.pop("files")
+    assert judged(changed)[0] == 0
+    for what, variant in [
+        *((what, {**variant, "files": [first, *others]}) for what, variant in variants(manifest)),
+        *((what, {**manifest, "files": [variant, *others]}) for what, variant in variants(first)),
+    ]:
+        if variant == {**manifest, "files": [first, *others]}:
             continue
         (changed / "manifest.json").write_text(json.dumps(variant, indent=1, ensure_ascii=False) + "\n")
         assert judged(changed)[0] == 1, what
