@@ -1,5 +1,6 @@
 """The exchange log: append, sequence, sign, verify, search; and the archive of the exact bytes exchanged."""
 
+from audit import catalogue, flags  # noqa: F401 — they declare tables, which an engine of SQLite must know
 from audit.archive import Archive
 from audit.leaf import Entry, Kind, Record, subject_index
 from audit.log import ExchangeLog, check_log, open_log

@@ -120,13 +120,17 @@ class SignatureSettings:
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    """Where operators are told of an incident: a webhook (JSON by POST), a mail, both or neither."""
+    """Where operators are told of an incident: a webhook (JSON by POST), a mail, both or neither.
+
+    `dpo_mail_to` is the data-protection officer, who is told of unusual look-ups; "" = whoever `mail_to` names.
+    """
 
     webhook_url: str
     mail_to: str
     mail_from: str
     smtp_host: str
     smtp_port: int
+    dpo_mail_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -31,7 +32,7 @@ from audit.sequencer import Sequencer
 from audit.sweeper import grace, sweep
 from config import Settings
 from endpoints.processes import die_with
-from endpoints.work import children
+from endpoints.work import children, questions
 from endpoints.work.bell import Bell
 from endpoints.work.certificates import Certificates
 from endpoints.work.children import CHILDREN_HOURS
@@ -88,6 +89,7 @@ class Background:
             Loop("sequencer", self._sequencer.step, self._sequencer.lag),
             Loop("deliveries", courier.step, deliveries.lag, threads=count),
             Loop("watch", watch.step),
+            Loop("catalogue", partial(questions.follow, wired)),
         ]
         if settings.amqp_url:
             loops.append(Loop("postman", Postman(wired, self._bell).step))
@@ -108,6 +110,10 @@ class Background:
                 *self._syncs(),
                 *self._editions(),
                 Scheduled("children", CHILDREN_HOURS, self._children),
+                Scheduled("unusual", questions.UNUSUAL_HOUR, partial(questions.flag_unusual, wired)),
+                Scheduled(
+                    "corrections", questions.CORRECTIONS_MINUTE, partial(questions.tell_corrections, wired)
+                ),
             ],
         )
         gateway.warm(wired)
