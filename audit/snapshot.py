@@ -13,7 +13,15 @@ from sqlalchemy import Column, Connection, Engine, exists, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
-from audit.tables import LOG_TABLES, log_checkpoints, log_records, log_tree, log_values, sequencer_queue
+from audit.tables import (
+    LOG_TABLES,
+    log_checkpoints,
+    log_cosignatures,
+    log_records,
+    log_tree,
+    log_values,
+    sequencer_queue,
+)
 from storage import reading
 
 _BATCH = 2000
@@ -151,6 +159,51 @@ def checkpoints(connection: Connection) -> Iterator[tuple[Any, Any]]:
         last = sizes[-1]
         for size in sizes:
             yield size, _note(connection, size)
+
+
+def cosignatures(connection: Connection, after: int, size: int) -> Sequence[tuple[Any, Any, Any, Any]]:
+    """Size, name, key id and line of every cosignature of a size above `after`, up to `size`."""
+    statement = select(*_raw(log_cosignatures)).where(
+        log_cosignatures.c.size > after, log_cosignatures.c.size <= size
+    )
+    return [tuple(row) for row in connection.execute(statement)]
+
+
+def beyond(connection: Connection, size: int) -> int | None:
+    """The lowest number above a size under which a cosignature stands; None without one."""
+    found: Any = connection.execute(
+        select(type_coerce(func.min(log_cosignatures.c.size), NullType())).where(
+            log_cosignatures.c.size > size
+        )
+    ).scalar()
+    return found if isinstance(found, int) else None
+
+
+def witnesses(connection: Connection) -> Iterator[Any]:
+    """The leaf of every record that says from when on checkpoints are shown to which witness."""
+    statement = select(type_coerce(log_records.c.leaf, NullType())).where(
+        log_records.c.kind == "admin", log_records.c.leaf.like('%"act":"witness"%')
+    )
+    yield from connection.execute(statement).scalars()
+
+
+def oldest_from(connection: Connection, size: int) -> Any:
+    """The instant of the first record that has no place below a size; None where there is none."""
+    placed = (
+        select(type_coerce(log_records.c.instant, NullType()))
+        .join(log_tree, log_tree.c.record_id == log_records.c.id)
+        .where(log_tree.c.idx >= size)
+        .order_by(log_tree.c.idx)
+    )
+    found = connection.execute(placed.limit(1)).scalar()
+    if found is not None:
+        return found
+    waiting = (
+        select(type_coerce(func.min(log_records.c.instant), NullType()))
+        .join(sequencer_queue, sequencer_queue.c.record_id == log_records.c.id)
+        .where(~exists().where(log_tree.c.record_id == log_records.c.id))
+    )
+    return connection.execute(waiting).scalar()
 
 
 def opened_before(connection: Connection, exchange_id: str, index: int) -> bool:

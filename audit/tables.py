@@ -77,7 +77,19 @@ log_values = Table(
     schema="log",
 )
 
-LOG_TABLES = (log_records, log_tree, log_checkpoints, log_values)
+# What witnesses have signed of the checkpoints: the line as it stands in a note, and name and key id as it says.
+log_cosignatures = Table(
+    "log_cosignatures",
+    metadata,
+    Column("size", _NUMBER, ForeignKey("log.log_checkpoints.size"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    PrimaryKeyConstraint("size", "name", "key_id"),
+    schema="log",
+)
+
+LOG_TABLES = (log_records, log_tree, log_checkpoints, log_values, log_cosignatures)
 
 sequencer_queue = Table(
     "sequencer_queue",

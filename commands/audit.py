@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sqlalchemy import Engine
 
 import config
 import registers
-from audit import Archive, open_log, search
+from audit import Archive, asking, open_log, search
 from audit import verify as verification
 from audit.continuity import extent
 from audit.leaf import normalised
@@ -66,22 +67,38 @@ command = audit_group
 
 
 @audit_group.command()
+@click.option(
+    "--offline", is_flag=True, help="Do not ask the witness; what it has signed counts all the same."
+)
+@click.option(
+    "--checkpoint",
+    "note",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A checkpoint kept elsewhere, or given out by a witness: the log must go on from it.",
+)
 @_JSON
 @click.pass_context
-def verify(ctx: click.Context, as_json: bool) -> None:
+def verify(ctx: click.Context, offline: bool, note: Path | None, as_json: bool) -> None:
     """Recompute the whole log from its rows and name the first that does not hold.
 
-    Exit code 0: it holds and a witness vouches for it. 3: it holds, no witness does yet. 1: it was changed.
+    The witness is asked what it has seen: a log that was rewritten, cut off or put back to an earlier state is bad
+    though its own signatures hold. Exit code 0: it holds and a witness vouches for it. 3: it holds, no witness does
+    yet. 1: it was changed.
 
     \b
     Example:  gateway audit verify
-              gateway audit verify --json
+              gateway audit verify --offline --json
+              gateway audit verify --checkpoint /mnt/elsewhere/gateway.checkpoint
     """
     settings = config.load()
     public_key = load_public_key(settings.keys / "log.pub")
     secret = settings.keys / "subject.key"
     subject_key = load_secret(secret) if secret.exists() else None
     engine = existing_database(settings)
+    # Asked first: what the log gains meanwhile is no contradiction.
+    outside = asking.ask(settings, engine, public_key, offline=offline)
+    if note is not None:
+        outside = replace(outside, held=(*outside.held, asking.kept(note, public_key)))
     with Progress(
         TextColumn("verifying"),
         BarColumn(),
@@ -97,12 +114,12 @@ def verify(ctx: click.Context, as_json: bool) -> None:
             public_key,
             subject_key,
             lambda done, total: bar.update(task, completed=done, total=total),
+            outside,
         )
     if as_json:
         print_json(report.json())
     else:
-        shown = {name: "-" if value is None else str(value) for name, value in report.json().items()}
-        print_rows(("exchange log", ""), [(name.replace("_", " "), value) for name, value in shown.items()])
+        print_rows(("exchange log", ""), list(_told(report)))
     ctx.exit(report.exit_code)
 
 
@@ -272,6 +289,14 @@ def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
             return
         for kept in archive.names(connection, exchange):
             click.echo(kept)
+
+
+def _told(report: verification.Report) -> Iterator[tuple[str, str]]:
+    for name, value in report.json().items():
+        if isinstance(value, dict):
+            yield from ((f"{name} {part.replace('_', ' ')}", _text(one)) for part, one in value.items())
+        else:
+            yield name.replace("_", " "), "-" if value is None else str(value)
 
 
 def _open(settings: Settings) -> Engine:
