@@ -140,6 +140,8 @@ class _Walk:
     def _standing(self) -> tuple[bool, str]:
         """Whether a witness vouches for a log that holds, and in words."""
         outside = self._outside
+        if outside.witness is None and self._cosignatures.checked:
+            return False, "checkpoints are cosigned, but no witness is set or pinned here whose word counts"
         if outside.witness is None or self._anchored is None:
             return False, "no witness has cosigned a checkpoint"
         if outside.asked and not any(one.by == WITNESS for one in outside.held):
@@ -303,6 +305,10 @@ class _Walk:
                 self._anchored = signed
         except ValueError as error:
             raise _Bad(after, str(error)) from error
+        except DBAPIError as error:
+            if not snapshot.is_damage(error):
+                raise
+            raise _Bad(after, f"a cosignature of {signed.size} cannot be read") from error
 
     def _agreed(self) -> None:
         """See that what is held outside at this size is this tree."""
@@ -336,7 +342,9 @@ class _Walk:
         if found.origin != self._origin or not found.signed_by(self._public_key):
             raise _Bad(index, f"the signature of checkpoint {size} does not hold")
         if found.size != size:
-            first = snapshot.first_under(self._connection, found.size)
+            # One that has stood in its own place already is a copy: what is wrong begins here.
+            copied = found.size <= index
+            first = None if copied else snapshot.first_under(self._connection, found.size)
             raise _Bad(index if first is None else first, f"checkpoint {size} says that it is {found.size}")
         if size <= index:
             raise _Bad(index, f"checkpoint {size} covers nothing new")
@@ -377,6 +385,7 @@ class _Walk:
             raise _Bad(size, reason, contradicted=True)
         stranger = self._outside.stranger(self._origins)
         if stranger is not None:
+            self._anchored = None  # of the log that was here before nothing is left that agrees
             reason = (
                 f"{stranger.by} is of another log with this key, which is not here: {stranger.tree.origin}"
             )

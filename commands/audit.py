@@ -23,6 +23,8 @@ from audit.continuity import extent
 from audit.leaf import normalised
 from audit.origin import load_public_key
 from commands import print_json
+from commands.audit_export import export_
+from commands.audit_prove import prove
 from commands.opening import admin_entry, existing_database, give_place, open_database
 from commands.rendering import print_rows
 from config import Settings
@@ -64,6 +66,8 @@ def audit_group() -> None:
 
 
 command = audit_group
+audit_group.add_command(export_)
+audit_group.add_command(prove)
 
 
 @audit_group.command()

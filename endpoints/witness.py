@@ -51,7 +51,9 @@ def _answer(witness: Witness, environ: dict[str, Any]) -> Answer:
     if path == "/add-checkpoint":
         if method != "POST":
             return Answer(HTTPStatus.METHOD_NOT_ALLOWED, "POST a checkpoint\n")
-        body = environ["wsgi.input"].read(_MOST_BYTES + 1)
+        # In chunks no length is said.
+        length = int(environ.get("CONTENT_LENGTH") or _MOST_BYTES + 1)
+        body = environ["wsgi.input"].read(min(length, _MOST_BYTES + 1))
         if len(body) > _MOST_BYTES:
             return Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {_MOST_BYTES} bytes\n")
         return witness.add_checkpoint(body)
