@@ -20,7 +20,9 @@ _BESIDE = Path(evidence.__file__).parent
 
 @click.command(name="evidence")
 @click.argument("exchange", type=click.UUID)
-@click.option("--purpose", required=True, help="Why it is made; it is recorded, and stands on the cover page.")
+@click.option(
+    "--purpose", required=True, help="Why it is made; it is recorded, and stands on the cover page."
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -54,7 +56,9 @@ def command(exchange: uuid.UUID, purpose: str, out: Path | None, as_json: bool) 
         **{name: (_BESIDE / name).read_bytes() for name in ("README.txt", "check.py")},
     }
     path = out or Path(f"{exchange}.asice")
-    evidence.write(path, files, Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key"), now)
+    evidence.write(
+        path, files, Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key"), now
+    )
     if as_json:
         print_json(
             {

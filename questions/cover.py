@@ -55,7 +55,9 @@ def cover(found: Collected, made_at: datetime, purpose: str) -> bytes:
         records=[
             {
                 "index": one.index,
-                "kind": _KINDS.get(str(one.leaf["kind"]), Words(str(one.leaf["kind"]), str(one.leaf["kind"]))),
+                "kind": _KINDS.get(
+                    str(one.leaf["kind"]), Words(str(one.leaf["kind"]), str(one.leaf["kind"]))
+                ),
                 "instant": _moment(str(one.leaf["instant"])),
             }
             for one in found.records

@@ -99,9 +99,12 @@ def signed(note, log_key, witness):
             by_log = mine and verifies(log_key, raw[4:], body.encode())
         elif (name, raw[:4].hex()) == (witness_name, witness_id):
             instant = int.from_bytes(raw[4:12], "big")
-            told = "cosignature/v1\ntime %d\n%s" % (instant, body)
+            told = f"cosignature/v1\ntime {instant}\n{body}"
             key = type(log_key).from_public_bytes(base64.b64decode(witness_key)[1:])
-            say(verifies(key, raw[12:], told.encode()), "the witness " + name + " saw it, Unix time %d" % instant)
+            say(
+                verifies(key, raw[12:], told.encode()),
+                f"the witness {name} saw it, Unix time {instant}",
+            )
     say(by_log, "the log signed its checkpoint at " + size)
     return int(size), base64.b64decode(root)
 
@@ -126,11 +129,11 @@ def main(root):
         witness.read_text().strip() if witness.exists() else "",
     )
     for row in rows:
-        _, _, *path = (root / ("log/proof-%d.txt" % row["index"])).read_text().split("\n")
+        _, _, *path = (root / f"log/proof-{row['index']}.txt").read_text().split("\n")
         path = [base64.b64decode(one) for one in path if one]
         proven = inclusion(row["leaf"].encode(), row["index"], size, path)
-        say(proven == top, "the record at index %d is in the log at %d" % (row["index"], size))
-    print("everything holds" if not failures else "%d do not hold" % failures)
+        say(proven == top, f"the record at index {row['index']} is in the log at {size}")
+    print(f"{failures} do not hold" if failures else "everything holds")
     return 1 if failures else 0
 
 

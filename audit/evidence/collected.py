@@ -1,12 +1,13 @@
 """What the log and the archive have of one exchange, with the proofs: everything that goes into a container but words.
 
-    messages/request.xml, sent-1.xml, received-1.xml, reply.xml …   the exact bytes
-    certificates/<SHA-256>.pem                                      those that the messages were signed with
-    log/records.jsonl    {"index","leaf"}: the exact text of each leaf
-    log/values.jsonl     {"record","name","salt","value"}: what the commitments are of, salts hexadecimal
-    log/proof-<index>.txt                                           the path of each leaf to the checkpoint
-    log/checkpoint.txt   with the log's signature and the cosignatures over it
-    log/log.pub, log/witness.txt                                    the keys that those are checked with
+messages/request.xml, sent-1.xml, received-1.xml, reply.xml …   the exact bytes
+certificates/<SHA-256>.pem                                      those that the messages were signed with
+log/records.jsonl    {"index","leaf"}: the exact text of each leaf
+log/values.jsonl     {"record","name","salt","value"}: what the commitments are of, salts hexadecimal
+log/proof-<index>.txt                                           the path of each leaf to the checkpoint
+log/checkpoint.txt   with the log's signature and the cosignatures over it
+log/log.pub, log/witness.txt                                    the keys that those are checked with
+log/stamped.txt, log/stamp.tsr    where there is one over the records: a checkpoint and its time stamp (RFC 3161)
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Connection, Row, select
 
-from audit import checkpoint, leaf, proofs
+from audit import checkpoint, leaf, proofs, stamps
 from audit.archive import Archive
 from audit.checkpoint import Checkpoint
 from audit.notes import VerifierKey
@@ -67,7 +68,8 @@ def collect(
 ) -> Collected:
     """Everything of an exchange, proven to the newest cosigned checkpoint over it, else to the newest one.
 
-    Raises: NotFound without records, Busy while one waits for its index, LogUnavailable when the log contradicts itself.
+    Raises: NotFound without records, Busy while one waits for its index, LogUnavailable when the log contradicts
+    itself.
     """
     rows = connection.execute(
         select(log_records.c.id, log_records.c.leaf, log_tree.c.idx)
@@ -102,6 +104,7 @@ def collect(
     }
     if witness is not None:
         files["log/witness.txt"] = f"{witness}\n".encode()
+    files |= _stamp(connection, rows[-1].idx + 1)
     return Collected(exchange_id, tuple(_proven(row, values) for row in rows), files, signed, witnessed)
 
 
@@ -134,6 +137,17 @@ def _proof(connection: Connection, index: int, signed: Checkpoint) -> bytes:
     return "\n".join(
         (f"index {index}", f"size {signed.size}", *(base64.b64encode(one).decode() for one in path), "")
     ).encode()
+
+
+def _stamp(connection: Connection, size: int) -> dict[str, bytes]:
+    """The first time stamp over a checkpoint that covers the records, with that checkpoint's exact bytes."""
+    found = stamps.first_over(connection, size)
+    if found is None:
+        return {}
+    note = connection.execute(
+        select(log_checkpoints.c.note).where(log_checkpoints.c.size == found[0])
+    ).scalar_one()
+    return {"log/stamped.txt": note.encode(), "log/stamp.tsr": found[1]}
 
 
 def _messages(
