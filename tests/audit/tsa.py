@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+
+from tests.instances import unavailable
 
 _CONFIGURATION = """
 [req]
@@ -38,8 +41,9 @@ ess_cert_id_alg = sha256
 
 def openssl(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Run OpenSSL in a folder."""
+    program = shutil.which("openssl") or unavailable("openssl is not installed")
     return subprocess.run(  # noqa: S603 — arguments of the tests
-        ["/usr/bin/openssl", *arguments], cwd=folder, capture_output=True, check=False
+        [program, *arguments], cwd=folder, capture_output=True, check=False
     )
 
 
