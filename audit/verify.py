@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from audit import checkpoint, leaf, origin, snapshot, witnessed
+from audit import checkpoint, leaf, origin, snapshot, stamps, witnessed
 from audit.erasure import Erasure
 from audit.merkle import Frontier, leaf_hash
 from audit.outside import NOBODY, Outside, loss
@@ -23,7 +24,7 @@ from audit.snapshot import Place, Stored, Values
 from audit.tables import LOG_TABLES, log_records, log_tree, log_values
 from audit.witnessed import Exposure
 from errors import ConfigurationError, LogUnavailable
-from exchange import Json
+from exchange import Json, instant_text
 
 __all__ = ["Progress", "Report", "verify"]
 
@@ -105,6 +106,7 @@ class _Walk:
         self._due = {one.tree.size for one in outside.held}
         self._cosignatures = witnessed.Cosignatures(connection, outside.witness)
         self._anchored: checkpoint.Checkpoint | None = None
+        self._stamped: tuple[int, datetime] | None = None
 
     def report(self) -> Report:
         """Walk, and say what was found."""
@@ -136,11 +138,19 @@ class _Walk:
             reason=reason + self._gaps(),
             exposure=self._exposure(total),
             witness=self._outside.json(self._origins),
+            stamped=self._stamp_told(),
         )
 
     def _gaps(self) -> str:
         """Where the log was restored from a backup: the leaf at each of these indexes tells what was lost before."""
         return f"; restored at {', '.join(self._restored)}" if self._restored else ""
+
+    def _stamp_told(self) -> Json:
+        """The newest time stamp; whose it is was looked at only where the settings name authorities."""
+        if self._stamped is None:
+            return None
+        size, at = self._stamped
+        return {"size": size, "at": instant_text(at), "checked": bool(self._outside.authorities)}
 
     def _bad(self, total: int, bad: _Bad) -> Report:
         good = self._anchored if bad.contradicted else self._last_good
@@ -363,7 +373,18 @@ class _Walk:
             self._cosignatures.finish(size)
         except ValueError as error:
             raise _Bad(size, str(error)) from error
+        self._stamps(size)
         self._whole(size)
+
+    def _stamps(self, size: int) -> None:
+        for stamped, token, note in snapshot.stamps(self._connection):
+            try:
+                self._stamped = stamped, stamps.check(token, note, self._outside.authorities)
+            except ValueError as error:
+                first = snapshot.first_under(self._connection, stamped)
+                raise _Bad(
+                    size if first is None else first, f"the time stamp of checkpoint {stamped}: {error}"
+                ) from error
 
     def _whole(self, size: int) -> None:
         """See that nothing is held outside that the log does not reach."""

@@ -21,7 +21,7 @@ from audit import verify as verification
 from audit.continuity import extent
 from audit.leaf import normalised
 from audit.origin import load_public_key
-from commands import print_json, progress
+from commands import audit_evidence, print_json, progress
 from commands.audit_acts import Moment, about, opened, record
 from commands.audit_export import export_
 from commands.audit_prove import prove
@@ -48,6 +48,7 @@ def audit_group() -> None:
 
 
 command = audit_group
+audit_group.add_command(audit_evidence.command)
 audit_group.add_command(export_)
 audit_group.add_command(prove)
 audit_group.add_command(unusual)

@@ -28,7 +28,9 @@ from sqlalchemy import Connection
 import config
 import gateway
 from adapters import Adapter, Operation, Schedule
+from audit import stamps
 from audit.sequencer import Sequencer
+from audit.stamp_client import StampClient
 from audit.sweeper import grace, sweep
 from config import Settings
 from endpoints.processes import die_with
@@ -106,6 +108,7 @@ class Background:
                 Scheduled("sweeper", every(_SWEEP), lambda _slot: sweep(wired.engine, wired.log, after)),
                 Scheduled("certificates", every(_LOOK), lambda _slot: certificates.look(), everywhere=True),
                 Scheduled("tidying", CronTrigger(hour=2, timezone=UTC), self._tidy),
+                *self._stamping(),
                 *self._revocations(),
                 *self._syncs(),
                 *self._editions(),
@@ -137,6 +140,14 @@ class Background:
             self._cosigning.last()
         self._gateway.tracing.close()
         self._gateway.engine.dispose()
+
+    def _stamping(self) -> Iterator[Scheduled]:
+        """Time stamps over the newest checkpoint, where an authority is set: one process for each slot."""
+        settings, engine = self._gateway.settings.log, self._gateway.engine
+        if settings.tsa_url:
+            client, roots = StampClient(settings.tsa_url), stamps.roots_of(settings.tsa_trust)
+            often = every(timedelta(minutes=settings.tsa_minutes))
+            yield Scheduled("stamping", often, lambda _slot: stamps.stamp(engine, client, roots))
 
     def _revocations(self) -> Iterator[Scheduled]:
         """What the issuers of partners' certificates revoked: answers for all processes, lists for each host."""
