@@ -177,13 +177,9 @@ GROUP_HOME = Mapping(
             column=f"{_T}.registration_number",
         ),
         date("contract_on", "Ligums/Datums", rule="p13^3.4", column=f"{_T}.contract_on"),
-        text(
-            "contract_number", "Ligums/Numurs", longest=100, rule="p13^3.4", column=f"{_T}.contract_number"
-        ),
+        text("contract_number", "Ligums/Numurs", longest=100, rule="p13^3.4", column=f"{_T}.contract_number"),
         date("began_on", "UzsaksanasDatums", rule="p13^3.5.1", column=f"{_T}.began_on", optional=True),
-        code(
-            "came_from", "NoKurienes", CAME_FROM, rule="p13^3.5.1", column=f"{_T}.came_from", optional=True
-        ),
+        code("came_from", "NoKurienes", CAME_FROM, rule="p13^3.5.1", column=f"{_T}.came_from", optional=True),
         date("ended_on", "IzbeigsanasDatums", rule="p13^3.5.2", column=f"{_T}.ended_on", optional=True),
         code(
             "end_reason",

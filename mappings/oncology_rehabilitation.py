@@ -144,9 +144,7 @@ RELATIVE = Mapping(
     "Tuvinieks",
     (
         *names("p13^2.4", f"{_T}.relative_given_names", family=f"{_T}.relative_family_name"),
-        person_code(
-            "person_code", "PersonasKods", asked=True, rule="p13^2.4", column=f"{_T}.relative_code"
-        ),
+        person_code("person_code", "PersonasKods", asked=True, rule="p13^2.4", column=f"{_T}.relative_code"),
         date("birth_date", "DzimsanasDatums", rule="p13^2.4", column=f"{_T}.relative_birth_date"),
     ),
 )

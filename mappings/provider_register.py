@@ -143,7 +143,11 @@ PROVIDER = Mapping(
         ),
         date("excluded_on", "IzslegtsNo", rule="p6", column=f"{_T}.excluded_on", optional=True),
         text(
-            "exclusion_reason", "IzslegsanasIemesls", rule="p6", column=f"{_T}.exclusion_reason", optional=True
+            "exclusion_reason",
+            "IzslegsanasIemesls",
+            rule="p6",
+            column=f"{_T}.exclusion_reason",
+            optional=True,
         ),
         many(nested("services", "Pakalpojums", REGISTERED_SERVICE), minimum=1),
     ),

@@ -73,9 +73,7 @@ def violence_problem(record: ViolenceRehabilitation) -> str:
     """What is wrong with a record taken by itself, or ""."""
     if record.began_on is not None and record.began_on < record.granted_on:
         return "began_on is before granted_on"
-    if record.completed_on is not None and (
-        record.began_on is None or record.completed_on < record.began_on
-    ):
+    if record.completed_on is not None and (record.began_on is None or record.completed_on < record.began_on):
         return "completed_on is before began_on"
     if record.provided and record.began_on is None:
         return "began_on is missing where something was provided"
@@ -133,12 +131,8 @@ VIOLENCE_REHABILITATION = Mapping(
     (
         *numbers(_T),
         person(),
-        many(
-            nested("granted", "Pieskirts", _sessions("Pieskirts", "p11^2.1", f"{_T}.granted")), minimum=1
-        ),
-        many(
-            nested("provided", "Sniegts", _sessions("Sniegts", "p11^2.2", f"{_T}.provided")), optional=True
-        ),
+        many(nested("granted", "Pieskirts", _sessions("Pieskirts", "p11^2.1", f"{_T}.granted")), minimum=1),
+        many(nested("provided", "Sniegts", _sessions("Sniegts", "p11^2.2", f"{_T}.provided")), optional=True),
         many(nested("costs", "Izmaksas", SESSION_COST), optional=True),
         decimal(
             "transport_paid",
