@@ -75,9 +75,10 @@ def search(
 def subject(engine: Engine, key: bytes, codes: Iterable[str], limit: int = 100) -> list[Found]:
     """The newest records about a person, by all personal codes that he has or had, newest first.
 
+    A person without one stands as `supplier/client code`.
     Raises: InvalidPersonCode, LogUnavailable.
     """
-    indexes = [leaf.subject_index(key, leaf.normalised(code)) for code in codes]
+    indexes = [leaf.subject_index(key, leaf.subject_text(code)) for code in codes]
     return _found(engine, _records().where(or_(*(_has(leaf.SUBJECT_INDEX, one) for one in indexes))), limit)
 
 

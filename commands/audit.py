@@ -19,7 +19,7 @@ import registers
 from audit import Archive, open_log, search
 from audit import verify as verification
 from audit.continuity import extent
-from audit.leaf import normalised
+from audit.leaf import normalised, subject_text
 from audit.origin import load_public_key
 from commands import print_json
 from commands.opening import admin_entry, existing_database, give_place, open_database
@@ -27,6 +27,7 @@ from commands.rendering import print_rows
 from config import Settings
 from errors import NotFound
 from exchange import RIGA, Json
+from mappings.person_code import is_personal_code
 from security.keys import load_secret
 from storage import reading
 
@@ -212,14 +213,16 @@ def search_(
 def subject(purpose: str, limit: int, as_json: bool) -> None:
     """Find the records about one person, newest first. The personal code is read from standard input.
 
-    Records under other codes that the registers know for the same person are found too.
+    Records under other codes that the registers know for the same person are found too. A person whom a provider knows
+    by its own code alone is named by both: the provider's registered name, a slash, the client code.
 
     \b
     Example:  echo 320101-12345 | gateway audit subject --purpose "request of the person 2026/7"
+              echo rehabilitation/K-17 | gateway audit subject --purpose "request of the mother 2026/8"
     """
     settings = config.load()
     engine = _open(settings)
-    codes = _codes(engine, normalised(sys.stdin.readline()))
+    codes = _codes(engine, subject_text(sys.stdin.readline()))
     _record(
         settings, engine, "audit subject", purpose, {}, {"subject": codes if len(codes) > 1 else codes[0]}
     )
@@ -280,7 +283,9 @@ def _open(settings: Settings) -> Engine:
 
 
 def _codes(engine: Engine, code: str) -> list[Json]:
-    """The code and the others that the registers know for its person."""
+    """The code and the others that the registers know for its person; a client code is the only one."""
+    if not is_personal_code(code):
+        return [code]
     with reading(engine).begin() as connection:
         person = registers.person_by_code(connection, code)
         known = registers.codes_of(connection, person) if person is not None else ()
