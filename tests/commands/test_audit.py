@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
 import registers
-from audit import Archive, open_log, search
+from audit import Archive, Entry, Kind, open_log, search
 from audit.account import operating_user
 from audit.sequencer import Sequencer
 from commands import cli
@@ -162,6 +162,13 @@ def test_subject_finds_what_was_asked_under_another_code_of_the_person(home: Hom
         found = json.loads(subject(home, code, "--purpose", "request of the person", "--json").stdout)
         indexes = {one["index"] for one in found if one["leaf"]["kind"] == "outcome"}
         assert len(indexes) == 2, "both exchanges are about this person"
+
+
+def test_subject_finds_a_client_whom_a_provider_knows_by_its_own_code(home: Home, engine: Engine) -> None:
+    entry = Entry(Kind.OUTCOME, new_id(), utc_now(), {}, {"subject": "rehabilitation/K-17"})
+    open_log(home.settings, engine).write(entry)
+    found = json.loads(subject(home, "rehabilitation/K-17", "--purpose", "request", "--json").stdout)
+    assert [one["leaf"]["kind"] for one in found if one["leaf"]["kind"] != "admin"] == ["outcome"]
 
 
 @pytest.mark.usefixtures("engine")
