@@ -128,7 +128,9 @@ def test_every_sub_point_of_12_is_handed_in_or_comes_from_sais(home: Home) -> No
 def test_every_sub_point_of_the_ministry_and_providers_is_handed_in_and_read(home: Home, point: str) -> None:
     rows = home.json("mappings", "table", "--system", "providers")
     heads = {rule.rpartition(".")[0] for rule in rules()}
-    points = {rule for rule in rules() if (rule == point or rule.startswith(f"{point}.")) and rule not in heads}
+    points = {
+        rule for rule in rules() if (rule == point or rule.startswith(f"{point}.")) and rule not in heads
+    }
     handed_in = {row["rule"]: row for row in rows if row["operation"].startswith("Submit")}
     assert points
     assert points <= handed_in.keys()
