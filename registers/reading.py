@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, Table, Text, and_, or_, select
+from sqlalchemy import Boolean, Column, Connection, Date, Integer, Table, Text, and_, or_, select
 from sqlalchemy import Row as Result
 from sqlalchemy.sql import ColumnElement
 
@@ -276,6 +276,8 @@ def _condition(name: str, column: Column[Any], wanted: Json) -> ColumnElement[bo
     if isinstance(column.type, Date):
         return column == _date(name, column, wanted)
     if isinstance(column.type, Boolean) and isinstance(wanted, bool):
+        return column == wanted
+    if isinstance(column.type, Integer) and isinstance(wanted, int) and not isinstance(wanted, bool):
         return column == wanted
     if isinstance(column.type, Text) and isinstance(wanted, str) and _storable(wanted):
         return column == wanted

@@ -85,7 +85,7 @@ class SubmissionRoute:
         record = submission.table.from_json(given)
         if submission.supplier:
             record = replace(record, **{submission.supplier: request.caller.name})
-        return SubmissionPlan(self, record, next(submission.table.persons(record), None))
+        return SubmissionPlan(self, record, submission.subject(record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,10 @@ class SubmissionPlan:
         """Nothing leaves: the record is kept in the transaction of the outcome."""
         before_send(1, b"")
         submission = self.route.submission
-        others = tuple(dict.fromkeys(submission.table.persons(self.record)))
+        about = () if self.subject is None else (self.subject,)
+        persons = tuple(dict.fromkeys((*about, *submission.table.persons(self.record))))
         origin = (submission.source, self.route.service.version, submission.table.version)
-        return SubmissionAnswer(self.record, others, origin)
+        return SubmissionAnswer(self.record, persons, origin)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from errors import ConfigurationError
 from exchange import Argument, Disclosed
+from mappings.clients import client_subject
 from mappings.mapping import Mapping
 from security.xml import Element
 
@@ -25,13 +26,22 @@ class Submission:
 
     `argument` names the record in the request, `table` maps it, `source` is who supplies it: a supplier may hand in
     the fields whose (rule, source) it is granted. `supplier` names the field of the record that gets the registered
-    name of the caller, where a record is corrected and deleted only by who handed it in. Source: p17.
+    name of the caller, where a record is corrected and deleted only by who handed it in. `client` names the field
+    that holds the supplier's own code of a person whose personal code it does not know. Source: p17.
     """
 
     argument: str
     table: Mapping[Any]
     source: str
     supplier: str = ""
+    client: str = ""
+
+    def subject(self, record: object) -> str | None:
+        """Whom a record is about: the first personal code in it, or supplier and client code; None: nobody."""
+        client: str | None = getattr(record, self.client) if self.client else None
+        if client is not None:
+            return client_subject(getattr(record, self.supplier), client)
+        return next(self.table.persons(record), None)
 
 
 @dataclass(frozen=True, slots=True)

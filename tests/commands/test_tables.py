@@ -124,6 +124,21 @@ def test_every_sub_point_of_12_is_handed_in_or_comes_from_sais(home: Home) -> No
     assert points - handed_in == {"p12.8.3"} <= asked
 
 
+@pytest.mark.parametrize("point", ["p6", "p11^2", "p13^1", "p13^2", "p13^3", "p14", "p15", "p15^1"])
+def test_every_sub_point_of_the_ministry_and_providers_is_handed_in_and_read(home: Home, point: str) -> None:
+    rows = home.json("mappings", "table", "--system", "providers")
+    heads = {rule.rpartition(".")[0] for rule in rules()}
+    points = {
+        rule for rule in rules() if (rule == point or rule.startswith(f"{point}.")) and rule not in heads
+    }
+    handed_in = {row["rule"]: row for row in rows if row["operation"].startswith("Submit")}
+    assert points
+    assert points <= handed_in.keys()
+    for rule in points:
+        assert "ministry" in handed_in[rule]["recipients"]
+        assert "spolis-core" in handed_in[rule]["recipients"]
+
+
 def test_care_stays_have_their_lineage_too(home: Home) -> None:
     rows = home.json("mappings", "table", "--system", "registers")
     assert {row["register_column"].partition(".")[0] for row in rows} == {
