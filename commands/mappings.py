@@ -48,7 +48,7 @@ def table_(form: str, as_json: bool, system: str) -> None:
     known = (*found, REGISTERS_SYSTEM, *services)
     if system and system not in known:
         raise UnknownOperation(f"systems: {', '.join(known)}")
-    rights = Access.load(config.load().access).rights
+    rights = Access.load(config.load().access).in_force()
     rows = [
         row
         for name, adapter in found.items()

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
+import config
 import registers
 from adapters import discover
 from errors import PurposeNotAllowed
@@ -85,15 +86,19 @@ def test_an_answer_that_contradicts_itself_is_refused(
     ("operation", "rule"),
     [("landreg.GetProperties", "p9.2.5.6"), ("csdd.GetVehicles", "p9.2.5.7")],
 )
-def test_what_somebody_owns_is_asked_only_while_a_declaration_is_judged(
-    shipped: Access, operation: str, rule: str
-) -> None:
+def test_what_somebody_owns_is_asked_only_while_a_declaration_is_judged(operation: str, rule: str) -> None:
+    shipped = Access.load(config.load({}).access)
+
     def asked(purpose: str, under: str) -> Context:
         official = Official("PK:390000-00001", "90000022632", "social worker")
         return Context(purpose, under, official, "", uuid.UUID(int=0), Environment.TEST)
 
     assert shipped.decide("spolis-core", operation, asked("means-assessment", rule))
-    for purpose, under in (("social-service", rule), ("social-assistance", rule), ("means-assessment", "p10.8")):
+    for purpose, under in (
+        ("social-service", rule),
+        ("social-assistance", rule),
+        ("means-assessment", "p10.8"),
+    ):
         with pytest.raises(PurposeNotAllowed):
             shipped.decide("spolis-core", operation, asked(purpose, under))
     assert {right.recipient for right in shipped.rights if operation in right.operations} == {"spolis-core"}
