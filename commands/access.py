@@ -20,10 +20,11 @@ from exchange import Context, Environment, Grant, Json, Lineage, Official
 from mappings.entitlements import entitlements
 from mappings.mapping import Mapping
 from mappings.regulation import chain, rules
-from mappings.services import Reading, Submission, ping
+from mappings.services import OwnReading, Reading, Submission, ping
 from registers import Register
 from routing import comparisons
 from routing.access import Access, Right
+from routing.own_data import told_of
 from routing.person_services import LISTS
 from routing.person_services import OPERATION as LIST_SERVICES
 from routing.register_routes import SYSTEM as REGISTERS
@@ -210,6 +211,9 @@ def find_operation(name: str) -> Asked:
             return _of_table(own.via.table, own.via.source)
         if isinstance(own.via, Reading):
             return Asked(own.via.table.lineage(""), ())
+        if isinstance(own.via, OwnReading):
+            held = [one for one in registers.REGISTERS.values() if one.of_persons]
+            return _of_rows([(table, f"{name}[].") for one in held for name, table in told_of(one)])
         if own.via[0] == ping.SYSTEM:
             return Asked((), ())
         system, operation = own.via
