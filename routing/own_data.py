@@ -86,7 +86,9 @@ class OwnDataPlan:
         asked: SystemAnswer | None = None
         if self.question is not None:
             asked = self.question.deliver(exchange_id, deadline, before_send, lease)
-            if (refusal := self._refusal(asked)) is not None:
+            with reading(self.route.engine).begin() as connection:
+                refusal = refused(connection, asked, self.route.reading.kinds, self.asker, self.subject)
+            if refusal is not None:
                 return OwnDataAnswer(self.asker, self.subject, (), (), asked, refusal)
         before_send(1 + (len(asked.attempts) if asked is not None else 0), b"")
         with reading(self.route.engine).begin() as connection:
@@ -95,25 +97,6 @@ class OwnDataPlan:
             person_id = registers.person_by_code(connection, self.subject)
             codes = () if person_id is None else registers.codes_of(connection, person_id)
         return OwnDataAnswer(self.asker, codes[0] if codes else self.subject, rows, tuple(wanted), asked)
-
-    def _refusal(self, asked: SystemAnswer) -> errors.GatewayError | None:
-        """Why nothing is told: the system failed, spoke of another person, or does not name the one who asks.
-
-        A code that nobody has is answered like a stranger's: which codes there are is told to nobody.
-        """
-        if isinstance(asked.error, errors.NotFound):
-            return errors.NotOwnData()
-        if asked.error is not None:
-            return asked.error
-        if not isinstance(asked.record, Person):
-            return errors.AnswerMismatch("Persona")
-        person, kinds = asked.record, self.route.reading.kinds
-        with reading(self.route.engine).begin() as connection:
-            if not _same(connection, person.person_code, self.subject):
-                return errors.AnswerMismatch("person_code")
-            by = [one.person_code for one in person.representatives if one.kind.code in kinds]
-            represented = any(_same(connection, code, self.asker) for code in by)
-        return None if represented else errors.NotOwnData()
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +207,24 @@ def _entry(name: str, row: Row, record: dict[str, Json]) -> Json:
         "recorded_on": row.recorded_at.astimezone(RIGA).date().isoformat(),
         "fields": fields,
     }
+
+
+def refused(
+    connection: Connection, asked: SystemAnswer, kinds: frozenset[str], asker: str, subject: str
+) -> errors.GatewayError | None:
+    """Why nothing is told: the system failed, spoke of another person, or does not name the one who asks.
+
+    A code that nobody has is answered like a stranger's: which codes there are is told to nobody.
+    """
+    if isinstance(asked.error, errors.NotFound):
+        return errors.NotOwnData()
+    if asked.error is not None:
+        return asked.error
+    person = asked.record
+    if not isinstance(person, Person) or not _same(connection, person.person_code, subject):
+        return errors.AnswerMismatch("person_code")
+    by = [one.person_code for one in person.representatives if one.kind.code in kinds]
+    return None if any(_same(connection, code, asker) for code in by) else errors.NotOwnData()
 
 
 def _same(connection: Connection, one: str, other: str) -> bool:
