@@ -1,4 +1,4 @@
-"""The Land register and the register of vehicles over real sockets: what they say is true, signed and by the contract."""
+"""The Land register and the register of vehicles over real sockets: what they say is true and by the contract."""
 
 from __future__ import annotations
 
