@@ -49,6 +49,8 @@ class OwnDataRoute:
 
     def plan(self, request: Request, grant: Grant) -> OwnDataPlan:
         """Raises: InvalidRequest, InvalidPersonCode; AccessDenied when it may not be asked who represents whom."""
+        if request.sealed is None:
+            raise errors.InvalidRequest("own data are told to signed messages")
         official = request.context.official
         if official.role != self.reading.role:
             raise errors.InvalidRequest(f"who asks for his own data has the role {self.reading.role}")

@@ -76,7 +76,10 @@ VALUE = Mapping(
     ToldValue,
     NAMESPACE,
     "Vertiba",
-    (text("code", "Kods", rule="p18.1", optional=True), text("text", "Teksts", rule="p18.1")),
+    (
+        text("code", "Kods", rule="p18.1", optional=True),
+        text("text", "Teksts", rule="p18.1", longest=4000),
+    ),
 )
 
 FIELD = Mapping(

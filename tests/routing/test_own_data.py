@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -10,10 +11,14 @@ from sqlalchemy import Engine
 
 import errors
 import registers
+from adapters import discover
+from exchange import Caller, Context, Environment, Grant, Official, Request
+from mappings import services
 from mappings.codes import REPRESENTATIVE_KIND
 from mappings.pmlp import GET_PERSON_ANSWER, Person, Representative
-from routing.own_data import refused
-from routing.routes import SystemAnswer
+from mappings.services import OwnReading
+from routing.own_data import OwnDataRoute, refused
+from routing.routes import SystemAnswer, SystemRoute
 from storage import open_engine
 from tests.conftest import Template
 from tests.registers.invented import minimal, provenance
@@ -32,6 +37,21 @@ def engine(tmp_path_factory: pytest.TempPathFactory, template: Template) -> Iter
         registers.feed(connection, minimal(ASKER), provenance(), asked=FORMER)
     yield engine
     engine.dispose()
+
+
+def test_a_message_that_is_not_signed_is_told_nothing(engine: Engine) -> None:
+    (operation,) = services.discover()["own-data"].operations
+    assert isinstance(operation.via, OwnReading)
+    pmlp = discover()["pmlp"]
+    get_person = pmlp.operation("GetPerson")
+    assert get_person is not None
+    route = OwnDataRoute(engine, operation.via, SystemRoute(pmlp, get_person, lambda name: pytest.fail(name)))
+    official = Official(ASKER, "90000000001", "person")
+    context = Context("own-data", "p18.1", official, "", uuid.uuid4(), Environment.TEST)
+    caller = Caller("portal", "private-person")
+    request = Request(caller, context, "own-data", "GetOwnData", {}, "m", b"", sealed=None)
+    with pytest.raises(errors.InvalidRequest, match="signed"):
+        route.plan(request, Grant(frozenset()))
 
 
 def asked(of: str, by: str, kind: str = "TRUSTEE", error: errors.GatewayError | None = None) -> SystemAnswer:
