@@ -46,7 +46,7 @@ class Register:
     followed: bool = False
 
     def __post_init__(self) -> None:
-        if self.followed and self._of_persons:
+        if self.followed and self.of_persons:
             raise ConfigurationError(f"register {self.name} is of persons, and not to be followed")
 
     @property
@@ -73,11 +73,12 @@ class Register:
         try:
             return self.criteria[name]
         except KeyError as error:
-            known = ", ".join(sorted(["person_code", *self.criteria] if self._of_persons else self.criteria))
+            known = ", ".join(sorted(["person_code", *self.criteria] if self.of_persons else self.criteria))
             raise InvalidRequest(f"unknown criterion; {self.name} is searched by {known}") from error
 
     @property
-    def _of_persons(self) -> bool:
+    def of_persons(self) -> bool:
+        """Whether its rows are about persons."""
         return "person_id" in self.table.columns or bool(self.parts)
 
     def conditions(
@@ -91,7 +92,7 @@ class Register:
         Raises: InvalidRequest, InvalidPersonCode.
         """
         for name, wanted in criteria.items():
-            if name == "person_code" and self._of_persons:
+            if name == "person_code" and self.of_persons:
                 if not isinstance(wanted, str):
                     raise InvalidRequest("person_code must be text")
                 yield self._person_column == person(wanted)

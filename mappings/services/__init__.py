@@ -59,19 +59,37 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnReading:
+    """What an operation reads of all registers about one person: the one who asks, or whom he represents.
+
+    Who asks stands in the context with this `role` and his personal code. Who represents a person, an operation of a
+    system says on that day, asked with these `arguments`; only representatives of these `kinds` are told anything.
+    Each field leaves when the pair of its rule in the register and the source of its row is granted.
+    """
+
+    role: str
+    system: str
+    operation: str
+    arguments: abc.Mapping[str, Argument]
+    kinds: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceOperation:
     """One operation of a service.
 
-    `via` names what answers it: an operation of a system or of the registers, a `Submission` or a `Reading`.
-    `arguments` stand where the caller gives none. `compose` makes the record of our answer of what may be given.
+    `via` names what answers it: an operation of a system or of the registers, a `Submission`, a `Reading` or an
+    `OwnReading`. `arguments` stand where the caller gives none. `compose` makes the record of our answer of what may be
+    given. Without `once`, a repeated message is carried out anew: what it may be told depends on the day.
     """
 
     name: str
     request: Mapping[Any]
     answer: Mapping[Any]
-    via: tuple[str, str] | Submission | Reading
+    via: tuple[str, str] | Submission | Reading | OwnReading
     compose: Callable[[uuid.UUID, Disclosed], object]
     arguments: abc.Mapping[str, Argument] = field(default_factory=dict)
+    once: bool = True
 
     def write(self, exchange_id: uuid.UUID, disclosed: Disclosed) -> Element:
         """Our answer as an element, from what may be given of the system's."""
