@@ -98,6 +98,24 @@ def feed_placement(connection: Connection, placement: MunicipalPlacement, proven
     return write_placement(connection, placement, provenance, row_id)
 
 
+def delete_placement(
+    connection: Connection, person_code: str, municipality: str, case_number: str, provenance: Provenance
+) -> Fed:
+    """End the record of a stay that never was, and list anew where NPAIS says otherwise; its versions stay."""
+    key = (municipality, case_number)
+    person_id = person_of(connection, person_code, provenance)
+    fed = replace(
+        connection,
+        PLACEMENT,
+        {"person_id": person_id},
+        [],
+        provenance,
+        key=_KEY,
+        within=lambda row: (row["municipality"], row["case_number"]) == key,
+    )
+    return fed + relist(connection, person_id, provenance)
+
+
 def _kept(connection: Connection, placement: MunicipalPlacement) -> Row[Any] | None:
     return connection.execute(
         select(PLACEMENT).where(

@@ -116,6 +116,22 @@ def feed_service(connection: Connection, service: MunicipalService, provenance: 
     return write_service(connection, service, provenance, find_service(connection, service) or new_id())
 
 
+def delete_service(
+    connection: Connection, person_code: str, municipality: str, case_number: str, provenance: Provenance
+) -> Fed:
+    """End the record of a service that never was; its versions stay. Nothing happens where there is none."""
+    key = (municipality, case_number)
+    return replace(
+        connection,
+        SERVICE,
+        {"person_id": person_of(connection, person_code, provenance)},
+        [],
+        provenance,
+        key=_KEY,
+        within=lambda row: (row["municipality"], row["case_number"]) == key,
+    )
+
+
 def _kept(connection: Connection, service: MunicipalService) -> Row[Any] | None:
     return connection.execute(
         select(SERVICE).where(
