@@ -224,9 +224,7 @@ _SERVED = (
 )
 
 _WHOSE_ASSESSMENT = (object_no(_ASSESSMENT), person(), *_ASSESSED)
-REGION_ASSESSMENT = Mapping(
-    Assessment, NAMESPACE, "Izvertejums", _WHOSE_ASSESSMENT, check=assessment_problem
-)
+REGION_ASSESSMENT = Mapping(Assessment, NAMESPACE, "Izvertejums", _WHOSE_ASSESSMENT, check=assessment_problem)
 MUNICIPAL_ASSESSMENT = Mapping(
     Assessment, MUNICIPAL, "Izvertejums", _WHOSE_ASSESSMENT, check=assessment_problem
 )

@@ -161,11 +161,9 @@ ASSISTANT_SERVICE = Mapping(
     (
         object_no(_ASSISTANT),
         person(),
-        municipality(_ASSISTANT, "p13"),
+        municipality(_ASSISTANT, "p13.1"),
         date("registered_on", "RegistracijasDatums", rule="p13.1", column=f"{_ASSISTANT}.registered_on"),
-        date(
-            "decided_on", "LemumaDatums", rule="p13.2", column=f"{_ASSISTANT}.decided_on", optional=True
-        ),
+        date("decided_on", "LemumaDatums", rule="p13.2", column=f"{_ASSISTANT}.decided_on", optional=True),
         boolean("repeated", "Atkartoti", rule="p13.3", column=f"{_ASSISTANT}.repeated"),
         boolean("transport", "TransportaKompensacija", rule="p13.4", column=f"{_ASSISTANT}.transport"),
         nested("assistant", "Asistents", ASSISTANT, optional=True),
@@ -222,9 +220,7 @@ ASSISTANT_DELIVERY = Mapping(
             column=f"{_DELIVERY}.contract_number",
         ),
         date("contract_from", "LigumsNo", rule="p13.6.9", column=f"{_DELIVERY}.contract_from"),
-        date(
-            "contract_to", "LigumsLidz", rule="p13.6.9", column=f"{_DELIVERY}.contract_to", optional=True
-        ),
+        date("contract_to", "LigumsLidz", rule="p13.6.9", column=f"{_DELIVERY}.contract_to", optional=True),
         date("started_on", "UzsaksanasDatums", rule="p13.6.10", column=f"{_DELIVERY}.started_on"),
         decimal(
             "insurance_rate",
@@ -247,9 +243,7 @@ ASSISTANT_REPORT = Mapping(
         object_no(_REPORT),
         municipality(_REPORT, "p13.8"),
         *period(_REPORT, "p13.8"),
-        decimal(
-            "forecast", "PrognozetaisFinansejums", places=2, rule="p13.7", column=f"{_REPORT}.forecast"
-        ),
+        decimal("forecast", "PrognozetaisFinansejums", places=2, rule="p13.7", column=f"{_REPORT}.forecast"),
         spent(_REPORT, "p13.7"),
         results(RESULT),
         narrative(_REPORT, "p13.8"),

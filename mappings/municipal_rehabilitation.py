@@ -104,7 +104,12 @@ def service_problem(service: VictimService) -> str:
     if service.ended_on is not None and (service.started_on is None or service.ended_on < service.started_on):
         return "ended_on is before started_on"
     for one in service.providers:
-        if len({bool(one.given_names), *(v is not None for v in (one.family_name, one.profession, one.form))}) > 1:
+        if (
+            len(
+                {bool(one.given_names), *(v is not None for v in (one.family_name, one.profession, one.form))}
+            )
+            > 1
+        ):
             return "providers[] names a specialist as a whole or none"
     return ""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date as day
-from decimal import Decimal
 from typing import Protocol
 
 from mappings.fields import Field, date, decimal, integer, many, nested, text

@@ -156,9 +156,7 @@ BENEFIT = Mapping(
             column="municipal_benefit.decided_on",
             optional=True,
         ),
-        boolean(
-            "means_tested", "IenakumuTestets", rule="p10.6", column="municipal_benefit.means_tested"
-        ),
+        boolean("means_tested", "IenakumuTestets", rule="p10.6", column="municipal_benefit.means_tested"),
         code("kind", "PabalstaVeids", BENEFIT_KIND, rule="p10.7", column="municipal_benefit.kind"),
         text(
             "refusal_reason",
@@ -185,9 +183,7 @@ PAYMENT = Mapping(
         code("form", "PieskirsanasVeids", PAYMENT_FORM, rule="p10.10.1", column="municipal_payment.form"),
         month("paid_for", "Menesis", rule="p10.10.2", column="municipal_payment.paid_for"),
         decimal("amount", "Summa", places=2, rule="p10.10.3", column="municipal_payment.amount"),
-        date(
-            "paid_on", "IzpildesDatums", rule="p10.10.4", column="municipal_payment.paid_on", optional=True
-        ),
+        date("paid_on", "IzpildesDatums", rule="p10.10.4", column="municipal_payment.paid_on", optional=True),
     ),
 )
 

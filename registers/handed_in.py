@@ -48,7 +48,7 @@ class Deletion(HandedIn, Protocol):
 def handed_in(
     system: str, thing: str, *fields: Column[Any], person: bool = True, also_by: tuple[str, ...] = ()
 ) -> Table:
-    """Declare the table `<system>_<thing>` of rows by supplier and object, one to each; `also_by` lets it be several."""
+    """Declare the table `<system>_<thing>` of rows by supplier and object; `also_by` allows several to an object."""
     return versioned(
         system,
         thing,
@@ -169,7 +169,11 @@ def current(connection: Connection, table: Table, record: HandedIn) -> Row[Any] 
 
 
 def known(
-    connection: Connection, tables: Iterable[Table], supplier: str, object_no: str, person_id: uuid.UUID | None
+    connection: Connection,
+    tables: Iterable[Table],
+    supplier: str,
+    object_no: str,
+    person_id: uuid.UUID | None,
 ) -> bool:
     """Whether the supplier has handed in that object, of that person, in one of the tables."""
     return any(

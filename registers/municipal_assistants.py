@@ -28,7 +28,7 @@ _SOURCE = "municipality"
 ASSISTANT = handed_in(
     "municipal",
     "assistant",
-    field("municipality", Text(), rule="p13"),
+    field("municipality", Text(), rule="p13.1"),
     field("registered_on", Date(), rule="p13.1"),
     field("decided_on", Date(), rule="p13.2", optional=True),
     field("repeated", Boolean(), rule="p13.3"),

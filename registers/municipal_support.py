@@ -1,6 +1,7 @@
 """Registers of benefits and payments, and under whose id a service or a child's stay was handed in.
 
-The service and the stay themselves are in `services` and `municipal_placements`, whoever tells them. Source: p10, p17.3.
+The service and the stay themselves are in `services` and `municipal_placements`, whoever tells them.
+Source: p10, p17.3.
 """
 
 from __future__ import annotations

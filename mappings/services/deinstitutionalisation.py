@@ -67,10 +67,10 @@ class GetCommunityServicesAnswer:
     withheld: tuple[str, ...]
 
 
-def _read(operation: str, answer_type: Any, register: str, name: str, table: Mapping[Any]) -> ServiceOperation:
-    answer, compose = several(
-        answer_type, NAMESPACE, f"{operation}Response", {name: (table.element, table)}
-    )
+def _read(
+    operation: str, answer_type: Any, register: str, name: str, table: Mapping[Any]
+) -> ServiceOperation:
+    answer, compose = several(answer_type, NAMESPACE, f"{operation}Response", {name: (table.element, table)})
     return ServiceOperation(
         name=operation,
         request=Mapping(

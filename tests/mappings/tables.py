@@ -14,7 +14,7 @@ from lxml import etree
 
 import mappings
 import wsdl
-from mappings import kinds
+from mappings import kinds, services
 from mappings.coverage import Part, declared
 from mappings.fields import Field, Flag
 from mappings.mapping import Mapping
@@ -30,6 +30,11 @@ def tables() -> dict[str, Mapping[Any]]:
         for name, value in vars(importlib.import_module(module.name)).items():
             if isinstance(value, Mapping) and value not in found.values():
                 found[f"{module.name.removeprefix('mappings.')}.{name}"] = value
+    for service in services.discover().values():
+        for operation in service.operations:
+            for name, table in (("REQUEST", operation.request), ("ANSWER", operation.answer)):
+                if table not in found.values():
+                    found[f"services.{service.name}.{operation.name}_{name}"] = table
     return found
 
 
