@@ -7,7 +7,7 @@ Source: p17.3, p17.11, p20.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from sqlalchemy import Column, Connection, Row, Table, Text, select
@@ -116,7 +116,7 @@ def keep_several(
     table: Table,
     record: HandedIn,
     person_code: str,
-    rows: Iterable[Mapping[str, Value]],
+    rows: Iterable[Values],
     provenance: Provenance,
     key: str,
 ) -> Fed:
@@ -214,7 +214,7 @@ def _owner(
     return owner
 
 
-def _values(table: Table, record: HandedIn, given: Mapping[str, Value]) -> Values:
+def _values(table: Table, record: HandedIn, given: Values) -> Values:
     return {
         name: given[name] if name in given else _plain(getattr(record, name))
         for name in business_columns(table)

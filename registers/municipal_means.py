@@ -19,7 +19,7 @@ from mappings.municipal_declarations import (
 from mappings.municipal_means import MEANS_STATUS, WORKER, HomeSurvey, MeansStatus, SupportFundStatus
 from mappings.municipal_records import KINSHIP
 from registers.handed_in import handed_in, keep, keep_several, listed, register
-from registers.history import Exact, Fed, Texts, field
+from registers.history import Exact, Fed, Texts, Values, field
 
 _SOURCE = "municipality"
 
@@ -115,7 +115,7 @@ def feed_status(connection: Connection, record: MeansStatus, provenance: Provena
 def feed_declaration(connection: Connection, record: Declaration, provenance: Provenance) -> Fed:
     """Keep a declaration, and the persons whom it names."""
     fed = keep(connection, DECLARATION, record, record.person_code, provenance)
-    rows = [
+    rows: list[Values] = [
         {
             "given_names": member.given_names,
             "family_name": member.family_name,

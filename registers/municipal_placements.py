@@ -1,4 +1,4 @@
-"""The register of children in child-care institutions as municipalities tell it, written by SPOLIS core.
+"""The register of children in child-care institutions as municipalities tell it, by SPOLIS core or themselves.
 
 What NPAIS tells of the same stays is kept apart (`placements`). Source: p10.11.1–p10.11.3, p17.3.
 """

@@ -1,4 +1,4 @@
-"""The register of services that municipalities provide, written by SPOLIS core.
+"""The register of services that municipalities provide, written by SPOLIS core or handed in by municipalities.
 
 A person does not get the same service from two providers at once. Source: p10.1–p10.9, p17.3.
 """

@@ -39,7 +39,7 @@ _CONTEXT = {
     "sopa": ("social-service", "p17.3"),
     "other-system": ("social-service", "p17.3"),
     "kurzeme": ("deinstitutionalisation", "p17.11"),
-    "talsi": ("social-service", "p18.3"),
+    "talsi": ("social-service", "p10.8"),
 }
 MEANS = ("SubmitStatus", "SubmitDeclaration", "SubmitSurvey", "SubmitSupportFund")
 # By operation: the register that keeps it, and the code of the record that is deleted.
@@ -334,8 +334,10 @@ class Site:
     address: str
     keys: Path
 
-    def post(self, partner: str, operation: str, service: str = "municipal", **record: object) -> Any:
-        """Sign and post a request: the answer, or Refused."""
+    def post(self, partner: str, name: str, **record: object) -> Any:
+        """Sign and post a request, of `municipal` unless the operation names its service: the answer, or Refused."""
+        service, _, operation = name.rpartition(".")
+        service = service or "municipal"
         purpose, rule = _CONTEXT[partner]
         if operation.startswith("Delete"):
             rule = "p20"
@@ -352,10 +354,10 @@ class Site:
             told = {etree.QName(child).localname: child.text for child in kluda}
             return Refused(str(told["Kods"]), str(fault.message))
 
-    def take(self, partner: str, operation: str, service: str = "municipal", **record: object) -> Any:
+    def take(self, partner: str, name: str, **record: object) -> Any:
         """Post what must be taken."""
-        answer = self.post(partner, operation, service, **record)
-        assert not isinstance(answer, Refused), (operation, answer)
+        answer = self.post(partner, name, **record)
+        assert not isinstance(answer, Refused), (name, answer)
         return answer
 
     def rows(self, register: str, **criteria: str) -> tuple[registers.Row, ...]:

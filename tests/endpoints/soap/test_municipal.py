@@ -1,4 +1,4 @@
-"""What municipalities and planning regions hand in over real sockets: kept, corrected, deleted, and read by the right."""
+"""What municipalities and planning regions hand in over sockets: kept, corrected, deleted, and read by the right."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from exchange import Context, Environment, Grant, Official, new_id
+from exchange import Context, Environment, Grant, Json, Official, new_id
 from registers import Pseudonyms, Row, disclose_nameless
 from tests.conftest import Template, _postgresql
 from tests.endpoints.soap.municipal import KEPT, Household, Refused, Site, coded, serving
@@ -41,7 +41,7 @@ def handed_in(site: Site, home: Household, partner: str = "sopa") -> None:
         site.take(partner, operation, **{element: record})
 
 
-def nameless(site: Site, operation: str, row: Row) -> tuple[dict[str, object], tuple[str, ...]]:
+def nameless(site: Site, operation: str, row: Row) -> tuple[dict[str, Json], tuple[str, ...]]:
     """What LabIS gets of a row by the rights as shipped."""
     context = Context("statistics", "p18.6", Official("", "", ""), "", new_id(), Environment.TEST)
     grant: Grant = site.gateway.access.decide("labis", operation, context).grant
@@ -142,7 +142,7 @@ def test_nobody_hands_in_or_reads_what_is_not_his(
         "SubmitRegionPlan": ("RegionaPlans", home.plan()),
         "GetAssessments": ("PersonasKods", home.person),
     }.get(operation) or home.every()[operation]
-    refused = site.post(partner, operation, service, **{element: record})
+    refused = site.post(partner, f"{service}.{operation}", **{element: record})
     assert isinstance(refused, Refused)
     assert (refused.code, f"{service}.{operation}" in refused.reason) == ("access_denied", True)
     assert site.rows("region-plans", person_code=home.person) == ()
@@ -153,22 +153,22 @@ def test_planning_regions_read_whoever_handed_it_in(site: Site, home: Household)
     site.take("sopa", "SubmitCommunityService", SabiedribaBalstitsPakalpojums=home.community_service())
     di = "deinstitutionalisation"
     own = home.assessment() | {"ObjektaNumurs": "K-1", "IzvertesanasDatums": date(2026, 1, 16)}
-    site.take("kurzeme", "SubmitAssessment", di, Izvertejums=own)
-    site.take("kurzeme", "SubmitRegionPlan", di, RegionaPlans=home.plan())
+    site.take("kurzeme", f"{di}.SubmitAssessment", Izvertejums=own)
+    site.take("kurzeme", f"{di}.SubmitRegionPlan", RegionaPlans=home.plan())
     sources = [row.provenance.source for row in site.kept("SubmitAssessment", home)]
     assert sources == ["municipality", "planning-region"]
-    told = site.take("kurzeme", "GetAssessments", di, PersonasKods=home.person)
+    told = site.take("kurzeme", f"{di}.GetAssessments", PersonasKods=home.person)
     assert [one.IzvertesanasDatums for one in told.IzvertejumaZinas] == [date(2026, 1, 15), date(2026, 1, 16)]
     assert told.IzvertejumaZinas[0].AtbalstaPlanaPakalpojums[1].Nosaukums.startswith("Speciālistu")
-    plans = site.take("kurzeme", "GetRegionPlans", di, PersonasKods=home.person)
+    plans = site.take("kurzeme", f"{di}.GetRegionPlans", PersonasKods=home.person)
     assert [one.PlanaNumurs for one in plans.PlanaZinas] == ["DI-2026/1"]
-    services = site.take("kurzeme", "GetCommunityServices", di, PersonasKods=home.person)
+    services = site.take("kurzeme", f"{di}.GetCommunityServices", PersonasKods=home.person)
     assert [one.Sniedzejs for one in services.PakalpojumaZinas] == ["Dienas centrs, biedrība"]
     assert [answer.Aizturets for answer in (told, plans, services)] == [[], [], []]
     for record, kind in ((own, "ASSESSMENT"), (home.plan(), "PLAN")):
-        site.take("kurzeme", "DeleteRegionRecord", di, Dzesana=home.deletion(record, kind))
+        site.take("kurzeme", f"{di}.DeleteRegionRecord", Dzesana=home.deletion(record, kind))
     refused = site.post(
-        "kurzeme", "DeleteRegionRecord", di, Dzesana=home.deletion(home.assessment(), "ASSESSMENT")
+        "kurzeme", f"{di}.DeleteRegionRecord", Dzesana=home.deletion(home.assessment(), "ASSESSMENT")
     )
     assert isinstance(refused, Refused)
     assert refused.code == "not_found"
@@ -177,8 +177,8 @@ def test_planning_regions_read_whoever_handed_it_in(site: Site, home: Household)
 
 def test_a_service_is_on_the_one_card_and_not_given_twice(site: Site, home: Household) -> None:
     site.take("sopa", "SubmitService", PakalpojumaIeraksts=home.service())
-    told = site.take("talsi", "GetServices", "persons", PersonasKods=home.person)
-    (card,) = told.Pakalpojumi.Pasvaldibas.Pakalpojums
+    told = site.take("talsi", "persons.GetServices", PersonasKods=home.person)
+    (card,) = told.PasvaldibuPakalpojumi.Pakalpojums
     assert (card.LietasNumurs, card.Sniedzejs) == (home.number, "Aprūpe mājās, SIA")
     twice = Household(person=home.person)
     refused = site.post("other-system", "SubmitService", PakalpojumaIeraksts=twice.service(Sniedzejs="Cits"))
