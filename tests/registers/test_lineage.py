@@ -50,6 +50,12 @@ def test_mapping_tables_and_registers_agree() -> None:
         "spolis_person_code.valid_to",
         "vsac_stay.institution",
         "vsac_stay.entered_on",
+        # Which service or stay an object is, says the case of that; whose declaration a person is in, the declaration.
+        "municipal_service_record.municipality",
+        "municipal_service_record.case_number",
+        "municipal_placement_record.municipality",
+        "municipal_placement_record.case_number",
+        "municipal_declared_person.object_no",
     }
 
 
