@@ -93,6 +93,8 @@ class Answering(Protocol):
 
     contract: Contract
     content_type: str
+    # Of a longer message nothing is read.
+    most_bytes: int
 
     def see(self, content: bytes) -> Seen:
         """What a request says of itself, believed or not."""
@@ -105,6 +107,7 @@ class StandIn:
     """A system behind its contract, in the test environment."""
 
     content_type = "text/xml; charset=utf-8"
+    most_bytes = 4_194_304
 
     def __init__(self, contract: Contract, application: Model, seals: Seals) -> None:
         self.contract = contract

@@ -109,6 +109,8 @@ class Integrator:
     """The integrator before the systems that it passes messages on to."""
 
     content_type = "application/soap+xml; charset=utf-8"
+    # What is over the limit of the integrator is read, to be refused by its code.
+    most_bytes = 2 * MAX_BYTES
 
     def __init__(
         self, contract: Contract, systems: Mapping[str, Serving], seals: Seals, *, limit: int = MAX_BYTES
