@@ -171,10 +171,11 @@ def seen_in(
     soap: str,
     operations: Collection[str],
     within: Callable[[Element], Element | None] = lambda payload: payload,
+    most_bytes: int = StandIn.most_bytes,
 ) -> Seen:
     """What a message says of itself, believed or not; `within` finds the operation's element in the Body's."""
     try:
-        envelope = parse(content)
+        envelope = parse(content, max_bytes=most_bytes)
         body = envelope.find(f"{{{soap}}}Body")
         if body is None:
             return Seen()
