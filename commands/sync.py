@@ -68,7 +68,7 @@ def command(
 ) -> None:
     """Begin a sync now, or all of a system; the workers carry it out. One that is under way is left to go on.
 
-    An edition (`vzd edition`) is loaded by this process from the folder of the system's settings.
+    An edition (`vzd edition`) is loaded by this process from where the system's settings say: a folder, or an address.
     With --wait exit code 3 says that it is still under way, 5 that it waits for a person.
 
     \b
@@ -126,7 +126,7 @@ def _find(system: str | None, operation: str | None) -> list[_Named]:
 
 
 def _is_set_up(settings: Settings, one: _Named) -> bool:
-    return one.operation is not None or settings.system(one.adapter.name).edition is not None
+    return one.operation is not None or settings.system(one.adapter.name).publishes
 
 
 def _ask(wired: gateway.Gateway, one: _Named, since: date | None) -> tuple[uuid.UUID, bool]:
