@@ -17,6 +17,7 @@ from gateway import Gateway
 from mappings.vdeavk import DisabilityChanges
 from routing import following
 from routing.following import RunState
+from routing.reconciliation import alone
 from tests.registers.varis.country import small
 from tests.steps.test_editions import at
 from tests.steps.test_following import deliver, newest, queued
@@ -97,6 +98,15 @@ def test_an_edition_that_cannot_be_taken_ends_no_look_and_one_that_did_not_come_
         with pytest.raises(errors.SystemUnavailable):
             away.run(NOW + timedelta(days=1))
     assert (newest(gateway).state, newest(gateway).error) == (RunState.LEFT, "system_unavailable")
+
+
+def test_a_look_while_another_process_loads_is_no_failure(gateway: Gateway, tmp_path: Path) -> None:
+    small().write(tmp_path / "editions")
+    job = planned(at(gateway, tmp_path / "editions"), "edition-vzd")
+    with alone(gateway.engine, "edition vzd"):
+        job.run(NOW)
+    job.run(NOW)
+    assert newest(gateway).state is RunState.DONE
 
 
 def test_old_runs_are_forgotten_and_how_far_they_came_is_not(gateway: Gateway, transport: Wire) -> None:

@@ -188,6 +188,9 @@ def test_every_change_is_kept_once_whatever_dies(
     asked = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
     questions = Counter(line["message_id"] for line in asked if line["operation"] == "GetPersonSet")
     assert len(questions) == runs["pmlp"].asked_anew < questions.total(), "asked again under its own name"
+    for name, run in runs.items():
+        (found,) = json.loads(command(environ, "sync", name, "--recount", "--json").stdout)
+        assert (found["agrees"], found["entries"], found["doubled"]) == (True, run.counted.theirs, 0)
     shown = command(environ, "sync", "vdeavk", "--status", "--json")
     (line,) = json.loads(shown.stdout)
     assert (line["state"], line["theirs"], line["missing"]) == ("done", len(every), 0)
