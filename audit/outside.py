@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
+from cryptography import x509
+
 from audit import checkpoint, notes
 from audit.checkpoint import Checkpoint
 from audit.notes import VerifierKey
@@ -34,7 +36,7 @@ class Held:
 class Outside:
     """The witness whose word counts, whether it was asked and why not, and every checkpoint held outside.
 
-    `pinned`: its key was pinned on first use.
+    `pinned`: its key was pinned on first use. `authorities`: whose time stamps over checkpoints count.
     """
 
     witness: VerifierKey | None = None
@@ -42,6 +44,7 @@ class Outside:
     asked: bool = False
     error: str | None = None
     held: tuple[Held, ...] = ()
+    authorities: tuple[x509.Certificate, ...] = ()
 
     def json(self, origins: Set[str]) -> Json:
         """As `audit verify` tells of the witness; `size` is what it has seen of this log, newest name first."""
@@ -56,6 +59,22 @@ class Outside:
             "size": max(sizes, default=None),
             "error": self.error,
         }
+
+    def vouched(self, size: int | None, *, any_rows: bool) -> tuple[bool, str]:
+        """Whether the witness vouches for a log that holds, of which it has cosigned `size` records; and in words.
+
+        `any_rows`: some witness's cosignatures are in the database.
+        """
+        if self.witness is None and any_rows:
+            return False, "checkpoints are cosigned, but no witness is set or pinned here whose word counts"
+        if self.witness is None or size is None:
+            return False, "no witness has cosigned a checkpoint"
+        if self.asked and not any(one.by == WITNESS for one in self.held):
+            return False, "the witness holds no checkpoint of this log any more"
+        reason = f"cosigned by {self.witness.name} up to {size} records"
+        if self.pinned:
+            reason += ", whose key was pinned on first use"
+        return True, reason if self.asked else f"{reason}; the witness was not asked"
 
     def at(self, origin: str, size: int) -> Iterator[Held]:
         """What is held of a log of that name at exactly that size."""

@@ -17,6 +17,7 @@ class Report:
     `unanchored`: all holds together, but no witness outside vouches that this is the log it always was. Where something
     outside contradicts the rows, `last_good_checkpoint` is the last that the witness has cosigned as it stands.
     `exposure` is what came after `anchored_size`: until the next cosignature only the log's own key vouches for it.
+    `stamped` is the newest checkpoint that has a time stamp.
     """
 
     status: Literal["anchored", "unanchored", "bad"]
@@ -28,6 +29,7 @@ class Report:
     reason: str
     exposure: Exposure = field(default=Exposure(None, 0, 0.0))
     witness: Json = None
+    stamped: Json = None
 
     @property
     def exit_code(self) -> int:
@@ -47,4 +49,5 @@ class Report:
             "anchored_size": self.exposure.size,
             "exposure": {"records": self.exposure.records, "seconds": self.exposure.seconds},
             "witness": self.witness,
+            "stamped": self.stamped,
         }

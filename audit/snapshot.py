@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
 from audit.tables import (
+    log_timestamps,
     LOG_TABLES,
     log_checkpoints,
     log_cosignatures,
@@ -192,6 +193,16 @@ def witnesses(connection: Connection) -> Iterator[Any]:
         log_records.c.kind == "admin", log_records.c.leaf.like('%"act":"witness"%')
     )
     yield from connection.execute(statement).scalars()
+
+
+def stamps(connection: Connection) -> Iterator[tuple[Any, Any, Any]]:
+    """Size, token and note of every time stamp; the note is None where no checkpoint is of that size."""
+    statement = (
+        select(*_raw(log_timestamps), type_coerce(log_checkpoints.c.note, NullType()))
+        .outerjoin(log_checkpoints, log_checkpoints.c.size == log_timestamps.c.size)
+        .order_by(log_timestamps.c.size)
+    )
+    yield from (tuple(row) for row in connection.execute(statement))
 
 
 def oldest_from(connection: Connection, size: int) -> Any:

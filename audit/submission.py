@@ -39,13 +39,8 @@ class Submitted:
 
 def due(connection: Connection, key: VerifierKey) -> tuple[Checkpoint, Checkpoint | None] | None:
     """The newest checkpoint and the last that the witness has cosigned; None when it has cosigned the newest."""
-    note = connection.execute(
-        select(log_checkpoints.c.note).order_by(log_checkpoints.c.size.desc()).limit(1)
-    ).scalar()
-    if note is None:
-        return None
-    newest, seen = checkpoint.parse(note), witnessed.newest(connection, key)
-    if seen is not None and seen.size >= newest.size:
+    newest, seen = _newest(connection), witnessed.newest(connection, key)
+    if newest is None or (seen is not None and seen.size >= newest.size):
         return None
     return newest, seen
 
@@ -66,6 +61,8 @@ def submit(engine: Engine, key: VerifierKey, ask: Callable[[bytes], Said]) -> Su
     said = ask(_request(engine, newest, old))
     if said.status == HTTPStatus.CONFLICT:
         theirs = _size(said)
+        if theirs > newest.size and _grown(engine, key, newest):
+            return submit(engine, key, ask)  # another process has shown more meanwhile
         if theirs > newest.size:
             return Submitted(theirs, f"it has seen {theirs} records, and {newest.size} are here")
         if theirs == old:  # as a witness by an earlier text of the protocol says it
@@ -84,6 +81,19 @@ def submit(engine: Engine, key: VerifierKey, ask: Callable[[bytes], Said]) -> Su
     with engine.begin() as connection:
         witnessed.add(connection, newest.size, signature)
     return Submitted(newest.size)
+
+
+def _grown(engine: Engine, key: VerifierKey, known: Checkpoint) -> bool:
+    with reading(engine).begin() as connection:
+        newest, seen = _newest(connection), witnessed.newest(connection, key)
+    return newest != known or (seen is not None and seen.size >= known.size)
+
+
+def _newest(connection: Connection) -> Checkpoint | None:
+    note = connection.execute(
+        select(log_checkpoints.c.note).order_by(log_checkpoints.c.size.desc()).limit(1)
+    ).scalar()
+    return None if note is None else checkpoint.parse(note)
 
 
 def _request(engine: Engine, newest: Checkpoint, old: int) -> bytes:

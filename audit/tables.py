@@ -89,7 +89,16 @@ log_cosignatures = Table(
     schema="log",
 )
 
-LOG_TABLES = (log_records, log_tree, log_checkpoints, log_values, log_cosignatures)
+# What an authority of time stamps has signed of them: its answer (DER), over the exact bytes of the note.
+log_timestamps = Table(
+    "log_timestamps",
+    metadata,
+    Column("size", _NUMBER, ForeignKey("log.log_checkpoints.size"), primary_key=True, autoincrement=False),
+    Column("token", LargeBinary, nullable=False),
+    schema="log",
+)
+
+LOG_TABLES = (log_records, log_tree, log_checkpoints, log_values, log_cosignatures, log_timestamps)
 
 sequencer_queue = Table(
     "sequencer_queue",

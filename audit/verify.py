@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from audit import checkpoint, leaf, origin, snapshot, witnessed
+from audit import checkpoint, leaf, origin, snapshot, stamps, witnessed
 from audit.erasure import Erasure
 from audit.merkle import Frontier, leaf_hash
-from audit.outside import NOBODY, WITNESS, Outside, loss
+from audit.outside import NOBODY, Outside, loss
 from audit.report import Report
 from audit.snapshot import Place, Stored, Values
 from audit.tables import LOG_TABLES, log_records, log_tree, log_values
 from audit.witnessed import Exposure
 from errors import ConfigurationError, LogUnavailable
-from exchange import Json
+from exchange import Json, instant_text
 
 __all__ = ["Progress", "Report", "verify"]
 
@@ -105,6 +106,7 @@ class _Walk:
         self._due = {one.tree.size for one in outside.held}
         self._cosignatures = witnessed.Cosignatures(connection, outside.witness)
         self._anchored: checkpoint.Checkpoint | None = None
+        self._stamped: tuple[int, datetime] | None = None
 
     def report(self) -> Report:
         """Walk, and say what was found."""
@@ -124,7 +126,8 @@ class _Walk:
             if not snapshot.is_damage(error):
                 raise
             return self._bad(total, _Bad(self._frontier.size, "a row cannot be read"))
-        anchored, reason = self._standing()
+        size = None if self._anchored is None else self._anchored.size
+        anchored, reason = self._outside.vouched(size, any_rows=self._cosignatures.checked > 0)
         return Report(
             status="anchored" if anchored else "unanchored",
             size=total,
@@ -132,22 +135,22 @@ class _Walk:
             pending=self._pending,
             first_bad=None,
             last_good_checkpoint=None if self._last_good is None else self._last_good.size,
-            reason=reason + "".join(f"; {gap}" for gap in self._restored),
+            reason=reason + self._gaps(),
             exposure=self._exposure(total),
             witness=self._outside.json(self._origins),
+            stamped=self._stamp_told(),
         )
 
-    def _standing(self) -> tuple[bool, str]:
-        """Whether a witness vouches for a log that holds, and in words."""
-        outside = self._outside
-        if outside.witness is None or self._anchored is None:
-            return False, "no witness has cosigned a checkpoint"
-        if outside.asked and not any(one.by == WITNESS for one in outside.held):
-            return False, "the witness holds no checkpoint of this log any more"
-        reason = f"cosigned by {outside.witness.name} up to {self._anchored.size} records"
-        if outside.pinned:
-            reason += ", whose key was pinned on first use"
-        return True, reason if outside.asked else f"{reason}; the witness was not asked"
+    def _gaps(self) -> str:
+        """Where the log was restored from a backup: the leaf at each of these indexes tells what was lost before."""
+        return f"; restored at {', '.join(self._restored)}" if self._restored else ""
+
+    def _stamp_told(self) -> Json:
+        """The newest time stamp; whose it is was looked at only where the settings name authorities."""
+        if self._stamped is None:
+            return None
+        size, at = self._stamped
+        return {"size": size, "at": instant_text(at), "checked": bool(self._outside.authorities)}
 
     def _bad(self, total: int, bad: _Bad) -> Report:
         good = self._anchored if bad.contradicted else self._last_good
@@ -276,7 +279,7 @@ class _Walk:
         if index:
             try:
                 seen = self._outside.beyond(self._origin, index)
-                self._restored.append(f"restored at {index}{loss(seen, members)}")
+                self._restored.append(f"{index}{loss(seen, members)}")
             except ValueError as error:
                 raise _Bad(index, str(error), contradicted=True) from error
         self._origin = ours.line
@@ -303,6 +306,10 @@ class _Walk:
                 self._anchored = signed
         except ValueError as error:
             raise _Bad(after, str(error)) from error
+        except DBAPIError as error:
+            if not snapshot.is_damage(error):
+                raise
+            raise _Bad(after, f"a cosignature of {signed.size} cannot be read") from error
 
     def _agreed(self) -> None:
         """See that what is held outside at this size is this tree."""
@@ -336,7 +343,9 @@ class _Walk:
         if found.origin != self._origin or not found.signed_by(self._public_key):
             raise _Bad(index, f"the signature of checkpoint {size} does not hold")
         if found.size != size:
-            first = snapshot.first_under(self._connection, found.size)
+            # One that has stood in its own place already is a copy: what is wrong begins here.
+            copied = found.size <= index
+            first = None if copied else snapshot.first_under(self._connection, found.size)
             raise _Bad(index if first is None else first, f"checkpoint {size} says that it is {found.size}")
         if size <= index:
             raise _Bad(index, f"checkpoint {size} covers nothing new")
@@ -364,7 +373,18 @@ class _Walk:
             self._cosignatures.finish(size)
         except ValueError as error:
             raise _Bad(size, str(error)) from error
+        self._stamps(size)
         self._whole(size)
+
+    def _stamps(self, size: int) -> None:
+        for stamped, token, note in snapshot.stamps(self._connection):
+            try:
+                self._stamped = stamped, stamps.check(token, note, self._outside.authorities)
+            except ValueError as error:
+                first = snapshot.first_under(self._connection, stamped)
+                raise _Bad(
+                    size if first is None else first, f"the time stamp of checkpoint {stamped}: {error}"
+                ) from error
 
     def _whole(self, size: int) -> None:
         """See that nothing is held outside that the log does not reach."""
@@ -377,6 +397,7 @@ class _Walk:
             raise _Bad(size, reason, contradicted=True)
         stranger = self._outside.stranger(self._origins)
         if stranger is not None:
+            self._anchored = None  # of the log that was here before nothing is left that agrees
             reason = (
                 f"{stranger.by} is of another log with this key, which is not here: {stranger.tree.origin}"
             )

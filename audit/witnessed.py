@@ -138,7 +138,7 @@ class Cosignatures:
         self._connection = connection
         self._witness = witness
         self._known: dict[tuple[str, str], VerifierKey] | None = None
-        self._checked = 0
+        self.checked = 0
 
     def check(self, after: int, signed: Checkpoint) -> bool:
         """See that every cosignature above `after`, up to a checkpoint, holds for it; whether the witness's is there.
@@ -159,7 +159,7 @@ class Cosignatures:
                 raise ValueError(f"a cosignature of {signed.size} is not in its exact form")
             key.check(signed.body().decode(), signature)
             witnessed = witnessed or key == self._witness
-            self._checked += 1
+            self.checked += 1
         return witnessed
 
     def finish(self, size: int) -> None:
@@ -167,7 +167,7 @@ class Cosignatures:
 
         Raises: ValueError.
         """
-        if snapshot.count(self._connection, log_cosignatures.c.size) == self._checked:
+        if snapshot.count(self._connection, log_cosignatures.c.size) == self.checked:
             return
         where = snapshot.beyond(self._connection, size)
         raise ValueError(f"a cosignature stands under {where or 'no size'}, where no checkpoint is")

@@ -15,7 +15,7 @@ import adapters
 import config
 from audit import Entry, Kind, continuity, open_log, restorations, sweeper
 from audit.archive import LOST, unopened
-from audit.asking import Known, newest_known
+from audit.asking import Known, ask, newest_known
 from audit.checkpoint import Checkpoint
 from audit.origin import Origin, load_public_key
 from audit.restorations import Restoration
@@ -208,13 +208,11 @@ def _look(
             f"({', '.join(standing.unknown or standing.lacks)}): "
             + ("run the gateway that it belongs to" if standing.unknown else "--look cannot look into it")
         )
+    public_key = load_public_key(settings.keys / "log.pub")
+    # By its rows alone: what the witness has seen beyond them is what a recovery is about.
+    rows = ask(settings, engine, public_key, offline=True)
     with shown("verifying", quiet=quiet) as progress:
-        report = verify(
-            engine,
-            load_public_key(settings.keys / "log.pub"),
-            load_secret(settings.keys / "subject.key"),
-            progress,
-        )
+        report = verify(engine, public_key, load_secret(settings.keys / "subject.key"), progress, rows)
     repeat = partial(repeat_of, settings, adapters.discover())
     with reading(engine).begin() as connection:
         outside = None

@@ -18,6 +18,7 @@ from gunicorn.app.base import BaseApplication
 
 from audit.witness import TEXT, Answer, Witness
 from endpoints.gunicorn_lines import Lines
+from endpoints.processes import die_with
 from endpoints.worker import TimelyWorker
 from errors import ConfigurationError
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 # 63 lines of proof, and a checkpoint with as many signatures as any verifier takes, some of them of 5 kB.
 _MOST_BYTES = 128 * 1024
 _READ_SECONDS = 5.0
-_THREADS = 16
+# They wait for slow peers most of the time, and cost next to nothing.
+_THREADS = 64
 _BACKLOG = 128
 _NOTE_SUFFIX = "/checkpoint"
 _HASH_LENGTH = 64
@@ -51,7 +53,9 @@ def _answer(witness: Witness, environ: dict[str, Any]) -> Answer:
     if path == "/add-checkpoint":
         if method != "POST":
             return Answer(HTTPStatus.METHOD_NOT_ALLOWED, "POST a checkpoint\n")
-        body = environ["wsgi.input"].read(_MOST_BYTES + 1)
+        # In chunks no length is said.
+        length = int(environ.get("CONTENT_LENGTH") or _MOST_BYTES + 1)
+        body = environ["wsgi.input"].read(min(length, _MOST_BYTES + 1))
         if len(body) > _MOST_BYTES:
             return Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {_MOST_BYTES} bytes\n")
         return witness.add_checkpoint(body)
@@ -132,6 +136,7 @@ class Server(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
             "forwarder_headers": "",
             "control_socket_disable": True,
             "when_ready": lambda _arbiter: self._ready(),
+            "post_fork": lambda _arbiter, worker: die_with(worker.ppid),
             "accesslog": None,
             "errorlog": "-",
             "loglevel": "warning",

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -27,11 +28,13 @@ from sqlalchemy import Connection
 import config
 import gateway
 from adapters import Adapter, Operation, Schedule
+from audit import stamps
 from audit.sequencer import Sequencer
+from audit.stamp_client import StampClient
 from audit.sweeper import grace, sweep
 from config import Settings
 from endpoints.processes import die_with
-from endpoints.work import children
+from endpoints.work import children, questions
 from endpoints.work.bell import Bell
 from endpoints.work.certificates import Certificates
 from endpoints.work.children import CHILDREN_HOURS
@@ -88,6 +91,7 @@ class Background:
             Loop("sequencer", self._sequencer.step, self._sequencer.lag),
             Loop("deliveries", courier.step, deliveries.lag, threads=count),
             Loop("watch", watch.step),
+            Loop("catalogue", partial(questions.follow, wired)),
         ]
         if settings.amqp_url:
             loops.append(Loop("postman", Postman(wired, self._bell).step))
@@ -104,10 +108,15 @@ class Background:
                 Scheduled("sweeper", every(_SWEEP), lambda _slot: sweep(wired.engine, wired.log, after)),
                 Scheduled("certificates", every(_LOOK), lambda _slot: certificates.look(), everywhere=True),
                 Scheduled("tidying", CronTrigger(hour=2, timezone=UTC), self._tidy),
+                *self._stamping(),
                 *self._revocations(),
                 *self._syncs(),
                 *self._editions(),
                 Scheduled("children", CHILDREN_HOURS, self._children),
+                Scheduled("unusual", questions.UNUSUAL_HOUR, partial(questions.flag_unusual, wired)),
+                Scheduled(
+                    "corrections", questions.CORRECTIONS_MINUTE, partial(questions.tell_corrections, wired)
+                ),
             ],
         )
         gateway.warm(wired)
@@ -131,6 +140,14 @@ class Background:
             self._cosigning.last()
         self._gateway.tracing.close()
         self._gateway.engine.dispose()
+
+    def _stamping(self) -> Iterator[Scheduled]:
+        """Time stamps over the newest checkpoint, where an authority is set: one process for each slot."""
+        settings, engine = self._gateway.settings.log, self._gateway.engine
+        if settings.tsa_url:
+            client, roots = StampClient(settings.tsa_url), stamps.roots_of(settings.tsa_trust)
+            often = every(timedelta(minutes=settings.tsa_minutes))
+            yield Scheduled("stamping", often, lambda _slot: stamps.stamp(engine, client, roots))
 
     def _revocations(self) -> Iterator[Scheduled]:
         """What the issuers of partners' certificates revoked: answers for all processes, lists for each host."""

@@ -41,6 +41,8 @@ class Cosigning:
     def __init__(
         self, settings: Settings, engine: Engine, log: ExchangeLog, client: WitnessClient | None = None
     ) -> None:
+        """Raises: ConfigurationError when the witness's key cannot be read."""
+        witnessed.chosen(settings)
         self._settings = settings
         self._engine = engine
         self._log = log

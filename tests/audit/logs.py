@@ -69,6 +69,17 @@ def cosign(engine: Engine, witness: Witness) -> Submitted | None:
     return submit(engine, WITNESS, asking(witness))
 
 
+def fill_cosigned(engine: Engine, witness: Witness, exchanges: int = 4, batch: int = 5) -> None:
+    """Write exchanges; every checkpoint over them is cosigned in its turn."""
+    log = open_log(engine)
+    for number in range(exchanges):
+        log.write(*exchange(f"32{number:09d}"))
+    one = sequencer(engine, batch)
+    while one.run_once():
+        cosign(engine, witness)
+    one.release()
+
+
 def seen(witness: Witness, *, asked: bool = True) -> Outside:
     """What the witness holds, as who verifies hears it."""
     held = [
