@@ -14,11 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
 from audit.tables import (
-    log_timestamps,
     LOG_TABLES,
     log_checkpoints,
     log_cosignatures,
     log_records,
+    log_timestamps,
     log_tree,
     log_values,
     sequencer_queue,

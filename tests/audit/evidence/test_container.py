@@ -152,7 +152,7 @@ def test_there_is_no_evidence_of_nothing_nor_before_its_place(engine: Engine, tm
 
 
 def _checked(folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 — our own interpreter, nothing of the gateway in its path
+    return subprocess.run(
         [sys.executable, "-I", "check.py"], cwd=folder, capture_output=True, text=True, check=False
     )
 
