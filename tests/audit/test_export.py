@@ -351,6 +351,27 @@ def test_an_erasure_that_is_not_on_record(changed: Path) -> None:
     assert (code, found["first_bad"]) == (1, ERASED)
 
 
+@pytest.mark.parametrize("index", [12, ERASED, 99])
+def test_an_erasure_that_no_leaf_states(changed: Path, index: int) -> None:
+    """Whoever has the log's key may sign a manifest over it; the leaves do not say so."""
+    text = (changed / "leaves.jsonl").read_text().splitlines()[SIZE - 1]
+    forged = written({"index": index, "leaf": text.replace("official", "subject")})
+    (changed / "erasures.jsonl").write_bytes((changed / "erasures.jsonl").read_bytes() + forged + b"\n")
+    resigned(changed, KEY)
+    assert judged(changed)[1]["first_bad"] == min(index, SIZE)
+
+
+def test_the_beginning_of_a_part_is_what_was_signed(log: Engine, tmp_path: Path) -> None:
+    exported(log, tmp_path / "nothing new", Wanted(start=SIZE))
+    assert judged(tmp_path / "nothing new")[0] == 3, "the cosigned checkpoint is not in it"
+    manifest = json.loads((tmp_path / "nothing new" / "manifest.json").read_bytes())
+    manifest["frontier"][0] = base64.b64encode(bytes(32)).decode()
+    (tmp_path / "nothing new" / "manifest.json").write_text(json.dumps(manifest))
+    resigned(tmp_path / "nothing new", KEY)
+    code, found = judged(tmp_path / "nothing new")
+    assert (code, found["first_bad"]) == (1, SIZE)
+
+
 def test_a_log_that_goes_on_after_a_restore(tmp_path: Path, template: Template) -> None:
     shutil.copy(template("sqlite"), tmp_path / "gateway.db")
     engine = open_engine(f"sqlite:///{tmp_path / 'gateway.db'}")
