@@ -21,7 +21,7 @@ import adapters
 import errors
 import mappings.services
 from adapters.profiles import Profile, transports
-from audit import Archive, ExchangeLog, open_log, subject_index
+from audit import Archive, ExchangeLog, open_log, retention, subject_index
 from audit.sweeper import refuse_if_closed
 from config import Settings
 from exchange import (
@@ -299,8 +299,11 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
             trail.notices += gateway.queue.follow(connection, request, delivered, exchange_id)
         if lease is None:
             kept["reply"] = reply.body
-        gateway.archive.put_all(connection, exchange_id, kept, instant)
-        gateway.log.append(connection, outcome_record(trail, fed, reply.body, instant))
+        record = outcome_record(trail, fed, reply.body, instant)
+        gateway.archive.put_all(
+            connection, exchange_id, kept, instant, retention.of(record.kind, record.facts)
+        )
+        gateway.log.append(connection, record)
 
     gateway.log.commit(work)
     return reply

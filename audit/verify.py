@@ -9,19 +9,20 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from audit import checkpoint, leaf, origin, snapshot
+from audit import checkpoint, guards, leaf, origin, retention, snapshot
 from audit.erasure import Erasure
 from audit.merkle import Frontier, leaf_hash
 from audit.snapshot import Place, Stored, Values
 from audit.tables import LOG_TABLES, log_records, log_tree, log_values
 from errors import ConfigurationError, LogUnavailable
-from exchange import Json
+from exchange import Json, utc_now
 
 Progress = Callable[[int, int], None]
 
@@ -33,7 +34,8 @@ class Report:
     """What was found. `root` is base64 as in the checkpoints, of the last good one where the log is bad.
 
     `first_bad` is the first index that does not hold; where a signature or a root fails, the first that it covers.
-    `unanchored`: all holds together, but no witness outside vouches that this is the log it always was.
+    `unanchored`: all holds together, but no witness outside vouches that this is the log it always was. `erasures` are
+    those on record, `erased` counts the values that they excuse. `warnings` say what protects the rows too little.
     """
 
     status: Literal["anchored", "unanchored", "bad"]
@@ -43,6 +45,9 @@ class Report:
     first_bad: int | None
     last_good_checkpoint: int | None
     reason: str
+    erasures: tuple[Erasure, ...] = ()
+    erased: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -59,6 +64,12 @@ class Report:
             "first_bad": self.first_bad,
             "last_good_checkpoint": self.last_good_checkpoint,
             "reason": self.reason,
+            "erased": self.erased,
+            "erasures": [
+                {"index": one.index, "class": one.retention, "before": one.before, "instant": one.instant}
+                for one in self.erasures
+            ],
+            "warnings": list[Json](self.warnings),
         }
 
 
@@ -67,10 +78,12 @@ def verify(
     public_key: Ed25519PublicKey,
     subject_key: bytes | None = None,
     progress: Progress | None = None,
+    clock: Callable[[], datetime] = utc_now,
 ) -> Report:
     """Verify the log as it lies in the database; with `subject_key` the subject index too.
 
-    `progress` hears now and then how many of how many leaves are done.
+    `progress` hears now and then how many of how many leaves are done. By `clock` it is judged which erasures the law
+    allowed.
     Raises: ConfigurationError where there is no log at all, LogUnavailable when the database cannot be read.
     """
     try:
@@ -80,7 +93,7 @@ def verify(
                 raise ConfigurationError("the database holds no exchange log; start the gateway once")
             if missing:
                 return Report("bad", 0, "", 0, 0, None, f"the table {missing[0]} is missing")
-            return _Walk(connection, public_key, subject_key, progress or _silent).report()
+            return _Walk(connection, public_key, subject_key, progress or _silent, clock()).report()
     except SQLAlchemyError as error:
         raise LogUnavailable(type(error).__name__) from error
 
@@ -107,11 +120,13 @@ class _Walk:
         public_key: Ed25519PublicKey,
         subject_key: bytes | None,
         progress: Progress,
+        now: datetime,
     ) -> None:
         self._connection = connection
         self._public_key = public_key
         self._subject_key = subject_key
         self._progress = progress
+        self._now = now
         self._frontier = Frontier()
         self._origin = ""
         self._checkpoints: Iterator[tuple[object, object]] = snapshot.checkpoints(connection)
@@ -119,7 +134,8 @@ class _Walk:
         self._last_good: checkpoint.Checkpoint | None = None
         self._stray: tuple[_Bad, checkpoint.Checkpoint | None] | None = None
         self._open_exchanges: set[str] = set()
-        self._erasures: list[Erasure] | None = None
+        self._known: list[Erasure] | None = None
+        self._erased = 0
         self._values = 0
         self._pending = 0
         self._restored: list[int] = []
@@ -150,6 +166,9 @@ class _Walk:
             first_bad=None,
             last_good_checkpoint=None if self._last_good is None else self._last_good.size,
             reason="no witness has cosigned a checkpoint" + self._gaps(),
+            erasures=tuple(self._erasures()),
+            erased=self._erased,
+            warnings=guards.missing(self._connection),
         )
 
     def _gaps(self) -> str:
@@ -224,11 +243,33 @@ class _Walk:
             self._indexed(index, texts, self._subject_key)
 
     def _excuse(self, index: int, members: dict[str, Json], missing: set[str]) -> None:
-        if self._erasures is None:
-            self._erasures = [Erasure.read(*row) for row in snapshot.erasures(self._connection)]
+        kept, instant = self._class(members), str(members.get("instant"))
         for name in sorted(missing):
-            if not any(erasure.excuses(index, members, name) for erasure in self._erasures):
+            excuses = [one for one in self._erasures() if one.excuses(index, instant, kept, name)]
+            if not excuses:
                 raise _Bad(index, f"the value {name} is missing and no erasure is on record")
+            reasons = [one.unlawful(self._now) for one in excuses]
+            if all(reasons):
+                where = excuses[0].index
+                raise _Bad(
+                    index, f"the value {name} is missing, and not by the erasure at {where}: {reasons[0]}"
+                )
+        self._erased += len(missing)
+
+    def _erasures(self) -> list[Erasure]:
+        if self._known is None:
+            self._known = [Erasure.read(*row) for row in snapshot.erasures(self._connection)]
+        return self._known
+
+    def _class(self, members: dict[str, Json]) -> str:
+        """The retention class of a record: of what is of an exchange, that of the exchange's last outcome."""
+        if members.get("kind") in retention.OF_EXCHANGES:
+            last = snapshot.last_outcome(self._connection, str(members.get("exchange")))
+            try:
+                members = leaf.parse(last)
+            except (TypeError, ValueError):
+                return ""
+        return retention.of(str(members.get("kind")), members)
 
     def _indexed(self, index: int, texts: dict[str, str], key: bytes) -> None:
         try:
@@ -245,6 +286,9 @@ class _Walk:
             raise _Bad(index, "the log does not begin with its origin record")
         if kind == leaf.Kind.ORIGIN:
             self._begin(index, members)
+        elif kind == leaf.Kind.ERASURE:
+            if reason := next(one for one in self._erasures() if one.index == index).unlawful(self._now):
+                raise _Bad(index, f"the erasure on record was not allowed: {reason}")
         elif kind == leaf.Kind.OPENED:
             if exchange_id in self._open_exchanges:
                 raise _Bad(index, "the exchange is opened twice")

@@ -21,7 +21,7 @@ from audit import verify as verification
 from audit.continuity import extent
 from audit.leaf import normalised
 from audit.origin import load_public_key
-from commands import print_json
+from commands import audit_erase, audit_hold, print_json
 from commands.opening import admin_entry, existing_database, give_place, open_database
 from commands.rendering import print_rows
 from config import Settings
@@ -101,7 +101,7 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json(report.json())
     else:
-        shown = {name: "-" if value is None else str(value) for name, value in report.json().items()}
+        shown = {name: _said(value) for name, value in report.json().items()}
         print_rows(("exchange log", ""), [(name.replace("_", " "), value) for name, value in shown.items()])
     ctx.exit(report.exit_code)
 
@@ -274,6 +274,11 @@ def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
             click.echo(kept)
 
 
+audit_group.add_command(audit_erase.erase)
+audit_group.add_command(audit_erase.classes)
+audit_group.add_command(audit_hold.hold)
+
+
 def _open(settings: Settings) -> Engine:
     existing_database(settings).dispose()
     return open_database(settings)
@@ -313,6 +318,17 @@ def _print_found(found: Sequence[search.Found], as_json: bool) -> None:
             for one in found
         ],
     )
+
+
+def _said(value: Json) -> str:
+    """A value of a report; of erasures and warnings each on its own."""
+    if not isinstance(value, list):
+        return _text(value)
+    each = [
+        f"{one['class']} before {one['before']} (at {one['index']})" if isinstance(one, dict) else str(one)
+        for one in value
+    ]
+    return "; ".join(each) or "-"
 
 
 def _text(value: Json) -> str:

@@ -25,7 +25,8 @@ from config import Settings
 from errors import ConfigurationError, GatewayFailure, InvalidRequest
 from exchange import Json, utc_now
 from security import escrow
-from security.keys import claim, load_log_key, load_secret, put_files, read_files, replace_file
+from security.keys import claim, load_log_key, put_files, read_files, replace_file
+from security.masters import MasterKeys
 from storage import reading
 
 BUNDLE = "escrow.sealed"
@@ -283,7 +284,7 @@ def _problems_of_escrow(outside: escrow.Bundle | None, files: dict[str, bytes]) 
 def _problems_of_archive(settings: Settings, engine: Engine) -> list[str]:
     """Months of the archive that this master key does not open."""
     with reading(engine).begin() as connection:
-        months = unopened(connection, load_secret(settings.keys / "master.key"))
+        months = unopened(connection, MasterKeys(settings.keys))
     return [f"master.key does not open the archive of {month}" for _, month in months]
 
 
