@@ -70,10 +70,12 @@ class Erased:
     keys: int
 
 
-def look(engine: Engine, kept: RetentionClass, before: datetime, progress: Progress) -> Scope:
+def look(
+    engine: Engine, kept: RetentionClass, before: datetime, progress: Progress, size: int = _BATCH
+) -> Scope:
     """Count what is to be erased; nothing is changed."""
     scope = Scope(kept, before)
-    for seen, batch in _batches(engine, kept, before):
+    for seen, batch in _batches(engine, kept, before, size):
         progress(seen, None)
         with reading(engine).begin() as connection:
             over, keeps = _sorted(connection, batch, before)
@@ -107,13 +109,13 @@ def on_record(engine: Engine, scope: Scope) -> bool:
         )
 
 
-def erase(engine: Engine, scope: Scope, progress: Progress) -> Erased:
+def erase(engine: Engine, scope: Scope, progress: Progress, size: int = _BATCH) -> Erased:
     """Delete what the erasure on record names, batch by batch, each in a transaction of its own.
 
     `engine` connects as the eraser. Raises: the errors of the database; the same call then goes on.
     """
     gone: Counter[str] = Counter()
-    for _, batch in _batches(engine, scope.retention, scope.before):
+    for _, batch in _batches(engine, scope.retention, scope.before, size):
         with engine.begin() as connection:
             gone += _erase(connection, batch, scope.before)
         progress(gone["values"], scope.values)
@@ -155,7 +157,9 @@ def _destroy_keys(connection: Connection, scope: Scope) -> int:
     return gone.rowcount
 
 
-def _batches(engine: Engine, kept: RetentionClass, before: datetime) -> Iterator[tuple[int, list[str]]]:
+def _batches(
+    engine: Engine, kept: RetentionClass, before: datetime, size: int
+) -> Iterator[tuple[int, list[str]]]:
     """Exchanges of the class from before the instant that have something left to erase, oldest first.
 
     With how many records were looked at so far. An exchange is of the class of its last outcome.
@@ -176,7 +180,7 @@ def _batches(engine: Engine, kept: RetentionClass, before: datetime) -> Iterator
             ~and_(log_records.c.kind == Kind.OUTCOME.value, ends_later),
         )
         .order_by(log_records.c.instant, log_records.c.id)
-        .limit(_BATCH)
+        .limit(size)
     )
     seen, last = 0, ("", "")
     while True:

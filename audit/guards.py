@@ -16,7 +16,7 @@ from audit.tables import LOG_TABLES, archive_keys, archive_payloads, log_values
 
 _TRIGGERS = frozenset(f"{table.name}_no_{act}" for table in LOG_TABLES for act in ("update", "delete"))
 _ACTS = ("UPDATE", "DELETE", "TRUNCATE")
-_GUARDED = (*LOG_TABLES, archive_payloads, archive_keys)
+GUARDED = (*LOG_TABLES, archive_payloads, archive_keys)
 
 _LIFTED = f"{log_values.name}_no_delete"
 
@@ -31,7 +31,7 @@ def missing(connection: Connection) -> tuple[str, ...]:
         return (f"triggers that protect the log are gone: {', '.join(lost)}",) if lost else ()
     rights = [
         f"{act} {table.schema}.{table.name}"
-        for table in _GUARDED
+        for table in GUARDED
         for act in _ACTS
         if connection.execute(
             text("SELECT has_table_privilege(current_user, to_regclass(:table), :act)"),

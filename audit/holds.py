@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from audit.archive import Archive
 from audit.tables import archive_held, archive_holds, log_records
@@ -66,17 +66,16 @@ def put_under(connection: Connection, archive: Archive, name: str, exchanges: It
 
     Raises: NotFound naming one that the log does not know.
     """
-    added = 0
-    for exchange_id in exchanges:
+    there = select(archive_held.c.exchange_id).where(archive_held.c.hold == name)
+    before = set(connection.execute(there).scalars())
+    added = [one for one in dict.fromkeys(exchanges) if one not in before]
+    for exchange_id in added:
         known = select(log_records.c.id).where(log_records.c.exchange_id == exchange_id).limit(1)
         if connection.execute(known).first() is None:
             raise NotFound(f"exchange {exchange_id}")
-        row = upsert(connection, archive_held).values(hold=name, exchange_id=exchange_id)
-        added += connection.execute(
-            row.on_conflict_do_nothing(index_elements=["hold", "exchange_id"])
-        ).rowcount
+        connection.execute(insert(archive_held).values(hold=name, exchange_id=exchange_id))
         archive.put_under_hold(connection, uuid.UUID(exchange_id), name)
-    return added
+    return len(added)
 
 
 def release(connection: Connection, name: str) -> int:

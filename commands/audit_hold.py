@@ -195,7 +195,9 @@ def _record(
     why: str,
     code: str | None,
 ) -> None:
-    personal: dict[str, Json] = {"reason": why} | ({} if code is None else {"subject": code})
+    personal: dict[str, Json] = {"reason": why}
+    if code is not None:
+        personal["subject"] = code
     entry = admin_entry(settings, {"act": act, "name": name, "recipient": "", **facts}, personal)
     open_log(settings, engine).write(entry)
     give_place(settings, engine)

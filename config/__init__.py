@@ -210,7 +210,7 @@ class Settings:
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings: `config/`, `GATEWAY_CONFIG`, `GATEWAY_DATABASE_URL`, `GATEWAY_ERASER_URL` and `GATEWAY_AMQP_URL`.
+    """Read the settings: `config/`, `GATEWAY_CONFIG`, `GATEWAY_DATABASE_URL`, `…ERASER_URL` and `GATEWAY_AMQP_URL`.
 
     Raises: ConfigurationError naming the file and the key; unknown keys are refused.
     """

@@ -14,7 +14,7 @@ from sqlalchemy import inspect
 
 from audit.verify import Report
 from storage import open_engine
-from tests.audit.logs import exchange, fill, open_log, verified
+from tests.audit.logs import exchange, fill, open_log, unguard, verified
 from tests.conftest import Template
 
 # Thirteen leaves (the origin and four exchanges) under checkpoints at 5, 10 and 13.
@@ -59,6 +59,8 @@ def good(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
     fill(engine)
     report = verified(engine)
     assert (report.status, report.size, report.pending, report.first_bad) == ("unanchored", SIZE, 0, None)
+    assert not report.warnings
+    unguard(engine)
     engine.dispose()
     return path
 
