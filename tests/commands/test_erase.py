@@ -114,17 +114,18 @@ def test_erased_values_are_nowhere(installed: Installed) -> None:
     assert [needle for needle, where in before.items() if not where] == [CODE.replace("-", "").encode()]
 
     looked = installed.erase("--dry-run")
-    assert (looked["dry_run"], looked["values"], looked["payloads"]) == (True, 7, 1)
+    assert (looked["dry_run"], looked["values"], looked["payloads"]) == (True, 8, 1)
     assert installed.where(needles) == before
     told = installed.erase()
-    assert told["erased"] == {"values": 7, "payloads": 1, "keys": 1}
+    assert told["erased"] == {"values": 8, "payloads": 1, "keys": 1}
 
     assert not any(installed.where(needles).values())
     assert all(installed.where(kept).values()), "what is young is as it was"
     report = installed.json("audit", "verify", code=3)
-    assert (report["status"], report["erased"], report["pending"]) == ("unanchored", 7, 0)
+    assert (report["status"], report["erased"], report["pending"]) == ("unanchored", 8, 0)
     assert [one["class"] for one in report["erasures"]] == ["exchange"]  # type: ignore[attr-defined]
-    assert installed.run("audit", "subject", "--purpose", "test", "--json", stdin=CODE).stdout == "[]\n"
+    found = installed.run("audit", "subject", "--purpose", "test", "--json", stdin=CODE).stdout
+    assert [one["leaf"]["act"] for one in json.loads(found)] == ["audit subject"], "that search alone"
     gone = installed.run("audit", "payload", str(installed.exchange_id), "request", "--purpose", "test")
     assert gone.exit_code == 2
     assert installed.erase()["erased"] == {"values": 0, "payloads": 0, "keys": 0}
@@ -156,5 +157,5 @@ def test_refused_before_its_time_or_held(installed: Installed) -> None:
     payload = installed.run("audit", "payload", str(installed.exchange_id), "request", "--purpose", "test")
     assert CODE in payload.stdout
     assert installed.json("audit", "hold", "release", "court-7", "--why", "over")["exchanges"] == 1
-    assert installed.erase()["erased"] == {"values": 7, "payloads": 1, "keys": 1}
+    assert installed.erase()["erased"] == {"values": 8, "payloads": 1, "keys": 1}
     assert installed.json("audit", "verify", code=3)["status"] == "unanchored"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
+import config
 from audit import Entry, Kind, eraser, guards, holds, open_log, retention, roles
 from audit.sequencer import Sequencer
 from audit.tables import LOG_TABLES
@@ -53,11 +55,9 @@ def refused(engine: Engine, statement: str) -> None:
         connection.execute(text(statement))
 
 
-def test_an_exchange_and_an_erasure(
-    settings: Settings, migrated_postgresql: str, names: tuple[str, str]
-) -> None:
+def test_an_exchange_and_an_erasure(keys: Path, migrated_postgresql: str, names: tuple[str, str]) -> None:
     application, eraser_url = (as_role(migrated_postgresql, name) for name in names)
-    ours = dataclasses.replace(settings, database_url=application, eraser_url=eraser_url)
+    ours = dataclasses.replace(config.load({}), state=keys, database_url=application, eraser_url=eraser_url)
     migrate.upgrade(open_engine(application))
     transport = Wire()
     transport.answers = [person()]
@@ -89,7 +89,7 @@ def test_an_exchange_and_an_erasure(
         assert (gone.values, gone.payloads, gone.keys) == (7, 1, 1)
         with gateway.engine.begin() as connection:
             assert gateway.archive.get(connection, held[0].exchange_id, "request") == b"held"
-        report = verify(gateway.engine, load_log_key(settings.keys / "log.key").public_key())
+        report = verify(gateway.engine, load_log_key(ours.keys / "log.key").public_key())
         assert (report.status, report.erased, report.warnings) == ("unanchored", 7, ())
 
         for table in LOG_TABLES:
