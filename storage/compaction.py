@@ -58,6 +58,7 @@ def _rewrite(engine: Engine, seconds: float) -> None:
         borrowed.detach()
         connection = driver(borrowed)
         assert isinstance(connection, sqlite3.Connection)  # noqa: S101 — open_engine knows two databases
+        connection.execute("PRAGMA secure_delete=ON")
         _patiently(connection, "VACUUM", until)
         while True:
             (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -43,7 +43,7 @@ from endpoints.work.revocations import EVERY, Revocations
 from endpoints.work.watch import Watch
 from errors import Busy, GatewayError, InvalidRequest
 from exchange import RIGA, utc_now
-from routing import editions, following, jobs, outbox
+from routing import anonymising, editions, following, jobs, outbox
 from routing.slots import takes_place
 from security.keys import load_log_key
 from telemetry import start_diagnostics
@@ -104,6 +104,7 @@ class Background:
                 *self._syncs(),
                 *self._editions(),
                 Scheduled("children", CHILDREN_HOURS, self._children),
+                Scheduled("anonymising", CronTrigger(hour=3, timezone=UTC), self._anonymise),
             ],
         )
         gateway.warm(wired)
@@ -170,6 +171,13 @@ class Background:
                     editions.load(wired.settings, wired.engine, wired.log, adapter, slot=slots.newest(now))
 
             yield Scheduled(f"edition-{adapter.name}", every(_LOOK_FOR_EDITIONS), look, everywhere=True)
+
+    def _anonymise(self, slot: datetime) -> None:
+        """Register rows whose purpose has ended."""
+        wired = self._gateway
+        today = slot.astimezone(RIGA).date()
+        gone = anonymising.anonymise(wired.engine, wired.log, wired.settings.environment, today, "scheduled")
+        diagnostics.info("anonymised: archived=%d persons=%d", gone["archived"], gone["persons"])
 
     def _children(self, slot: datetime) -> None:
         """The watch over children in institutions: alerts, and reports for the social services."""

@@ -146,7 +146,7 @@ def years_ago(years: int) -> datetime:
 def erased(**facts: Json) -> dict[str, Json]:
     """The facts of an erasure that the law allows, but for what is given."""
     names: list[Json] = ["subject", "subject_index", "official"]
-    return {"class": "exchange", "before": instant_text(years_ago(6)), "names": names} | facts
+    return {"class": "exchange", "before": instant_text(years_ago(6)), "names": names, **facts}
 
 
 def test_a_missing_value_without_an_erasure(engine: Engine) -> None:

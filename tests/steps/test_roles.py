@@ -102,8 +102,8 @@ def test_an_exchange_and_an_erasure(keys: Path, migrated_postgresql: str, names:
                 refused(gateway.engine, statement)
                 if statement != "DELETE FROM log.log_values":
                     refused(erasing, statement)
-        for table in ("archive_payloads", "archive_keys"):
-            refused(gateway.engine, f"DELETE FROM archive.{table}")  # noqa: S608 — as above
+        for kept in ("archive_payloads", "archive_keys"):
+            refused(gateway.engine, f"DELETE FROM archive.{kept}")  # noqa: S608 — as above
         refused(gateway.engine, "UPDATE archive.archive_payloads SET sealed = ''")
         refused(gateway.engine, "INSERT INTO archive.archive_holds VALUES ('x', now(), NULL)")
         refused(erasing, "INSERT INTO log.log_values VALUES ('x', 'x', '', '')")
