@@ -25,6 +25,7 @@ from audit.retention import RetentionClass
 from audit.tables import archive_holds, archive_keys, archive_payloads, log_records, log_tree, log_values
 from exchange import Json, instant_text
 from storage import reading
+from storage.statements import Row
 
 Progress = Callable[[int, int | None], None]
 
@@ -162,7 +163,7 @@ def _batches(
 ) -> Iterator[tuple[int, list[str]]]:
     """Exchanges of the class from before the instant that have something left to erase, oldest first.
 
-    With how many records were looked at so far. An exchange is of the class of its last outcome.
+    With how many records were looked at so far.
     """
     later = log_records.alias()
     of_later = log_tree.alias()
@@ -190,14 +191,28 @@ def _batches(
             if not rows:
                 return
             seen, last = seen + len(rows), (rows[-1].instant, rows[-1].id)
-            ours = {row.exchange_id for row in rows if _class(row.leaf) == kept.name}
+            found = _classes(connection, rows)
+            ours = {exchange for exchange, name in found.items() if name == kept.name}
             batch = sorted(_with_rows(connection, ours))
         yield seen, batch
 
 
-def _class(text: str) -> str:
-    members = leaf.parse(text)
-    return retention.of(str(members["kind"]), members)
+def _classes(connection: Connection, rows: Sequence[Row]) -> dict[str, str]:
+    """The class of each exchange, and of each record that is of none."""
+    found = {}
+    for row in rows:
+        members = leaf.parse(row.leaf)
+        if members["kind"] != Kind.OUTCOME.value:
+            found[row.exchange_id] = retention.of(str(members["kind"]), members)
+    exchanges = [row.exchange_id for row in rows if row.exchange_id not in found]
+    outcomes: dict[str, list[dict[str, Json]]] = {}
+    for row in connection.execute(
+        select(log_records.c.exchange_id, log_records.c.leaf).where(
+            log_records.c.exchange_id.in_(exchanges), log_records.c.kind == Kind.OUTCOME.value
+        )
+    ):
+        outcomes.setdefault(row.exchange_id, []).append(leaf.parse(row.leaf))
+    return found | {name: retention.of_exchange(leaves) for name, leaves in outcomes.items()}
 
 
 def _with_rows(connection: Connection, exchanges: set[str]) -> set[str]:

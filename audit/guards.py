@@ -18,6 +18,9 @@ _TRIGGERS = frozenset(f"{table.name}_no_{act}" for table in LOG_TABLES for act i
 _ACTS = ("UPDATE", "DELETE", "TRUNCATE")
 GUARDED = (*LOG_TABLES, archive_payloads, archive_keys)
 
+_OF_TABLE = text("SELECT has_table_privilege(current_user, to_regclass(:table), :act)")
+_OF_COLUMNS = text("SELECT has_any_column_privilege(current_user, to_regclass(:table), :act)")
+
 _LIFTED = f"{log_values.name}_no_delete"
 
 
@@ -34,7 +37,7 @@ def missing(connection: Connection) -> tuple[str, ...]:
         for table in GUARDED
         for act in _ACTS
         if connection.execute(
-            text("SELECT has_table_privilege(current_user, to_regclass(:table), :act)"),
+            _OF_COLUMNS if act == "UPDATE" else _OF_TABLE,
             {"table": f"{table.schema}.{table.name}", "act": act},
         ).scalar()
     ]

@@ -2,14 +2,14 @@
 
 The class of a record stands in its leaf, so that a later change of the rules moves nothing that is on record. Records
 from before that have the class that the rules give them. `opened` and `attempt` are written before anybody knows how
-the exchange ends: they are of the class of its last outcome.
+the exchange ends: they are of the class of its outcome.
 """
 
 from __future__ import annotations
 
 import tomllib
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -85,6 +85,15 @@ def of(kind: str, facts: Mapping[str, Json]) -> str:
     if isinstance(stated, str):
         return stated
     return next((one.name for one in classes().values() if any(r.fits(kind, facts) for r in one.rules)), "")
+
+
+def of_exchange(outcomes: Iterable[Mapping[str, Json]]) -> str:
+    """The class of an exchange by the leaves of its outcomes: of several the one that is kept longest.
+
+    So that nobody shortens the time by one more outcome. Empty without any.
+    """
+    found = {of("outcome", members) for members in outcomes} & classes().keys()
+    return max(found, key=lambda name: classes()[name].months, default="")
 
 
 @cache

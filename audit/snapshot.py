@@ -186,15 +186,14 @@ def erasures(connection: Connection) -> Iterator[tuple[int, Any]]:
     yield from ((row[0], row[1]) for row in connection.execute(statement))
 
 
-def last_outcome(connection: Connection, exchange_id: str) -> Any:
-    """The leaf of an exchange's last outcome that has a place; None where it has none."""
+def outcomes(connection: Connection, exchange_id: str) -> Sequence[Any]:
+    """The leaves of an exchange's outcomes that have a place."""
     statement = (
         select(type_coerce(log_records.c.leaf, NullType()))
         .join(log_tree, log_tree.c.record_id == log_records.c.id)
         .where(log_records.c.exchange_id == exchange_id, log_records.c.kind == "outcome")
-        .order_by(log_tree.c.idx.desc())
     )
-    return connection.execute(statement.limit(1)).scalar()
+    return connection.execute(statement).scalars().all()
 
 
 def dangling(connection: Connection) -> int:

@@ -262,12 +262,12 @@ class _Walk:
         return self._known
 
     def _class(self, members: dict[str, Json]) -> str:
-        """The retention class of a record: of what is of an exchange, that of the exchange's last outcome."""
+        """The retention class of a record: of what is of an exchange, that of the exchange."""
         if members.get("kind") in retention.OF_EXCHANGES:
-            last = snapshot.last_outcome(self._connection, str(members.get("exchange")))
+            texts = snapshot.outcomes(self._connection, str(members.get("exchange")))
             try:
-                members = leaf.parse(last)
-            except (TypeError, ValueError):
+                return retention.of_exchange([leaf.parse(text) for text in texts])
+            except (TypeError, ValueError):  # damaged, and named where the walk comes to it
                 return ""
         return retention.of(str(members.get("kind")), members)
 

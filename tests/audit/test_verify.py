@@ -196,6 +196,19 @@ def test_an_erasure_excuses_nothing_of_another_class(engine: Engine) -> None:
     assert verified(engine).first_bad == 4
 
 
+def test_one_more_outcome_shortens_nothing(engine: Engine) -> None:
+    """A refusal is kept for eighteen months: one written behind an old exchange does not make it one."""
+    about = exchange(instant=years_ago(3))
+    open_log(engine).write(*about)
+    open_log(engine).write(Entry(Kind.OUTCOME, about[0].exchange_id, years_ago(3), {"outcome": "denied"}))
+    sequence(engine)
+    before = instant_text(years_ago(2))
+    put_on_record(engine, **erased(**{"class": "refusal", "before": before}))
+    assert verified(engine).status == "unanchored"
+    erase(engine, 2, "subject")
+    assert verified(engine).first_bad == 2
+
+
 def test_an_erasure_excuses_nothing_written_later(engine: Engine) -> None:
     put_on_record(engine, **erased())
     open_log(engine).write(*exchange(instant=years_ago(8)))
