@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 import config
 import registers
-from audit import Archive, open_log, search
+from audit import Archive, open_log, receipts, search
 from audit import verify as verification
 from audit.continuity import extent
 from audit.leaf import normalised
@@ -25,8 +25,8 @@ from commands import audit_erase, audit_hold, print_json
 from commands.opening import admin_entry, existing_database, give_place, open_database
 from commands.rendering import print_rows
 from config import Settings
-from errors import NotFound
-from exchange import RIGA, Json
+from errors import InvalidRequest, NotFound
+from exchange import RIGA, Json, utc_now
 from security.keys import load_secret
 from storage import reading
 
@@ -247,6 +247,39 @@ def checkpoint(out: Path | None) -> None:
     partial = out.with_name(f".{out.name}.partial")
     partial.write_text(note, encoding="utf-8")
     partial.replace(out)
+
+
+@audit_group.command(name="receipt")
+@click.argument("header", default="-")
+@_JSON
+@click.pass_context
+def receipt_(ctx: click.Context, header: str, as_json: bool) -> None:
+    """Say whether the log holds what it gave a receipt for. HEADER is the value of X-Receipt; - reads standard input.
+
+    Exit code 0: it has an index. 3: it is committed and has none yet, for less than a minute. 1: the receipt is not of
+    this log, or what it is for is late or lost.
+
+    \b
+    Example:  gateway audit receipt < receipt.txt
+              gateway audit receipt 'log="spolis-gateway/test/…"; exchange="…"; leaf="…"; at="…"; sig="…"'
+    """
+    settings = config.load()
+    given = receipts.read(sys.stdin.read(4096) if header == "-" else header)
+    if not given.signed_by(load_public_key(settings.keys / "log.pub")):
+        raise InvalidRequest("the receipt is not signed by log.pub: another log's, or changed")
+    with reading(existing_database(settings)).begin() as connection:
+        standing, index = receipts.standing(connection, given, utc_now())
+    found: dict[str, Json] = {
+        "standing": standing.value,
+        "index": index,
+        "exchange": given.exchange,
+        "at": given.instant,
+    }
+    if as_json:
+        print_json(found)
+    else:
+        print_rows(("receipt", ""), [(name, _text(value)) for name, value in found.items()])
+    ctx.exit({receipts.Standing.HELD: 0, receipts.Standing.PENDING: 3}.get(standing, 1))
 
 
 @audit_group.command()

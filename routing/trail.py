@@ -62,6 +62,8 @@ def opened_record(trail: Trail) -> Entry:
         "request_sha256": trail.received.digest.hex(),
     }
     facts = _way(trail) | ({} if trail.cause is None else {"cause": str(trail.cause)})
+    if arrival.peer.certificate is not None:
+        facts["tls_certificate"] = hashlib.sha256(arrival.peer.certificate).hexdigest()
     return Entry(Kind.OPENED, trail.received.exchange_id, trail.received.instant, facts, personal)
 
 
@@ -101,6 +103,7 @@ def _request(trail: Trail) -> dict[str, Json]:
     context, sealed = request.context, request.sealed
     weaker = sealed is not None and sealed.addressing is Addressing.UNSIGNED
     return {
+        **({} if sealed is None else {"certificate": sealed.fingerprint}),
         **({"signature_profile": "body-timestamp"} if weaker else {}),
         "caller": request.caller.name,
         "recipient": request.caller.recipient,
