@@ -125,6 +125,14 @@ def commitment(salt: bytes, text: str) -> str:
     return hashlib.sha256(_VALUE_TAG + salt + text.encode()).hexdigest()
 
 
+def commits(expected: object, salt: object, text: object) -> bool:
+    """Whether a commitment is that of a value as it lies in the database, of whatever types its cells are."""
+    # Without its length the border between salt and value could be shifted.
+    if type(salt) is not bytes or len(salt) != SALT_BYTES or type(text) is not str:
+        return False
+    return expected == commitment(salt, text)
+
+
 def normalised(code: str) -> str:
     """A personal code in the one form that is indexed: 11 digits, no dash.
 

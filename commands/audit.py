@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from sqlalchemy import Engine
 
 import config
 import registers
-from audit import Archive, open_log, receipts, search
+from audit import Archive, asking, open_log, receipts, search
 from audit import verify as verification
 from audit.continuity import extent
 from audit.leaf import normalised
 from audit.origin import load_public_key
 from commands import audit_erase, audit_hold, print_json
+from commands.audit_export import export_
+from commands.audit_prove import prove
 from commands.opening import admin_entry, existing_database, give_place, open_database
 from commands.rendering import print_rows
 from config import Settings
@@ -63,25 +66,43 @@ def audit_group() -> None:
 
 
 command = audit_group
+audit_group.add_command(export_)
+audit_group.add_command(prove)
 
 
 @audit_group.command()
+@click.option(
+    "--offline", is_flag=True, help="Do not ask the witness; what it has signed counts all the same."
+)
+@click.option(
+    "--checkpoint",
+    "note",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A checkpoint kept elsewhere, or given out by a witness: the log must go on from it.",
+)
 @_JSON
 @click.pass_context
-def verify(ctx: click.Context, as_json: bool) -> None:
+def verify(ctx: click.Context, offline: bool, note: Path | None, as_json: bool) -> None:
     """Recompute the whole log from its rows and name the first that does not hold.
 
-    Exit code 0: it holds and a witness vouches for it. 3: it holds, no witness does yet. 1: it was changed.
+    The witness is asked what it has seen: a log that was rewritten, cut off or put back to an earlier state is bad
+    though its own signatures hold. Exit code 0: it holds and a witness vouches for it. 3: it holds, no witness does
+    yet. 1: it was changed.
 
     \b
     Example:  gateway audit verify
-              gateway audit verify --json
+              gateway audit verify --offline --json
+              gateway audit verify --checkpoint /mnt/elsewhere/gateway.checkpoint
     """
     settings = config.load()
     public_key = load_public_key(settings.keys / "log.pub")
     secret = settings.keys / "subject.key"
     subject_key = load_secret(secret) if secret.exists() else None
     engine = existing_database(settings)
+    # Asked first: what the log gains meanwhile is no contradiction.
+    outside = asking.ask(settings, engine, public_key, offline=offline)
+    if note is not None:
+        outside = replace(outside, held=(*outside.held, asking.kept(note, public_key)))
     with Progress(
         TextColumn("verifying"),
         BarColumn(),
@@ -97,12 +118,12 @@ def verify(ctx: click.Context, as_json: bool) -> None:
             public_key,
             subject_key,
             lambda done, total: bar.update(task, completed=done, total=total),
+            outside,
         )
     if as_json:
         print_json(report.json())
     else:
-        shown = {name: _said(value) for name, value in report.json().items()}
-        print_rows(("exchange log", ""), [(name.replace("_", " "), value) for name, value in shown.items()])
+        print_rows(("exchange log", ""), list(_told(report)))
     ctx.exit(report.exit_code)
 
 
@@ -310,6 +331,14 @@ def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
 audit_group.add_command(audit_erase.erase)
 audit_group.add_command(audit_erase.classes)
 audit_group.add_command(audit_hold.hold)
+
+
+def _told(report: verification.Report) -> Iterator[tuple[str, str]]:
+    for name, value in report.json().items():
+        if isinstance(value, dict):
+            yield from ((f"{name} {part.replace('_', ' ')}", _text(one)) for part, one in value.items())
+        else:
+            yield name.replace("_", " "), _said(value)
 
 
 def _open(settings: Settings) -> Engine:

@@ -90,10 +90,16 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """The exchange log: seconds between checkpoints at most, and where the outside witness listens."""
+    """The exchange log: seconds between checkpoints at most, and the outside witness: its address and key.
+
+    Without a key the one that is pinned at the first contact counts. For more than `exposure_seconds` no record should
+    be without a cosignature.
+    """
 
     checkpoint_seconds: float
     witness_url: str
+    witness_key: str
+    exposure_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +307,7 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
         partners=_listen(home, values["listen"]["partners"]),
         internal=_listen(home, values["listen"]["internal"]),
         limits=Limits(**values["limits"]),
-        log=LogSettings(**values["log"]),
+        log=_log(values["log"]),
         outbox=OutboxSettings(**values["outbox"]),
         signature=SignatureSettings(**values["signature"]),
         alerts=AlertSettings(**values["alerts"]),
@@ -358,6 +364,14 @@ def _viss(values: Mapping[str, Any], home: Path, state: Path) -> Viss:
         agency=values["agency"],
         transaction_minutes=float(values["transaction_minutes"]),
     )
+
+
+def _log(values: Mapping[str, Any]) -> LogSettings:
+    if values["witness_url"] and not values["witness_url"].startswith(("http://", "https://")):
+        raise ConfigurationError("log.witness_url begins with http:// or https://")
+    if values["exposure_seconds"] <= 0:
+        raise ConfigurationError("log.exposure_seconds is more than 0")
+    return LogSettings(**values)
 
 
 def _path(home: Path, text: str) -> Path:

@@ -1,7 +1,7 @@
 """All the background work of one process: what `serve` has beside its listeners, and what `gateway work` is.
 
-Deliveries, the bell that wakes them, the sequencer, the watch, the sweeper of orphans, the look at certificates and
-what is scheduled.
+Deliveries, the bell that wakes them, the sequencer, what shows checkpoints to the witness, the watch, the sweeper of
+orphans, the look at certificates and what is scheduled.
 `python -m endpoints.work.background` is a process of `serve`.
 """
 
@@ -35,6 +35,7 @@ from endpoints.work import children
 from endpoints.work.bell import Bell
 from endpoints.work.certificates import Certificates
 from endpoints.work.children import CHILDREN_HOURS
+from endpoints.work.cosigning import Cosigning
 from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
 from endpoints.work.jobs import Loop, Scheduled, Work
@@ -92,6 +93,9 @@ class Background:
             loops.append(Loop("postman", Postman(wired, self._bell).step))
         if self._bell.rings:
             loops.append(Loop("bell", self._bell.listen))
+        self._cosigning = Cosigning(settings, wired.engine, wired.log) if settings.log.witness_url else None
+        if self._cosigning is not None:
+            loops.append(Loop("witness", self._cosigning.step, self._cosigning.lag))
         after = grace(settings.limits.exchange_seconds)
         self.work = Work(
             wired.engine,
@@ -124,6 +128,8 @@ class Background:
             self._sequencer.release()
         except GatewayError as error:
             diagnostics.warning("records are left for the next start: %s", error)
+        if self._cosigning is not None:
+            self._cosigning.last()
         self._gateway.tracing.close()
         self._gateway.engine.dispose()
 

@@ -22,9 +22,13 @@ from storage import migrate, open_engine
 from tests.audit.logs import exchange, unguard
 from tests.commands.conftest import Home
 
-REPORT = {
-    *("status", "size", "root", "pending", "first_bad", "last_good_checkpoint", "reason"),
-    *("erased", "erasures", "warnings"),
+REPORT = {"status", "size", "root", "pending", "first_bad", "last_good_checkpoint", "reason"} | {
+    "anchored_size",
+    "exposure",
+    "witness",
+    "erased",
+    "erasures",
+    "warnings",
 }
 
 
