@@ -44,9 +44,18 @@ def read(line: bytes, *names: str) -> dict[str, Any]:
 
 
 def excused(erasure: dict[str, Any], leaf: dict[str, Any], name: str) -> bool:
-    """Whether an erasure on record says that this value may be missing."""
-    of_it = leaf["id"] in erasure.get("records", []) or leaf["instant"] < erasure.get("before", "")
-    return name in erasure["names"] and of_it
+    """Whether an erasure on record says that this value may be missing, and came after the months that it states.
+
+    How long a class is kept the auditor knows; of what class an exchange is, its outcome says.
+    """
+    (end, end_rest), (now, now_rest) = (
+        (int(at[:4]) * 12 + int(at[5:7]), at[8:]) for at in (erasure["before"], erasure["instant"])
+    )
+    over = (end + erasure["months"], end_rest) <= (now, now_rest)
+    of_it = (
+        leaf.get("retention", erasure["class"]) == erasure["class"] and leaf["instant"] < erasure["before"]
+    )
+    return name.split(".")[0] in erasure["names"] and of_it and over and erasure["months"] > 0
 
 
 class Export:

@@ -22,13 +22,16 @@ from exchange import RIGA, Json, Provenance, new_id, utc_now
 from mappings.pmlp import Person
 from security.keys import load_log_key, load_secret
 from storage import migrate, open_engine
-from tests.audit.logs import exchange
+from tests.audit.logs import exchange, unguard
 from tests.commands.conftest import Home
 
 REPORT = {"status", "size", "root", "pending", "first_bad", "last_good_checkpoint", "reason"} | {
     "anchored_size",
     "exposure",
     "witness",
+    "erased",
+    "erasures",
+    "warnings",
 }
 
 
@@ -79,6 +82,7 @@ def test_verify_a_good_log(home: Home) -> None:
 
 
 def test_verify_a_changed_log(home: Home, engine: Engine) -> None:
+    unguard(engine)
     by_hand(engine, "UPDATE log_records SET outcome = 'ok' WHERE outcome = 'denied'")
     code, found = report(home)
     assert (code, found["status"], found["first_bad"]) == (1, "bad", 6)
