@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from audit import continuity, origin, witnessed
+from audit import continuity, origin, stamps, witnessed
 from audit.checkpoint import Checkpoint
 from audit.outside import KEPT, NOBODY, Held, Outside
 from audit.witness_client import WitnessClient
@@ -22,8 +22,14 @@ from storage import reading
 def ask(settings: Settings, engine: Engine, log_key: Ed25519PublicKey, *, offline: bool = False) -> Outside:
     """The witness of the settings, and what it holds; with `offline`, or without an address, it is not asked.
 
-    A witness that cannot be had is told of in `error`. Raises: ConfigurationError when its key cannot be read.
+    A witness that cannot be had is told of in `error`. Raises: ConfigurationError when its key, or the authorities of
+    time stamps, cannot be read.
     """
+    authorities = stamps.roots_of(settings.log.tsa_trust)
+    return replace(_witness(settings, engine, log_key, offline=offline), authorities=authorities)
+
+
+def _witness(settings: Settings, engine: Engine, log_key: Ed25519PublicKey, *, offline: bool) -> Outside:
     known = witnessed.chosen(settings)
     if known is None:
         return NOBODY

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
+from cryptography import x509
+
 from audit import checkpoint, notes
 from audit.checkpoint import Checkpoint
 from audit.notes import VerifierKey
@@ -34,7 +36,7 @@ class Held:
 class Outside:
     """The witness whose word counts, whether it was asked and why not, and every checkpoint held outside.
 
-    `pinned`: its key was pinned on first use.
+    `pinned`: its key was pinned on first use. `authorities`: whose time stamps over checkpoints count.
     """
 
     witness: VerifierKey | None = None
@@ -42,6 +44,7 @@ class Outside:
     asked: bool = False
     error: str | None = None
     held: tuple[Held, ...] = ()
+    authorities: tuple[x509.Certificate, ...] = ()
 
     def json(self, origins: Set[str]) -> Json:
         """As `audit verify` tells of the witness; `size` is what it has seen of this log, newest name first."""

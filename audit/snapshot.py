@@ -18,6 +18,7 @@ from audit.tables import (
     log_checkpoints,
     log_cosignatures,
     log_records,
+    log_timestamps,
     log_tree,
     log_values,
     sequencer_queue,
@@ -49,6 +50,13 @@ class Stored(NamedTuple):
     outcome: Any
     leaf: Any
 
+    def columns(self) -> dict[str, Any]:
+        """By name, the cells that repeat a member of the leaf."""
+        return {name: cell for name, cell in zip(self._fields, self, strict=True) if name != "leaf"}
+
+
+# The columns of `log_records` that have another name than the leaf's member that they repeat.
+MEMBERS = {"exchange_id": "exchange"}
 
 # Name, salt and value of each value of one record.
 Values = Sequence[tuple[Any, Any, Any]]
@@ -81,12 +89,12 @@ def count(connection: Connection, column: Column[Any]) -> int:
     return number
 
 
-def leaves(connection: Connection) -> Iterator[tuple[Place, Stored, Values]]:
-    """Every leaf of the tree from index 0 up, with its record and the record's values.
+def leaves(connection: Connection, start: int = 0) -> Iterator[tuple[Place, Stored, Values]]:
+    """Every leaf of the tree from an index up, with its record and the record's values.
 
     Raises: DBAPIError at the first leaf that cannot be read, after all those before it.
     """
-    last = -1
+    last = start - 1
     limit = _BATCH
     while True:
         try:
@@ -187,6 +195,16 @@ def witnesses(connection: Connection) -> Iterator[Any]:
     yield from connection.execute(statement).scalars()
 
 
+def stamps(connection: Connection) -> Iterator[tuple[Any, Any, Any]]:
+    """Size, token and note of every time stamp; the note is None where no checkpoint is of that size."""
+    statement = (
+        select(*_raw(log_timestamps), type_coerce(log_checkpoints.c.note, NullType()))
+        .outerjoin(log_checkpoints, log_checkpoints.c.size == log_timestamps.c.size)
+        .order_by(log_timestamps.c.size)
+    )
+    yield from (tuple(row) for row in connection.execute(statement))
+
+
 def oldest_from(connection: Connection, size: int) -> Any:
     """The instant of the first record that has no place below a size; None where there is none."""
     placed = (
@@ -237,6 +255,40 @@ def erasures(connection: Connection) -> Iterator[tuple[int, Any]]:
         .order_by(log_tree.c.idx)
     )
     yield from ((row[0], row[1]) for row in connection.execute(statement))
+
+
+def outcomes(connection: Connection, exchange_id: str) -> Sequence[Any]:
+    """The leaves of an exchange's outcomes that have a place."""
+    statement = (
+        select(type_coerce(log_records.c.leaf, NullType()))
+        .join(log_tree, log_tree.c.record_id == log_records.c.id)
+        .where(log_records.c.exchange_id == exchange_id, log_records.c.kind == "outcome")
+    )
+    return connection.execute(statement).scalars().all()
+
+
+def note(connection: Connection, size: int) -> str | None:
+    """The checkpoint that was signed at a size; None where none was."""
+    statement = select(log_checkpoints.c.note).where(log_checkpoints.c.size == size)
+    return connection.execute(statement).scalar()
+
+
+def unplaced(connection: Connection) -> tuple[int, int, int]:
+    """How many records wait for their place, how many values they have, how many rows of the queue name no record."""
+    queued = exists().where(sequencer_queue.c.record_id == log_records.c.id)
+    waits = [queued, ~exists().where(log_tree.c.record_id == log_records.c.id)]
+    records = select(func.count()).select_from(log_records).where(*waits)
+    values = (
+        select(func.count())
+        .select_from(log_values)
+        .join(log_records, log_records.c.id == log_values.c.record_id)
+        .where(*waits)
+    )
+    return (
+        connection.execute(records).scalar_one(),
+        connection.execute(values).scalar_one(),
+        dangling(connection),
+    )
 
 
 def dangling(connection: Connection) -> int:

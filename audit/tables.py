@@ -89,7 +89,16 @@ log_cosignatures = Table(
     schema="log",
 )
 
-LOG_TABLES = (log_records, log_tree, log_checkpoints, log_values, log_cosignatures)
+# What an authority of time stamps has signed of them: its answer (DER), over the exact bytes of the note.
+log_timestamps = Table(
+    "log_timestamps",
+    metadata,
+    Column("size", _NUMBER, ForeignKey("log.log_checkpoints.size"), primary_key=True, autoincrement=False),
+    Column("token", LargeBinary, nullable=False),
+    schema="log",
+)
+
+LOG_TABLES = (log_records, log_tree, log_checkpoints, log_values, log_cosignatures, log_timestamps)
 
 sequencer_queue = Table(
     "sequencer_queue",
@@ -158,5 +167,25 @@ archive_payloads = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     PrimaryKeyConstraint("exchange_id", "name"),
+    schema="archive",
+)
+
+# What must be kept beyond its retention; a hold that was released holds nothing, and its row stays.
+archive_holds = Table(
+    "archive_holds",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("made_at", Instant, nullable=False),
+    Column("released_at", Instant),
+    schema="archive",
+)
+
+archive_held = Table(
+    "archive_held",
+    metadata,
+    Column("hold", Text, ForeignKey("archive.archive_holds.name"), nullable=False),
+    Column("exchange_id", Text, nullable=False),
+    PrimaryKeyConstraint("hold", "exchange_id"),
+    Index("ix_archive_held_exchange_id", "exchange_id"),
     schema="archive",
 )

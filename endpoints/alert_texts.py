@@ -157,6 +157,13 @@ TEXTS = {
             "Free space on the disk of the state directory, or enlarge it.",
         ),
     ),
+    "unusual_lookups": AlertText(
+        Words("Neparasti vaicājumi par personām", "Unusual look-ups of persons"),
+        Words(
+            "Datu aizsardzības speciālistam: gateway audit unusual; izvērtējiet un pierakstiet: gateway audit dismiss.",
+            "For the data-protection officer: gateway audit unusual; look into it and note: gateway audit dismiss.",
+        ),
+    ),
     "test": AlertText(
         Words("Izmēģinājuma trauksme", "A test alert"),
         Words("Nekas nav jādara.", "Nothing is to be done."),

@@ -16,6 +16,7 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine
 
+from audit import flags
 from audit.tables import leases
 from endpoints import metered, revocation_state
 from endpoints.partner_trust import PartnerTrust
@@ -47,6 +48,8 @@ _LEFT_TO_A_PERSON = (outbox.State.DEAD, outbox.State.UNKNOWN)
 _BROKER_SECONDS = 4.0
 _BROKER_EVERY = 15.0
 _FILES_EVERY = 60.0
+# What nobody decided on for so long stays in the list, and is told no more.
+_UNUSUAL_STANDS = timedelta(days=30)
 
 Findings = list[Finding]
 
@@ -131,6 +134,7 @@ def _tables(gateway: Gateway, clock: Callable[[], datetime]) -> Findings:
         found += _jobs(connection)
         found += _quota(connection, quota.day_of(clock()))
         found += _syncs(connection)
+        found += _unusual(connection, quota.day_of(clock()))
         seconds = clocks.offset(connection, clock)
     if (late or 0.0) > MOST_LATE_SECONDS:
         found.append(Finding("outbox_late", "", f"seconds={late:.0f}"))
@@ -163,6 +167,12 @@ def _syncs(connection: Connection) -> Iterator[Finding]:
         if run.state in (following.RunState.STOPPED, following.RunState.REFUSED) or missing:
             detail = f"state={run.state.value} error={run.error} missing={missing}"
             yield Finding("sync", f"{run.system}.{run.operation}", detail)
+
+
+def _unusual(connection: Connection, day: date) -> Iterator[Finding]:
+    """Days with unusual look-ups that nobody has decided on: one incident each, which is over when that is done."""
+    for of_day, count in flags.open_by_day(connection, day - _UNUSUAL_STANDS).items():
+        yield Finding("unusual_lookups", str(of_day), f"count={count}")
 
 
 def _outbox(connection: Connection, backlog: int) -> Iterator[Finding]:

@@ -98,19 +98,19 @@ def trees(draw: st.DrawFn) -> tuple[list[bytes], int, int]:
     return leaves, draw(st.integers(0, new)), new
 
 
-def wrong_paths(path: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """The path with a hash too many or too few anywhere, with one changed, with two swapped."""
+def wrong_paths(path: Sequence[bytes]) -> Iterator[tuple[list[bytes], str]]:
+    """The path with a hash too many or too few anywhere, with one changed, with two swapped; and why it is wrong."""
     for at in range(len(path) + 1):
         for more in (bytes(32), EMPTY_ROOT, *path[:1], *path[-1:]):
-            yield [*path[:at], more, *path[at:]]
+            yield [*path[:at], more, *path[at:]], "too long"
     for at in range(len(path)):
-        yield [*path[:at], *path[at + 1 :]]
-        yield [*path[:at], bytes(32), *path[at + 1 :]]
-        yield [*path[:at], path[at][:-1], *path[at + 1 :]]
+        yield [*path[:at], *path[at + 1 :]], "too short"
+        yield [*path[:at], bytes(32), *path[at + 1 :]], "root"
+        yield [*path[:at], path[at][:-1], *path[at + 1 :]], "32 bytes"
         if path[at] != path[at - 1]:
             swapped = list(path)
             swapped[at], swapped[at - 1] = path[at - 1], path[at]
-            yield swapped
+            yield swapped, "root"
 
 
 @given(trees())
@@ -124,8 +124,8 @@ def test_inclusion(tree: tuple[list[bytes], int, int]) -> None:
     path = [mth(leaves, *each) for each in inclusion_ranges(index, 0, size)]
     hashed = leaf_hash(leaves[index])
     verify_inclusion(hashed, index, size, path, root)
-    for wrong in wrong_paths(path):
-        with pytest.raises(ValueError):  # noqa: PT011 — the reasons are several
+    for wrong, reason in wrong_paths(path):
+        with pytest.raises(ValueError, match=reason):
             verify_inclusion(hashed, index, size, wrong, root)
     others = [
         (leaf_hash(b"other"), index, size, root),
@@ -146,8 +146,8 @@ def test_consistency(tree: tuple[list[bytes], int, int]) -> None:
     old_root, new_root = mth(leaves, 0, old), mth(leaves, 0, new)
     path = [mth(leaves, *each) for each in consistency_ranges(old, new)]
     verify_consistency(old, old_root, new, new_root, path)
-    for wrong in wrong_paths(path):
-        with pytest.raises(ValueError):  # noqa: PT011 — the reasons are several
+    for wrong, reason in wrong_paths(path):
+        with pytest.raises(ValueError, match=reason):
             verify_consistency(old, old_root, new, new_root, wrong)
     forked = mth([*leaves[:old][:-1], b"forked"], 0, max(old, 1))
     others = [
@@ -175,6 +175,19 @@ def test_a_changed_history_has_no_consistency(tree: tuple[list[bytes], int, int]
     path = [mth(changed, *each) for each in consistency_ranges(old, new)]
     with pytest.raises(ValueError, match="root"):
         verify_consistency(old, mth(leaves, 0, old), new, mth(changed, 0, new), path)
+
+
+def test_a_path_that_goes_on_above_its_root() -> None:
+    """Leaf 3 of a tree of four is not leaf 1 of one of two, though the hashes lead to a root."""
+    path = [mth(LEAVES, *each) for each in inclusion_ranges(3, 0, 4)]
+    verify_inclusion(leaf_hash(LEAVES[3]), 3, 4, path, mth(LEAVES, 0, 4))
+    with pytest.raises(ValueError, match="too long"):
+        verify_inclusion(leaf_hash(LEAVES[3]), 1, 2, path, mth(LEAVES, 0, 4))
+
+
+def test_no_tree_goes_on_from_a_larger_one() -> None:
+    with pytest.raises(ValueError, match="go on"):
+        verify_consistency(4, mth(LEAVES, 0, 4), 3, mth(LEAVES, 0, 3), [])
 
 
 def test_published_proofs() -> None:
