@@ -170,7 +170,7 @@ def read_files(directory: Path) -> dict[str, bytes]:
     """
     files = {
         path.name: path.read_bytes()
-        for pattern in ("*.key", "*.pem", "log.pub", MARK)
+        for pattern in ("*.key", "*.pem", "log.pub", "*.vkey", MARK)
         for path in sorted(directory.glob(pattern))
         if not path.name.startswith(".")
     }
