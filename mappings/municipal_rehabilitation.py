@@ -25,7 +25,7 @@ from mappings.municipal_reports import (
 )
 
 VICTIM_SERVICE = code_list("victim_service")
-PROFESSION = code_list("specialist_profession")
+PROFESSION = code_list("rehabilitation_profession")
 FORM = code_list("specialist_form")
 
 _SERVICE = "municipal_victim_service"
