@@ -11,9 +11,10 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,7 +22,8 @@ import adapters
 import errors
 import mappings.services
 from adapters.profiles import Profile, transports
-from audit import Archive, ExchangeLog, open_log, subject_index
+from audit import Archive, ExchangeLog, Record, open_log, receipt, subject_index
+from audit.receipts import HEADER as RECEIPT
 from audit.sweeper import refuse_if_closed
 from config import Settings
 from exchange import (
@@ -47,7 +49,7 @@ from routing.register_routes import register_routes
 from routing.routes import HERE, Delivered, Plan, Routes, system_routes
 from routing.service_routes import service_routes
 from routing.trail import Trail, attempt_record, opened_record, outcome_record
-from security.keys import load_secret
+from security.keys import load_log_key, load_secret
 from storage import open_engine, reading
 from telemetry import Tracing, about, exchange_lines, traced
 
@@ -77,6 +79,7 @@ class Gateway:
     settings: Settings
     engine: Engine
     log: ExchangeLog
+    log_key: Ed25519PrivateKey
     archive: Archive
     subject_key: bytes
     queue: Queue
@@ -261,13 +264,13 @@ def answer(
 @traced
 def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
     """Step 8: registers, what is queued because of them, outcome, exact bytes, the answered message id and the row of
-    the outbox in one transaction; then the bytes leave.
+    the outbox in one transaction; then the bytes leave, with the log's receipt for the outcome.
     """
     exchange_id, instant = trail.received.exchange_id, utc_now()
     request, delivered, lease = trail.request, trail.delivered, trail.received.arrival.lease
     before = 0 if lease is None else lease.attempts
 
-    def work(connection: Connection) -> None:
+    def work(connection: Connection) -> Record:
         trail.notices = ()
         kept: dict[str, bytes] = {}
         if lease is None and time.monotonic() - trail.began > gateway.settings.limits.exchange_seconds:
@@ -300,10 +303,10 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
         if lease is None:
             kept["reply"] = reply.body
         gateway.archive.put_all(connection, exchange_id, kept, instant)
-        gateway.log.append(connection, outcome_record(trail, fed, reply.body, instant))
+        return gateway.log.append(connection, outcome_record(trail, fed, reply.body, instant))
 
-    gateway.log.commit(work)
-    return reply
+    given = receipt(gateway.log.line(), gateway.log_key, gateway.log.commit(work))
+    return replace(reply, headers={**reply.headers, RECEIPT: given.header()})
 
 
 def refuse(trail: Trail, inlet: Inlet, error: Exception) -> Reply:
@@ -341,11 +344,12 @@ def wire(
         settings=settings,
         engine=engine,
         log=log,
+        log_key=load_log_key(settings.keys / "log.key"),
         archive=archive,
         subject_key=subject_key,
         queue=Queue(settings, found, archive, log, subject_key),
         access=granted,
-        routes=Routes(routes | service_routes(services, routes)),
+        routes=Routes(routes | service_routes(engine, services, routes)),
         transport=transport,
         breakers=breakers,
         tracing=Tracing(settings.telemetry.otlp_url, settings.environment),

@@ -120,6 +120,14 @@ def commitment(salt: bytes, text: str) -> str:
     return hashlib.sha256(_VALUE_TAG + salt + text.encode()).hexdigest()
 
 
+def commits(expected: object, salt: object, text: object) -> bool:
+    """Whether a commitment is that of a value as it lies in the database, of whatever types its cells are."""
+    # Without its length the border between salt and value could be shifted.
+    if type(salt) is not bytes or len(salt) != SALT_BYTES or type(text) is not str:
+        return False
+    return expected == commitment(salt, text)
+
+
 def normalised(code: str) -> str:
     """A personal code in the one form that is indexed: 11 digits, no dash.
 
@@ -133,10 +141,19 @@ def normalised(code: str) -> str:
     return match[1] + match[2]
 
 
+def subject_text(text: str) -> str:
+    """Whom somebody asks about, in the one form that is indexed: a personal code, or `supplier/client code`.
+
+    Raises: InvalidPersonCode for anything else, so that a code that was mistyped finds not nobody but an error.
+    """
+    supplier, slash, client = text.strip().partition("/")
+    return text.strip() if supplier and slash and client else normalised(text)
+
+
 def subject_index(key: bytes, code: str) -> str:
     """What a subject is found by: HMAC-SHA-256 of the normalised personal code, hexadecimal.
 
-    A subject without a personal code (a provider's client code) is indexed by the text as it is.
+    A subject without a personal code (`supplier/client code`) is indexed by the text as it is.
     """
     try:
         text = normalised(code)

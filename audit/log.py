@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-import uuid
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -86,6 +85,7 @@ class ExchangeLog:
         self._patience = patience
         self._closed = False
         self._begun = False
+        self._line = ""
         self._reset()
         _every_log.add(self)
 
@@ -100,20 +100,19 @@ class ExchangeLog:
         # The parent's connections must not be closed here, nor used.
         self._engine.dispose(close=False)
 
-    def append(self, connection: Connection, entry: leaves.Entry) -> uuid.UUID:
-        """Add one record in the caller's transaction, queued for the sequencer.
+    def append(self, connection: Connection, entry: leaves.Entry) -> leaves.Record:
+        """Add one record in the caller's transaction, queued for the sequencer; the record as it will stand there.
 
         In a work of `commit` the rows are inserted with those of the other works, just before the commit.
         Raises: InvalidRequest where a value has no canonical JSON form.
         """
-        record_id = new_id(entry.instant)
-        record = leaves.seal(entry, record_id, self._subject_key)
+        record = leaves.seal(entry, new_id(entry.instant), self._subject_key)
         gathered = connection.get_execution_options().get(_GATHERED)
         if gathered is None:
             _insert(connection, [record])
         else:
             gathered.append(record)
-        return record_id
+        return record
 
     def commit(self, work: Callable[[Connection], T]) -> T:
         """Run quick database work in a shared transaction and return its result once that is committed.
@@ -138,18 +137,26 @@ class ExchangeLog:
         result: T = job.value
         return result
 
-    def write(self, *entries: leaves.Entry) -> list[uuid.UUID]:
-        """Append and commit entries that go with nothing else.
+    def write(self, *entries: leaves.Entry) -> list[str]:
+        """Append and commit entries that go with nothing else; the ids of their records.
 
         Raises: InvalidRequest, Busy, LogUnavailable.
         """
-        appended: list[uuid.UUID] = self._through(
+        appended: list[str] = self._through(
             _Job(
-                lambda connection: [self.append(connection, entry) for entry in entries],
+                lambda connection: [self.append(connection, entry).id for entry in entries],
                 touches_database=False,
             )
         )
         return appended
+
+    def line(self) -> str:
+        """The name of the log, as its checkpoints and receipts bear it.
+
+        Raises: LogUnavailable, ConfigurationError.
+        """
+        self._begin()
+        return self._line
 
     def close(self) -> None:
         """Take no more works; those that wait are still done."""
@@ -197,7 +204,7 @@ class ExchangeLog:
             raise LogUnavailable("the database is silent")
         try:
             if not self._begun:
-                origin.ensure(self._engine, self._environment, self._public_key)
+                self._line = origin.ensure(self._engine, self._environment, self._public_key)
             self._begun = True
         except SQLAlchemyError as error:
             raise LogUnavailable(type(error).__name__) from error

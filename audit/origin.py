@@ -20,13 +20,14 @@ from sqlalchemy import Connection, Engine, insert, select, text
 from audit import leaf as leaves
 from audit import restorations
 from audit.checkpoint import origin_line
-from audit.tables import log_records, sequencer_queue
+from audit.tables import log_checkpoints, log_records, sequencer_queue
 from errors import ConfigurationError
 from exchange import Environment, Json, new_id, utc_now
 from storage import reading
 
 # Any number will do as long as it stays: the key of the advisory lock on PostgreSQL ("origin" in ASCII).
 _LOCK = 0x6F726967696E
+_NEWEST = select(log_checkpoints.c.note).order_by(log_checkpoints.c.size.desc()).limit(1)
 # Any origin will do: one that goes on from another is of the same environment and key.
 _ORIGIN = select(log_records.c.leaf).where(log_records.c.kind == leaves.Kind.ORIGIN.value)
 
@@ -92,8 +93,8 @@ def again(
     return leaves.seal(leaves.Entry(leaves.Kind.ORIGIN, log_id, utc_now(), facts), uuid.uuid4(), b"")
 
 
-def ensure(engine: Engine, environment: Environment, key: Ed25519PublicKey) -> None:
-    """Begin the log if nobody has; of processes that start together, one does.
+def ensure(engine: Engine, environment: Environment, key: Ed25519PublicKey) -> str:
+    """Begin the log if nobody has, and give its line; of processes that start together, one begins it.
 
     Raises: ConfigurationError when the log in the database is of the other environment or of another key, or was
     loaded from a backup and is not recovered.
@@ -105,9 +106,18 @@ def ensure(engine: Engine, environment: Environment, key: Ed25519PublicKey) -> N
             raise ConfigurationError("the database was loaded from a backup: run `gateway recover` first")
         found = connection.execute(_ORIGIN).scalar()
         if found is None:
-            _begin(connection, environment, key)
-            return
+            return _begin(connection, environment, key).line
+        newest = connection.execute(_NEWEST).scalar()
     _ours(found, environment, key)
+    # Its last checkpoint names the log: one that was restored has had several names.
+    return (newest or "").partition("\n")[0] or _line(found)
+
+
+def _line(leaf: str) -> str:
+    try:
+        return read(leaves.parse(leaf)).line
+    except (TypeError, ValueError):
+        return ""  # damaged: `audit verify` names it
 
 
 def check(engine: Engine, environment: Environment, key: Ed25519PublicKey) -> None:
@@ -130,7 +140,7 @@ def _ours(leaf: str, environment: Environment, key: Ed25519PublicKey) -> None:
         raise ConfigurationError("the exchange log in the database belongs to another environment or key")
 
 
-def _begin(connection: Connection, environment: Environment, key: Ed25519PublicKey) -> None:
+def _begin(connection: Connection, environment: Environment, key: Ed25519PublicKey) -> Origin:
     log_id = new_id()
     entry = leaves.Entry(
         leaves.Kind.ORIGIN,
@@ -141,6 +151,7 @@ def _begin(connection: Connection, environment: Environment, key: Ed25519PublicK
     record = leaves.seal(entry, uuid.uuid4(), b"")
     connection.execute(insert(log_records).values(id=record.id, leaf=record.leaf, **record.columns))
     connection.execute(insert(sequencer_queue).values(record_id=record.id))
+    return Origin(str(log_id), environment, key_text(key))
 
 
 def load_public_key(path: Path) -> Ed25519PublicKey:

@@ -5,18 +5,24 @@ Who may search is decided above; that a search happened is a record itself, writ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, exists, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit import leaf
-from audit.tables import log_checkpoints, log_records, log_tree, log_values
-from errors import LogUnavailable, NotFound
+from audit.catalogue import FACTS, catalogue, catch_up, facts_of, shortened
+from audit.tables import log_checkpoints, log_records, log_tree, log_values, sequencer_queue
+from errors import InvalidRequest, LogUnavailable, NotFound
 from exchange import Json, instant_text
 from storage import reading
+
+# How many records are read by their ids at a time.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,11 @@ class Found:
 
     index: int | None
     leaf: Mapping[str, Json]
+
+    @property
+    def cursor(self) -> str:
+        """Where the page after this record begins: its instant and its index, `-` while it has none."""
+        return f"{self.leaf['instant']}/{'-' if self.index is None else self.index}"
 
     def json(self) -> dict[str, Json]:
         """Index and leaf as the commands print them."""
@@ -42,43 +53,181 @@ class Shown:
     values: Mapping[str, Json]
 
 
-def search(
-    engine: Engine,
-    *,
-    system: str | None = None,
-    operation: str | None = None,
-    institution: str | None = None,
-    official: str | None = None,
-    outcome: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    limit: int = 100,
-) -> list[Found]:
-    """The newest records that match all that is given, newest first; `until` is exclusive.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a record must meet, each that is given.
 
-    Raises: LogUnavailable.
+    `subjects` are indexes of a person (`subject_index`), one of which must stand in the record; `until` is exclusive.
     """
-    statement = _records()
-    wanted = {"system": system, "operation": operation, "institution": institution, "outcome": outcome}
-    for name, text in wanted.items():
-        if text is not None:
-            statement = statement.where(log_records.c[name] == text)
-    if official is not None:
-        statement = statement.where(_has("official", official))
-    if since is not None:
-        statement = statement.where(log_records.c.instant >= instant_text(since))
-    if until is not None:
-        statement = statement.where(log_records.c.instant < instant_text(until))
-    return _found(engine, statement, limit)
+
+    system: str | None = None
+    operation: str | None = None
+    institution: str | None = None
+    outcome: str | None = None
+    rule: str | None = None
+    purpose: str | None = None
+    kind: str | None = None
+    caller: str | None = None
+    recipient: str | None = None
+    act: str | None = None
+    exchange: uuid.UUID | None = None
+    official: str | None = None
+    subjects: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The facts that are wanted, by name, as the catalogue holds them."""
+        given = {name: shortened(getattr(self, name)) for name in FACTS}
+        return {name: text for name, text in given.items() if text is not None}
+
+    def json(self) -> dict[str, Json]:
+        """What is not personal of them, for the record of the search."""
+        public = [one.name for one in fields(self) if one.name not in ("official", "subjects")]
+        given = {name: getattr(self, name) for name in public}
+        names = {"since": "from", "until": "to"}
+        return {
+            names.get(name, name): value.isoformat() if isinstance(value, datetime) else str(value)
+            for name, value in given.items()
+            if value is not None
+        }
+
+
+def search(engine: Engine, *, limit: int = 100, after: str = "", **filters: Any) -> list[Found]:
+    """The newest records that match all that is given (`Filters`), newest first; see `page`."""
+    return page(engine, Filters(**filters), limit=limit, after=after)
+
+
+def page(engine: Engine, filters: Filters, *, limit: int = 100, after: str = "") -> list[Found]:
+    """The newest records that match, newest first; `after` is the cursor of the last record of the page before.
+
+    Records that wait for their place are found too.
+    Raises: InvalidRequest for a cursor that is none, LogUnavailable.
+    """
+    catch_up(engine)
+    begins = _cursor(after) if after else None
+    try:
+        with reading(engine).begin() as connection:
+            found = [*_waiting(connection, filters), *_catalogued(connection, filters, begins, limit)]
+    except SQLAlchemyError as error:
+        raise LogUnavailable(type(error).__name__) from error
+    if begins is not None:
+        found = [one for one in found if _place(one) < begins]
+    return sorted(found, key=_place, reverse=True)[:limit]
 
 
 def subject(engine: Engine, key: bytes, codes: Iterable[str], limit: int = 100) -> list[Found]:
     """The newest records about a person, by all personal codes that he has or had, newest first.
 
+    A person without one stands as `supplier/client code`.
     Raises: InvalidPersonCode, LogUnavailable.
     """
-    indexes = [leaf.subject_index(key, leaf.normalised(code)) for code in codes]
-    return _found(engine, _records().where(or_(*(_has(leaf.SUBJECT_INDEX, one) for one in indexes))), limit)
+    return page(engine, Filters(subjects=indexes(key, codes)), limit=limit)
+
+
+def indexes(key: bytes, codes: Iterable[str]) -> tuple[str, ...]:
+    """What a person is found by, under all of his codes.
+
+    Raises: InvalidPersonCode.
+    """
+    return tuple(dict.fromkeys(leaf.subject_index(key, leaf.subject_text(code)) for code in codes))
+
+
+def about(
+    engine: Engine, subjects: Sequence[str], since: datetime | None = None, until: datetime | None = None
+) -> list[tuple[Found, Mapping[str, Json]]]:
+    """Every record about a person with those of its personal values that are not erased, oldest first.
+
+    Raises: LogUnavailable.
+    """
+    bounds = _bounds(log_records.c.instant, since, until)
+    with_place = (
+        select(log_records.c.id, log_tree.c.idx, log_records.c.leaf)
+        .select_from(log_records)
+        .outerjoin(log_tree, log_tree.c.record_id == log_records.c.id)
+    )
+    try:
+        with reading(engine).begin() as connection:
+            ids = sorted(set(connection.execute(_of_persons(subjects)).scalars()))
+            found: list[tuple[Found, Mapping[str, Json]]] = []
+            for several in _batches(ids):
+                rows = connection.execute(with_place.where(log_records.c.id.in_(several), *bounds)).all()
+                values = values_of(connection, [row.id for row in rows])
+                found += [(Found(row.idx, _members(row.leaf)), values.get(row.id, {})) for row in rows]
+    except SQLAlchemyError as error:
+        raise LogUnavailable(type(error).__name__) from error
+    return sorted(found, key=lambda one: _place(one[0]))
+
+
+def values_of(connection: Connection, records: Sequence[str]) -> dict[str, dict[str, Json]]:
+    """By record id, the personal values that are not erased."""
+    found: dict[str, dict[str, Json]] = {}
+    for several in _batches(records):
+        query = select(log_values.c.record_id, log_values.c.name, log_values.c.value)
+        for row in connection.execute(query.where(log_values.c.record_id.in_(several))):
+            found.setdefault(row.record_id, {})[row.name] = leaf.value(row.value)
+    return found
+
+
+def with_values(engine: Engine, found: Sequence[Found]) -> list[Mapping[str, Json]]:
+    """The personal values of records that were found, in their order; without the digests that they are found by.
+
+    Raises: LogUnavailable.
+    """
+    try:
+        with reading(engine).begin() as connection:
+            values = values_of(connection, [str(one.leaf["id"]) for one in found])
+    except SQLAlchemyError as error:
+        raise LogUnavailable(type(error).__name__) from error
+    return [
+        {
+            name: value
+            for name, value in values.get(str(one.leaf["id"]), {}).items()
+            if not name.startswith(leaf.SUBJECT_INDEX)
+        }
+        for one in found
+    ]
+
+
+def persons_of(engine: Engine, exchange: uuid.UUID) -> list[str]:
+    """The codes of all persons whom the records of an exchange are about, as far as they are not erased.
+
+    Raises: LogUnavailable.
+    """
+    try:
+        with reading(engine).begin() as connection:
+            return list(involved(connection, [str(exchange)]).persons)
+    except SQLAlchemyError as error:
+        raise LogUnavailable(type(error).__name__) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Involved:
+    """The officials and the persons of some exchanges, each once, as far as they are not erased."""
+
+    officials: tuple[str, ...]
+    persons: tuple[str, ...]
+
+
+def involved(connection: Connection, exchanges: Sequence[str]) -> Involved:
+    """Who asked in these exchanges, and about whom."""
+    query = (
+        select(log_values.c.name, log_values.c.value)
+        .join(log_records, log_records.c.id == log_values.c.record_id)
+        .where(
+            log_records.c.exchange_id.in_(list(exchanges)), log_values.c.name.in_(("official", leaf.SUBJECT))
+        )
+    )
+    found = [(row.name, leaf.value(row.value)) for row in connection.execute(query)]
+    officials = dict.fromkeys(str(value) for name, value in found if name == "official")
+    return Involved(tuple(officials), tuple(codes_in(value for name, value in found if name != "official")))
+
+
+def codes_in(subjects: Iterable[Json]) -> list[str]:
+    """Every code once of what stands in records as their subject: one code, or a list of them."""
+    several = (one if isinstance(one, list) else [one] for one in subjects)
+    return list(dict.fromkeys(code for codes in several for code in codes if isinstance(code, str)))
 
 
 def show(engine: Engine, index: int) -> Shown:
@@ -110,30 +259,100 @@ def show(engine: Engine, index: int) -> Shown:
     )
 
 
-def _records() -> Select[int, str]:
-    return (
+# Newest last: instant, then index; what has no index yet is after what has.
+_Place = tuple[str, float]
+
+
+def _place(found: Found) -> _Place:
+    return str(found.leaf["instant"]), float("inf") if found.index is None else found.index
+
+
+def _cursor(text: str) -> _Place:
+    instant, _, index = text.partition("/")
+    if not instant or not (index == "-" or (index.isascii() and index.isdigit() and len(index) < 17)):
+        raise InvalidRequest("a page goes on after instant/index of the last record before it")
+    return instant, float("inf") if index == "-" else int(index)
+
+
+def _catalogued(
+    connection: Connection, filters: Filters, begins: _Place | None, limit: int
+) -> Iterator[Found]:
+    query = (
+        select(catalogue.c.idx, log_records.c.leaf)
+        .select_from(catalogue)
+        .join(log_records, log_records.c.id == catalogue.c.record_id)
+        .where(
+            *(catalogue.c[name] == text for name, text in filters.facts.items()),
+            *_bounds(catalogue.c.instant, filters.since, filters.until),
+            *_named(filters, catalogue.c.record_id),
+        )
+        .order_by(catalogue.c.instant.desc(), catalogue.c.idx.desc())
+        .limit(limit)
+    )
+    if begins is not None:
+        instant, index = begins
+        before = catalogue.c.instant <= instant
+        if index != float("inf"):
+            before = and_(before, or_(catalogue.c.instant < instant, catalogue.c.idx < int(index)))
+        query = query.where(before)
+    for row in connection.execute(query):
+        yield Found(row.idx, _members(row.leaf))
+
+
+def _waiting(connection: Connection, filters: Filters) -> Iterator[Found]:
+    """What matches of the few records that have no place in the tree, or that the catalogue does not have yet."""
+    last = connection.execute(select(func.max(catalogue.c.idx))).scalar()
+    queued = exists().where(sequencer_queue.c.record_id == log_records.c.id)
+    query = (
         select(log_tree.c.idx, log_records.c.leaf)
         .select_from(log_records)
         .outerjoin(log_tree, log_tree.c.record_id == log_records.c.id)
+        .where(
+            *_bounds(log_records.c.instant, filters.since, filters.until),
+            *_named(filters, log_records.c.id),
+        )
     )
+    wanted = filters.facts
+    late: ColumnElement[bool] = log_tree.c.idx > (-1 if last is None else last)
+    for rows in (query.where(queued, log_tree.c.idx.is_(None)), query.where(late)):
+        for row in connection.execute(rows):
+            members = _members(row.leaf)
+            if wanted.items() <= facts_of(members).items():
+                yield Found(row.idx, members)
 
 
-def _has(name: str, value: Json) -> ColumnElement[bool]:
+def _bounds(column: Any, since: datetime | None, until: datetime | None) -> Iterator[ColumnElement[bool]]:
+    if since is not None:
+        yield column >= instant_text(since)
+    if until is not None:
+        yield column < instant_text(until)
+
+
+def _named(filters: Filters, record_id: Any) -> Iterator[ColumnElement[bool]]:
+    if filters.exchange is not None:
+        own = select(log_records.c.id).where(log_records.c.exchange_id == str(filters.exchange))
+        yield record_id.in_(own)
+    if filters.official is not None:
+        yield record_id.in_(_having("official", [filters.official]))
+    if filters.subjects:
+        yield record_id.in_(_of_persons(filters.subjects))
+
+
+def _of_persons(subjects: Sequence[str]) -> Select[str]:
+    return _having(leaf.SUBJECT_INDEX, subjects)
+
+
+def _having(name: str, values: Sequence[str]) -> Select[str]:
     # `subject_index` is one name, or several with a number where a record is about several persons.
-    return exists().where(
-        log_values.c.record_id == log_records.c.id,
-        log_values.c.value == leaf.canonical(value),
+    return select(log_values.c.record_id).where(
+        log_values.c.value.in_([leaf.canonical(value) for value in values]),
         or_(log_values.c.name == name, log_values.c.name.startswith(f"{name}.", autoescape=True)),
     )
 
 
-def _found(engine: Engine, statement: Select[int, str], limit: int) -> list[Found]:
-    newest = statement.order_by(log_records.c.instant.desc(), log_records.c.id.desc()).limit(limit)
-    try:
-        with reading(engine).begin() as connection:
-            return [Found(row.idx, _members(row.leaf)) for row in connection.execute(newest)]
-    except SQLAlchemyError as error:
-        raise LogUnavailable(type(error).__name__) from error
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _AT_ONCE):
+        yield ids[start : start + _AT_ONCE]
 
 
 def _members(text: str) -> dict[str, Json]:

@@ -1,65 +1,36 @@
 """Recompute the whole exchange log from its rows and say whether anything was changed, and where first.
 
 Every leaf is hashed again, every column compared with its leaf, every value with its commitment, every root with its
-signed checkpoint. What follows a change is not judged: the first bad index is the answer.
+signed checkpoint, every checkpoint with what witnesses signed of it, and all of it with what is known outside. What
+follows a change is not judged: the first bad index is the answer.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from audit import checkpoint, leaf, origin, snapshot
+from audit import checkpoint, leaf, origin, snapshot, stamps, witnessed
 from audit.erasure import Erasure
 from audit.merkle import Frontier, leaf_hash
+from audit.outside import NOBODY, Outside, loss
+from audit.report import Report
 from audit.snapshot import Place, Stored, Values
 from audit.tables import LOG_TABLES, log_records, log_tree, log_values
+from audit.witnessed import Exposure
 from errors import ConfigurationError, LogUnavailable
-from exchange import Json
+from exchange import Json, instant_text
+
+__all__ = ["Progress", "Report", "verify"]
 
 Progress = Callable[[int, int], None]
 
 _TOLD_EVERY = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What was found. `root` is base64 as in the checkpoints, of the last good one where the log is bad.
-
-    `first_bad` is the first index that does not hold; where a signature or a root fails, the first that it covers.
-    `unanchored`: all holds together, but no witness outside vouches that this is the log it always was.
-    """
-
-    status: Literal["anchored", "unanchored", "bad"]
-    size: int
-    root: str
-    pending: int
-    first_bad: int | None
-    last_good_checkpoint: int | None
-    reason: str
-
-    @property
-    def exit_code(self) -> int:
-        """0 anchored, 3 unanchored, 1 bad."""
-        return {"anchored": 0, "unanchored": 3, "bad": 1}[self.status]
-
-    def json(self) -> dict[str, Json]:
-        """As `gateway audit verify --json` prints it."""
-        return {
-            "status": self.status,
-            "size": self.size,
-            "root": self.root,
-            "pending": self.pending,
-            "first_bad": self.first_bad,
-            "last_good_checkpoint": self.last_good_checkpoint,
-            "reason": self.reason,
-        }
 
 
 def verify(
@@ -67,10 +38,12 @@ def verify(
     public_key: Ed25519PublicKey,
     subject_key: bytes | None = None,
     progress: Progress | None = None,
+    outside: Outside = NOBODY,
 ) -> Report:
     """Verify the log as it lies in the database; with `subject_key` the subject index too.
 
-    `progress` hears now and then how many of how many leaves are done.
+    `outside` is what the witness and others hold; it must have been asked for before, since the log grows. `progress`
+    hears now and then how many of how many leaves are done.
     Raises: ConfigurationError where there is no log at all, LogUnavailable when the database cannot be read.
     """
     try:
@@ -80,7 +53,7 @@ def verify(
                 raise ConfigurationError("the database holds no exchange log; start the gateway once")
             if missing:
                 return Report("bad", 0, "", 0, 0, None, f"the table {missing[0]} is missing")
-            return _Walk(connection, public_key, subject_key, progress or _silent).report()
+            return _Walk(connection, public_key, subject_key, progress or _silent, outside).report()
     except SQLAlchemyError as error:
         raise LogUnavailable(type(error).__name__) from error
 
@@ -90,12 +63,16 @@ def _silent(_done: int, _total: int) -> None:
 
 
 class _Bad(Exception):
-    """Something does not hold. The first index that is not good, and what is wrong with it."""
+    """Something does not hold. The first index that is not good, and what is wrong with it.
 
-    def __init__(self, index: int, reason: str) -> None:
+    `contradicted`: the log's own signatures may hold, but something outside says otherwise.
+    """
+
+    def __init__(self, index: int, reason: str, *, contradicted: bool = False) -> None:
         super().__init__(reason)
         self.index = index
         self.reason = reason
+        self.contradicted = contradicted
 
 
 class _Walk:
@@ -107,6 +84,7 @@ class _Walk:
         public_key: Ed25519PublicKey,
         subject_key: bytes | None,
         progress: Progress,
+        outside: Outside,
     ) -> None:
         self._connection = connection
         self._public_key = public_key
@@ -122,7 +100,13 @@ class _Walk:
         self._erasures: list[Erasure] | None = None
         self._values = 0
         self._pending = 0
-        self._restored: list[int] = []
+        self._restored: list[str] = []
+        self._outside = outside
+        self._origins: set[str] = set()
+        self._due = {one.tree.size for one in outside.held}
+        self._cosignatures = witnessed.Cosignatures(connection, outside.witness)
+        self._anchored: checkpoint.Checkpoint | None = None
+        self._stamped: tuple[int, datetime] | None = None
 
     def report(self) -> Report:
         """Walk, and say what was found."""
@@ -137,36 +121,60 @@ class _Walk:
         except _Bad as bad:
             if self._stray is not None and self._stray[0].index < bad.index:
                 bad, self._last_good = self._stray
-            return self._bad(total, bad.index, bad.reason)
+            return self._bad(total, bad)
         except DBAPIError as error:
             if not snapshot.is_damage(error):
                 raise
-            return self._bad(total, self._frontier.size, "a row cannot be read")
+            return self._bad(total, _Bad(self._frontier.size, "a row cannot be read"))
+        size = None if self._anchored is None else self._anchored.size
+        anchored, reason = self._outside.vouched(size, any_rows=self._cosignatures.checked > 0)
         return Report(
-            status="unanchored",
+            status="anchored" if anchored else "unanchored",
             size=total,
             root=base64.b64encode(self._frontier.root()).decode(),
             pending=self._pending,
             first_bad=None,
             last_good_checkpoint=None if self._last_good is None else self._last_good.size,
-            reason="no witness has cosigned a checkpoint" + self._gaps(),
+            reason=reason + self._gaps(),
+            exposure=self._exposure(total),
+            witness=self._outside.json(self._origins),
+            stamped=self._stamp_told(),
         )
 
     def _gaps(self) -> str:
         """Where the log was restored from a backup: the leaf at each of these indexes tells what was lost before."""
-        return f"; restored at {', '.join(map(str, self._restored))}" if self._restored else ""
+        return f"; restored at {', '.join(self._restored)}" if self._restored else ""
 
-    def _bad(self, total: int, index: int, reason: str) -> Report:
-        good = self._last_good
+    def _stamp_told(self) -> Json:
+        """The newest time stamp; whose it is was looked at only where the settings name authorities."""
+        if self._stamped is None:
+            return None
+        size, at = self._stamped
+        return {"size": size, "at": instant_text(at), "checked": bool(self._outside.authorities)}
+
+    def _bad(self, total: int, bad: _Bad) -> Report:
+        good = self._anchored if bad.contradicted else self._last_good
         return Report(
             status="bad",
             size=total,
             root="" if good is None else base64.b64encode(good.root).decode(),
             pending=self._pending,
-            first_bad=index,
+            first_bad=bad.index,
             last_good_checkpoint=None if good is None else good.size,
-            reason=reason,
+            reason=bad.reason,
+            exposure=self._exposure(total),
+            witness=self._outside.json(self._origins),
         )
+
+    def _exposure(self, total: int) -> Exposure:
+        size = None if self._anchored is None else self._anchored.size
+        try:
+            seconds = witnessed.seconds_from(self._connection, size or 0)
+        except DBAPIError as error:
+            if not snapshot.is_damage(error):
+                raise
+            seconds = 0.0
+        return Exposure(size, total + self._pending - (size or 0), seconds)
 
     def _tree(self, total: int) -> None:
         for place, stored, values in snapshot.leaves(self._connection):
@@ -268,8 +276,14 @@ class _Walk:
         so_far = self._origin, index, base64.b64encode(self._frontier.root()).decode()
         if ours.continues != (so_far if index else None) or self._next is not None:
             raise _Bad(index, "the log begins again without a record of where it was restored")
+        if index:
+            try:
+                seen = self._outside.beyond(self._origin, index)
+                self._restored.append(f"{index}{loss(seen, members)}")
+            except ValueError as error:
+                raise _Bad(index, str(error), contradicted=True) from error
         self._origin = ours.line
-        self._restored += [index] if index else []
+        self._origins.add(ours.line)
 
     def _covered(self, index: int, place: Place) -> None:
         if self._next is None:
@@ -281,7 +295,32 @@ class _Walk:
             if self._frontier.root() != self._next.root:
                 first = 0 if self._last_good is None else self._last_good.size
                 raise _Bad(first, f"the root signed at {self._next.size} is not that of the records")
+            self._witnessed(0 if self._last_good is None else self._last_good.size, self._next)
             self._last_good, self._next = self._next, None
+        if self._frontier.size in self._due:
+            self._agreed()
+
+    def _witnessed(self, after: int, signed: checkpoint.Checkpoint) -> None:
+        try:
+            if self._cosignatures.check(after, signed):
+                self._anchored = signed
+        except ValueError as error:
+            raise _Bad(after, str(error)) from error
+        except DBAPIError as error:
+            if not snapshot.is_damage(error):
+                raise
+            raise _Bad(after, f"a cosignature of {signed.size} cannot be read") from error
+
+    def _agreed(self) -> None:
+        """See that what is held outside at this size is this tree."""
+        size, root = self._frontier.size, self._frontier.root()
+        for held in self._outside.at(self._origin, size):
+            if held.tree.root != root:
+                first = 0 if self._anchored is None else self._anchored.size
+                reason = f"{held.by} has another root at {size} records: the log was rewritten"
+                raise _Bad(first, reason, contradicted=True)
+            if held.cosigned is not None:
+                self._anchored = held.tree
 
     def _checkpoint(self, index: int, place: Place) -> checkpoint.Checkpoint:
         for size, note in self._checkpoints:
@@ -304,7 +343,9 @@ class _Walk:
         if found.origin != self._origin or not found.signed_by(self._public_key):
             raise _Bad(index, f"the signature of checkpoint {size} does not hold")
         if found.size != size:
-            first = snapshot.first_under(self._connection, found.size)
+            # One that has stood in its own place already is a copy: what is wrong begins here.
+            copied = found.size <= index
+            first = None if copied else snapshot.first_under(self._connection, found.size)
             raise _Bad(index if first is None else first, f"checkpoint {size} says that it is {found.size}")
         if size <= index:
             raise _Bad(index, f"checkpoint {size} covers nothing new")
@@ -328,3 +369,36 @@ class _Walk:
             raise _Bad(size, "a record stands neither in the tree nor in the queue")
         if snapshot.count(self._connection, log_values.c.name) != self._values:
             raise _Bad(size, "a value belongs to no record or stands there twice")
+        try:
+            self._cosignatures.finish(size)
+        except ValueError as error:
+            raise _Bad(size, str(error)) from error
+        self._stamps(size)
+        self._whole(size)
+
+    def _stamps(self, size: int) -> None:
+        for stamped, token, note in snapshot.stamps(self._connection):
+            try:
+                self._stamped = stamped, stamps.check(token, note, self._outside.authorities)
+            except ValueError as error:
+                first = snapshot.first_under(self._connection, stamped)
+                raise _Bad(
+                    size if first is None else first, f"the time stamp of checkpoint {stamped}: {error}"
+                ) from error
+
+    def _whole(self, size: int) -> None:
+        """See that nothing is held outside that the log does not reach."""
+        seen = self._outside.beyond(self._origin, size)
+        if seen is not None:
+            reason = (
+                f"{seen.by} has seen {seen.tree.size} records and {size} are here: the end was cut off, or a backup "
+                "restored without `gateway recover`"
+            )
+            raise _Bad(size, reason, contradicted=True)
+        stranger = self._outside.stranger(self._origins)
+        if stranger is not None:
+            self._anchored = None  # of the log that was here before nothing is left that agrees
+            reason = (
+                f"{stranger.by} is of another log with this key, which is not here: {stranger.tree.origin}"
+            )
+            raise _Bad(0, reason, contradicted=True)

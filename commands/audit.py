@@ -2,56 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy import Engine
 
 import config
-import registers
-from audit import Archive, open_log, search
+from audit import Archive, Kind, asking, receipts, search
+from audit import catalogue as catalogues
 from audit import verify as verification
 from audit.continuity import extent
-from audit.leaf import normalised
+from audit.leaf import subject_text
 from audit.origin import load_public_key
-from commands import print_json
-from commands.opening import admin_entry, existing_database, give_place, open_database
-from commands.rendering import print_rows
-from config import Settings
-from errors import NotFound
-from exchange import RIGA, Json
+from commands import audit_evidence, print_json, progress
+from commands.audit_acts import Moment, about, opened, record
+from commands.audit_export import export_
+from commands.audit_prove import prove
+from commands.audit_recipients import recipients
+from commands.audit_rendering import print_found, print_report, told
+from commands.audit_unusual import dismiss, unusual
+from commands.opening import existing_database
+from commands.rendering import Form, print_rows
+from errors import InvalidRequest, NotFound
+from exchange import Json, Outcome, utc_now
+from questions.report import codes_of, subject_report
+from questions.withholding import AskedBy
+from questions.words import Language
 from security.keys import load_secret
 from storage import reading
-
-
-class _Bound(click.ParamType[datetime]):
-    """A day, or a day and time of day, in Europe/Riga; at the end of a range a day is included."""
-
-    name = "date"
-
-    def __init__(self, *, end: bool) -> None:
-        self._end = end
-
-    def convert(
-        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail("write 2026-01-31 or 2026-01-31T08:00:00", param, ctx)
-        if len(value) == len("2026-01-31") and self._end:
-            moment += timedelta(days=1)
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=RIGA)
-
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 _PURPOSE = "supervision of the exchange log"
@@ -63,25 +48,47 @@ def audit_group() -> None:
 
 
 command = audit_group
+audit_group.add_command(audit_evidence.command)
+audit_group.add_command(export_)
+audit_group.add_command(prove)
+audit_group.add_command(unusual)
+audit_group.add_command(dismiss)
+audit_group.add_command(recipients)
 
 
 @audit_group.command()
+@click.option(
+    "--offline", is_flag=True, help="Do not ask the witness; what it has signed counts all the same."
+)
+@click.option(
+    "--checkpoint",
+    "note",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A checkpoint kept elsewhere, or given out by a witness: the log must go on from it.",
+)
 @_JSON
 @click.pass_context
-def verify(ctx: click.Context, as_json: bool) -> None:
+def verify(ctx: click.Context, offline: bool, note: Path | None, as_json: bool) -> None:
     """Recompute the whole log from its rows and name the first that does not hold.
 
-    Exit code 0: it holds and a witness vouches for it. 3: it holds, no witness does yet. 1: it was changed.
+    The witness is asked what it has seen: a log that was rewritten, cut off or put back to an earlier state is bad
+    though its own signatures hold. Exit code 0: it holds and a witness vouches for it. 3: it holds, no witness does
+    yet. 1: it was changed.
 
     \b
     Example:  gateway audit verify
-              gateway audit verify --json
+              gateway audit verify --offline --json
+              gateway audit verify --checkpoint /mnt/elsewhere/gateway.checkpoint
     """
     settings = config.load()
     public_key = load_public_key(settings.keys / "log.pub")
     secret = settings.keys / "subject.key"
     subject_key = load_secret(secret) if secret.exists() else None
     engine = existing_database(settings)
+    # Asked first: what the log gains meanwhile is no contradiction.
+    outside = asking.ask(settings, engine, public_key, offline=offline)
+    if note is not None:
+        outside = replace(outside, held=(*outside.held, asking.kept(note, public_key)))
     with Progress(
         TextColumn("verifying"),
         BarColumn(),
@@ -97,12 +104,12 @@ def verify(ctx: click.Context, as_json: bool) -> None:
             public_key,
             subject_key,
             lambda done, total: bar.update(task, completed=done, total=total),
+            outside,
         )
     if as_json:
         print_json(report.json())
     else:
-        shown = {name: "-" if value is None else str(value) for name, value in report.json().items()}
-        print_rows(("exchange log", ""), [(name.replace("_", " "), value) for name, value in shown.items()])
+        print_rows(("exchange log", ""), list(_told(report)))
     ctx.exit(report.exit_code)
 
 
@@ -120,10 +127,11 @@ def show(index: int, purpose: str, as_json: bool) -> None:
               gateway audit show 17 --purpose "complaint 2026/41"
     """
     settings = config.load()
-    engine = _open(settings)
-    if purpose:
-        _record(settings, engine, "audit show", purpose, {"index": index}, {})
+    engine = opened(settings)
     shown = search.show(engine, index)
+    if purpose:
+        persons = about(search.codes_in([shown.values.get("subject")]))
+        record(settings, engine, "audit show", purpose, {"index": index}, persons)
     content: dict[str, Json] = {
         "index": shown.index,
         "leaf": dict(shown.leaf),
@@ -136,11 +144,14 @@ def show(index: int, purpose: str, as_json: bool) -> None:
         print_json(content)
         return
     rows = [("index", str(shown.index)), ("leaf hash", shown.leaf_hash.hex())]
-    rows += [(name, _text(value)) for name, value in shown.leaf.items() if name != "commitments"]
+    rows += [(name, told(value)) for name, value in shown.leaf.items() if name != "commitments"]
     if purpose:
-        rows += [(f"({name})", _text(value)) for name, value in shown.values.items()]
+        rows += [(f"({name})", told(value)) for name, value in shown.values.items()]
     print_rows(("record", ""), rows)
     click.echo(f"\n{shown.checkpoint}", nl=False)
+
+
+_PERSONAL = "Show personal values too, or search by a person; why is recorded."
 
 
 @audit_group.command(name="search")
@@ -148,83 +159,137 @@ def show(index: int, purpose: str, as_json: bool) -> None:
 @click.option("--operation", help="The operation, such as GetPerson.")
 @click.option("--institution", help="The registration number of the official's institution.")
 @click.option("--official", help="The id of the official who asked.")
-@click.option("--outcome", help="ok, denied, invalid, failed, unknown or queued.")
-@click.option("--from", "since", type=_Bound(end=False), help="From this day on.")
-@click.option("--to", "until", type=_Bound(end=True), help="To this day, included.")
+@click.option("--person", is_flag=True, help="Read a personal code from standard input; needs --purpose.")
+@click.option("--rule", help="The rule that was named, such as p8.13.")
+@click.option("--caller", help="The registered name of who called.")
+@click.option("--recipient", help="The recipient whose rights were used.")
+@click.option("--outcome", type=click.Choice([one.value for one in Outcome]), help="How it ended.")
+@click.option("--kind", type=click.Choice([one.value for one in Kind]), help="The kind of record.")
+@click.option("--act", help="The act of administration, such as `audit subject`.")
+@click.option("--exchange", type=click.UUID, help="All records of one exchange.")
+@click.option("--from", "since", type=Moment(end=False), help="From this day on.")
+@click.option("--to", "until", type=Moment(end=True), help="To this day, included.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@click.option("--purpose", default=_PURPOSE, show_default=True, help="Why you search; it is recorded.")
+@click.option("--after", default="", metavar="INSTANT/INDEX", help="Go on after the last record of a page.")
+@click.option("--purpose", default="", help=_PERSONAL)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @_JSON
 def search_(
-    system: str | None,
-    operation: str | None,
-    institution: str | None,
-    official: str | None,
-    outcome: str | None,
-    since: datetime | None,
-    until: datetime | None,
+    person: bool,
     limit: int,
+    after: str,
     purpose: str,
+    as_csv: bool,
     as_json: bool,
+    **filters: Any,
 ) -> None:
     """Find records, newest first. Times are those of Europe/Riga. The search itself is recorded.
 
     \b
     Example:  gateway audit search --system pmlp --outcome denied --from 2026-01-01
-              gateway audit search --official MT-1042 --json
+              gateway audit search --official MT-1042 --purpose "complaint 2026/41" --csv
+              echo 320101-12345 | gateway audit search --person --rule p8.13 --purpose "complaint 2026/41"
     """
+    if person and not purpose.strip():
+        raise InvalidRequest("--person needs --purpose")
     settings = config.load()
-    engine = _open(settings)
-    facts: dict[str, Json] = {
-        "filters": {
-            name: text
-            for name, text in (
-                ("system", system),
-                ("operation", operation),
-                ("institution", institution),
-                ("outcome", outcome),
-                ("from", None if since is None else since.isoformat()),
-                ("to", None if until is None else until.isoformat()),
-            )
-            if text is not None
-        }
-    }
-    _record(
-        settings, engine, "audit search", purpose, facts, {"sought_official": official} if official else {}
-    )
-    found = search.search(
-        engine,
-        system=system,
-        operation=operation,
-        institution=institution,
-        official=official,
-        outcome=outcome,
-        since=since,
-        until=until,
-        limit=limit,
-    )
-    _print_found(found, as_json)
+    engine = opened(settings)
+    codes = codes_of(engine, subject_text(sys.stdin.readline())) if person else ()
+    key = load_secret(settings.keys / "subject.key")
+    wanted = search.Filters(**filters, subjects=search.indexes(key, codes))
+    found = search.page(engine, wanted, limit=limit, after=after)
+    values = search.with_values(engine, found) if purpose else None
+    # Whoever sees a record with its values sees the persons in it: they find this search when they ask.
+    seen = [] if values is None else search.codes_in(one.get("subject") for one in values)
+    personal: dict[str, Json] = {"sought_official": wanted.official} if wanted.official else {}
+    personal |= about(list(dict.fromkeys((*codes, *seen))))
+    facts: dict[str, Json] = {"filters": wanted.json(), "by_person": person, "found": len(found)}
+    record(settings, engine, "audit search", purpose or _PURPOSE, facts, personal)
+    print_found(found, values, Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT)
+    if len(found) == limit:
+        click.echo(f"more: --after {found[-1].cursor}", err=True)
 
 
 @audit_group.command()
 @click.option("--purpose", required=True, help="Why you ask; it is recorded.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option(
+    "--asked-by",
+    type=click.Choice([one.value for one in AskedBy]),
+    default=AskedBy.SELF.value,
+    show_default=True,
+    help="Who asks: it decides what the law withholds.",
+)
+@click.option(
+    "--lang",
+    type=click.Choice([one.value for one in Language]),
+    default=Language.LATVIAN.value,
+    show_default=True,
+)
+@click.option("--from", "since", type=Moment(end=False), help="From this day on.")
+@click.option("--to", "until", type=Moment(end=True), help="To this day, included.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @_JSON
-def subject(purpose: str, limit: int, as_json: bool) -> None:
-    """Find the records about one person, newest first. The personal code is read from standard input.
+def subject(
+    purpose: str,
+    asked_by: str,
+    lang: str,
+    since: datetime | None,
+    until: datetime | None,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """Report who accessed the data of a person, in words. The personal code is read from standard input.
 
-    Records under other codes that the registers know for the same person are found too.
+    All codes that the registers know for the person are asked for. Entries that the law withholds from who asks are
+    left out (questions/withholding.tsv); an auditor sees all. The question is recorded, with what was withheld. A
+    person whom a provider knows by its own code alone is named by both: the provider's registered name, a slash, the
+    client code.
 
     \b
     Example:  echo 320101-12345 | gateway audit subject --purpose "request of the person 2026/7"
+              echo rehabilitation/K-17 | gateway audit subject --purpose "request of the mother 2026/8"
+              echo 320101-12345 | gateway audit subject --asked-by auditor --lang en --purpose supervision --json
     """
     settings = config.load()
-    engine = _open(settings)
-    codes = _codes(engine, normalised(sys.stdin.readline()))
-    _record(
-        settings, engine, "audit subject", purpose, {}, {"subject": codes if len(codes) > 1 else codes[0]}
+    engine = opened(settings)
+    report = subject_report(
+        engine,
+        load_secret(settings.keys / "subject.key"),
+        subject_text(sys.stdin.readline()),
+        asked_by=AskedBy(asked_by),
+        now=utc_now(),
+        language=Language(lang),
+        since=since,
+        until=until,
     )
-    key = load_secret(settings.keys / "subject.key")
-    _print_found(search.subject(engine, key, map(str, codes), limit), as_json)
+    personal = about([subject_text(code) for code in report.codes])
+    record(settings, engine, "audit subject", purpose, report.facts(), personal)
+    print_report(report, Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT)
+
+
+@audit_group.command()
+@click.option("--anew", is_flag=True, help="Forget it and make it from the log.")
+@_JSON
+@click.pass_context
+def catalogue(ctx: click.Context, anew: bool, as_json: bool) -> None:
+    """Compare the catalogue, by which records are found, with the log; or make it anew.
+
+    Exit code 0: it says what the log says. 1: it does not, at the indexes that are named.
+
+    \b
+    Example:  gateway audit catalogue
+              gateway audit catalogue --anew
+    """
+    settings = config.load()
+    engine = opened(settings)
+    records = catalogues.make_anew(engine) if anew else catalogues.catch_up(engine)
+    with progress.shown("comparing", quiet=as_json) as heard:
+        wrong = catalogues.differing(engine, heard)
+    if as_json:
+        print_json({"taken": records, "differing": list(wrong)})
+    else:
+        click.echo(f"records taken in: {records}; differing: {', '.join(map(str, wrong)) or 'none'}")
+    ctx.exit(1 if wrong else 0)
 
 
 @audit_group.command()
@@ -249,6 +314,39 @@ def checkpoint(out: Path | None) -> None:
     partial.replace(out)
 
 
+@audit_group.command(name="receipt")
+@click.argument("header", default="-")
+@_JSON
+@click.pass_context
+def receipt_(ctx: click.Context, header: str, as_json: bool) -> None:
+    """Say whether the log holds what it gave a receipt for. HEADER is the value of X-Receipt; - reads standard input.
+
+    Exit code 0: it has an index. 3: it is committed and has none yet, for less than a minute. 1: the receipt is not of
+    this log, or what it is for is late or lost.
+
+    \b
+    Example:  gateway audit receipt < receipt.txt
+              gateway audit receipt 'log="spolis-gateway/test/…"; exchange="…"; leaf="…"; at="…"; sig="…"'
+    """
+    settings = config.load()
+    given = receipts.read(sys.stdin.read(4096) if header == "-" else header)
+    if not given.signed_by(load_public_key(settings.keys / "log.pub")):
+        raise InvalidRequest("the receipt is not signed by log.pub: another log's, or changed")
+    with reading(existing_database(settings)).begin() as connection:
+        standing, index = receipts.standing(connection, given, utc_now())
+    found: dict[str, Json] = {
+        "standing": standing.value,
+        "index": index,
+        "exchange": given.exchange,
+        "at": given.instant,
+    }
+    if as_json:
+        print_json(found)
+    else:
+        print_rows(("receipt", ""), [(name, told(value)) for name, value in found.items()])
+    ctx.exit({receipts.Standing.HELD: 0, receipts.Standing.PENDING: 3}.get(standing, 1))
+
+
 @audit_group.command()
 @click.argument("exchange", type=click.UUID)
 @click.argument("name", default="")
@@ -263,8 +361,9 @@ def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
               gateway audit payload 01a205a3-6758-78d4-86d6-bd5e4180ecc7 received-1 --purpose … > answer.xml
     """
     settings = config.load()
-    engine = _open(settings)
-    _record(settings, engine, "audit payload", purpose, {"of": str(exchange), "payload": name}, {})
+    engine = opened(settings)
+    persons = about(search.persons_of(engine, exchange))
+    record(settings, engine, "audit payload", purpose, {"of": str(exchange), "payload": name}, persons)
     archive = Archive(settings)
     with reading(engine).begin() as connection:
         if name:
@@ -274,48 +373,9 @@ def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
             click.echo(kept)
 
 
-def _open(settings: Settings) -> Engine:
-    existing_database(settings).dispose()
-    return open_database(settings)
-
-
-def _codes(engine: Engine, code: str) -> list[Json]:
-    """The code and the others that the registers know for its person."""
-    with reading(engine).begin() as connection:
-        person = registers.person_by_code(connection, code)
-        known = registers.codes_of(connection, person) if person is not None else ()
-    return list(dict.fromkeys((code, *map(normalised, known))))
-
-
-def _record(
-    settings: Settings,
-    engine: Engine,
-    act: str,
-    purpose: str,
-    facts: Mapping[str, Json],
-    personal: Mapping[str, Json],
-) -> None:
-    """Put on record who looks at what and why, before anything is shown."""
-    entry = admin_entry(settings, {"act": act, "purpose": purpose, **facts}, personal)
-    open_log(settings, engine).write(entry)
-    give_place(settings, engine)
-
-
-def _print_found(found: Sequence[search.Found], as_json: bool) -> None:
-    if as_json:
-        print_json([one.json() for one in found])
-        return
-    names = ("instant", "kind", "system", "operation", "institution", "outcome", "exchange")
-    print_rows(
-        ("index", *names),
-        [
-            ("-" if one.index is None else str(one.index), *(_text(one.leaf.get(name)) for name in names))
-            for one in found
-        ],
-    )
-
-
-def _text(value: Json) -> str:
-    if value is None:
-        return "-"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _told(report: verification.Report) -> Iterator[tuple[str, str]]:
+    for name, value in report.json().items():
+        if isinstance(value, dict):
+            yield from ((f"{name} {part.replace('_', ' ')}", told(one)) for part, one in value.items())
+        else:
+            yield name.replace("_", " "), "-" if value is None else str(value)

@@ -62,6 +62,7 @@ def command(ctx: click.Context, show: bool, threads: int | None, metrics: str, a
     listening = None if not metrics else _listen(metrics)
     background = Background(settings, threads)
     standing = Standing(settings, "work", listening=False)
+    standing.started()
     if as_json:
         found: dict[str, Json] = {"ready": True, "process": background.work.process}
         print_json(found if listening is None else {**found, "metrics": listening})

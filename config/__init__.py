@@ -99,10 +99,20 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """The exchange log: seconds between checkpoints at most, and where the outside witness listens."""
+    """The exchange log: seconds between checkpoints at most, and the outside witness: its address and key.
+
+    Without a key the one that is pinned at the first contact counts. For more than `exposure_seconds` no record should
+    be without a cosignature. `tsa_url` is an authority of time stamps, `tsa_trust` the certificates by which its stamps
+    count; every `tsa_minutes` the newest checkpoint is stamped.
+    """
 
     checkpoint_seconds: float
     witness_url: str
+    witness_key: str
+    exposure_seconds: float
+    tsa_url: str
+    tsa_trust: Path | None
+    tsa_minutes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +133,17 @@ class SignatureSettings:
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    """Where operators are told of an incident: a webhook (JSON by POST), a mail, both or neither."""
+    """Where operators are told of an incident: a webhook (JSON by POST), a mail, both or neither.
+
+    `dpo_mail_to` is the data-protection officer, who is told of unusual look-ups; "" = whoever `mail_to` names.
+    """
 
     webhook_url: str
     mail_to: str
     mail_from: str
     smtp_host: str
     smtp_port: int
+    dpo_mail_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +318,7 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
         partners=_listen(home, values["listen"]["partners"]),
         internal=_listen(home, values["listen"]["internal"]),
         limits=Limits(**values["limits"]),
-        log=LogSettings(**values["log"]),
+        log=_log(values["log"], home),
         outbox=OutboxSettings(**values["outbox"]),
         signature=SignatureSettings(**values["signature"]),
         alerts=AlertSettings(**values["alerts"]),
@@ -369,6 +383,23 @@ def _viss(values: Mapping[str, Any], home: Path, state: Path) -> Viss:
         agency=values["agency"],
         transaction_minutes=float(values["transaction_minutes"]),
     )
+
+
+def _log(values: Mapping[str, Any], home: Path) -> LogSettings:
+    if values["witness_url"] and not values["witness_url"].startswith(("http://", "https://")):
+        raise ConfigurationError("log.witness_url begins with http:// or https://")
+    if values["exposure_seconds"] <= 0:
+        raise ConfigurationError("log.exposure_seconds is more than 0")
+    if values["tsa_minutes"] <= 0:
+        raise ConfigurationError("log.tsa_minutes is more than 0")
+    if values["tsa_url"] and not values["tsa_url"].startswith(("http://", "https://")):
+        raise ConfigurationError("log.tsa_url begins with http:// or https://")
+    if values["tsa_url"] and not values["tsa_trust"]:
+        raise ConfigurationError(
+            "log.tsa_trust names the certificates by which the stamps of log.tsa_url count"
+        )
+    trust = _path(home, values["tsa_trust"]) if values["tsa_trust"] else None
+    return LogSettings(**{**values, "tsa_trust": trust})
 
 
 def _is_private(url: str) -> bool:

@@ -25,6 +25,8 @@ from exchange import Environment, Json, instant_text, new_id, utc_now
 from routing.incidents import CLOSED, Channel, Finding, Incident
 
 SECONDS = 5.0
+# What the data-protection officer decides on, and not the operators.
+_FOR_DPO = frozenset({"unusual_lookups"})
 
 Send = Callable[[AlertSettings, "Message"], None]
 
@@ -134,15 +136,20 @@ def channels(settings: AlertSettings) -> tuple[Channel, ...]:
         if urlsplit(settings.webhook_url).scheme not in ("http", "https"):
             raise ConfigurationError("alerts.webhook_url must be an http or https URL")
         found.append(Channel.WEBHOOK)
+    if settings.dpo_mail_to and not settings.mail_to:
+        raise ConfigurationError("alerts.dpo_mail_to needs mail_to")
     if settings.mail_to:
         if not (settings.mail_from and settings.smtp_host):
             raise ConfigurationError("alerts.mail_to needs mail_from and smtp_host")
         try:
-            Message(new_id(), "test", "test", "", "", Environment.TEST, utc_now()).to_mail(
-                settings.mail_from, settings.mail_to
-            )
+            for recipients in filter(None, (settings.mail_to, settings.dpo_mail_to)):
+                Message(new_id(), "test", "test", "", "", Environment.TEST, utc_now()).to_mail(
+                    settings.mail_from, recipients
+                )
         except ValueError as error:
-            raise ConfigurationError("alerts.mail_to and mail_from must be mail addresses") from error
+            raise ConfigurationError(
+                "alerts.mail_to, dpo_mail_to and mail_from must be mail addresses"
+            ) from error
         found.append(Channel.MAIL)
     return tuple(found)
 
@@ -171,9 +178,14 @@ def mail(settings: AlertSettings, message: Message) -> None:
     try:
         with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=SECONDS) as relay:
             # Whoever of several recipients is refused is not waited for; the others would get it again.
-            relay.send_message(message.to_mail(settings.mail_from, settings.mail_to))
+            relay.send_message(message.to_mail(settings.mail_from, recipients_of(settings, message.kind)))
     except (OSError, smtplib.SMTPException) as error:  # its text repeats addresses
         raise NotTold(type(error).__name__) from error
+
+
+def recipients_of(settings: AlertSettings, kind: str) -> str:
+    """Who gets the mail of an incident of this kind."""
+    return settings.dpo_mail_to if kind in _FOR_DPO and settings.dpo_mail_to else settings.mail_to
 
 
 SENDERS: Mapping[Channel, Send] = {Channel.WEBHOOK: post, Channel.MAIL: mail}

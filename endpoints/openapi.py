@@ -13,6 +13,7 @@ from typing import Any
 
 import errors
 import registers
+from audit.receipts import HEADER as RECEIPT
 from endpoints import problems
 from endpoints.envelope import ContextForm, read_context
 from endpoints.paths import REGISTERS, ROOT, kebab
@@ -246,7 +247,10 @@ def _responses(record: Schema) -> Schema:
         required=["exchange_id", "record", "withheld"],
     )
     example: Schema = {"exchange_id": _ID, "record": sample(record), "withheld": []}
-    headers: Schema = {"X-Exchange-Id": {"$ref": "#/components/headers/ExchangeId"}}
+    headers: Schema = {
+        "X-Exchange-Id": {"$ref": "#/components/headers/ExchangeId"},
+        RECEIPT: {"$ref": "#/components/headers/Receipt"},
+    }
     given: Schema = {
         "200": {
             "description": "What may be given.",
@@ -277,6 +281,11 @@ def _components() -> Schema:
                 "description": "The id of this exchange. A repeat has one of its own; its body names the first.",
                 "required": True,
                 "schema": _UUID,
+            },
+            "Receipt": {
+                "description": "The log's signed word for the record of this exchange: keep it. "
+                "`gateway audit receipt` says what became of it.",
+                "schema": {"type": "string"},
             },
             "RetryAfter": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
         },
@@ -331,6 +340,7 @@ def _problem_response(status: int, codes: list[str]) -> Schema:
         "description": "Refused: " + ", ".join(codes),
         "headers": {
             "X-Exchange-Id": {"$ref": "#/components/headers/ExchangeId"},
+            RECEIPT: {"$ref": "#/components/headers/Receipt"},
             "Retry-After": {"$ref": "#/components/headers/RetryAfter"},
         },
         "content": {

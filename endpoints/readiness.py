@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 
+from audit import witnessed
 from audit.sequencer import waiting
 from audit.tables import leases
 from config import Settings
@@ -23,7 +24,7 @@ from endpoints.bounded import Bounded
 from endpoints.partner_trust import PartnerTrust
 from exchange import Json, instant_text, new_id, utc_now
 from gateway import Gateway
-from routing import broker, jobs, outbox
+from routing import broker, incidents, jobs, outbox
 from routing.breakers import State
 from routing.jobs import JobState, JobStatus
 from storage import clock as clocks
@@ -66,6 +67,8 @@ class Readiness:
             "outbox": partial(_outbox, gateway),
             "breakers": partial(_breakers, gateway),
         }
+        if gateway.settings.log.witness_url:
+            checks["witness"] = partial(_witness, gateway)
         if gateway.settings.amqp_url:
             checks["broker"] = partial(_broker, gateway.settings)
         self._checks = Bounded(checks, seconds)
@@ -92,6 +95,16 @@ def lag(gateway: Gateway) -> tuple[int, float | None]:
     """
     with reading(gateway.engine).begin() as connection:
         return waiting(connection)
+
+
+def exposure(gateway: Gateway) -> witnessed.Exposure:
+    """How much of the log no witness vouches for yet.
+
+    Raises: SQLAlchemyError, ConfigurationError.
+    """
+    known = witnessed.chosen(gateway.settings)
+    with reading(gateway.engine).begin() as connection:
+        return witnessed.exposure(connection, None if known is None else known.key)
 
 
 def try_writing(gateway: Gateway) -> None:
@@ -161,6 +174,20 @@ def _behind(gateway: Gateway) -> dict[str, Json]:
         "ok": (oldest or 0.0) < MOST_BEHIND_SECONDS,
         "pending": pending,
         "oldest_seconds": _rounded(oldest),
+    }
+
+
+def _witness(gateway: Gateway) -> dict[str, Json]:
+    """Holds while the witness follows and contradicts nothing; without it no exchange waits."""
+    exposed = exposure(gateway)
+    with reading(gateway.engine).begin() as connection:
+        forked = incidents.open_counts(connection).get("fork", 0) > 0
+    return {
+        "ok": exposed.seconds <= gateway.settings.log.exposure_seconds and not forked,
+        "cosigned": exposed.size,
+        "exposed_records": exposed.records,
+        "exposed_seconds": exposed.seconds,
+        "fork": forked,
     }
 
 

@@ -7,9 +7,11 @@ named and refused: it needs a restart.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +36,9 @@ T = TypeVar("T")
 Files = Mapping[str, str]
 
 ACT = "settings reload"
+START = "start"
+# In the state directory: the files of the last start or reading on this host, by which a change is seen.
+_SEEN = "settings.json"
 
 diagnostics = logging.getLogger("gateway.settings")
 
@@ -69,6 +74,24 @@ class Standing:
         self._files = files(settings)
         self._closed = _closed_systems(settings)
 
+    def started(self) -> None:
+        """Put on record that this process begins, under which keys, and what has changed since the last time here.
+
+        Raises: LogUnavailable and what lies beneath it: a gateway that cannot say so does not begin.
+        """
+        before = _seen(self.settings.state)
+        self._write(
+            {
+                "act": START,
+                "name": self._name,
+                "recipient": "",
+                "keys": public_digests(self.settings.keys),
+                "files": changed(before or {}, self._files),
+                "first": before is None,
+            }
+        )
+        _see(self.settings.state, self._files)
+
     def again(self, begin: Callable[[Settings], T], undo: Callable[[T], object]) -> T | None:
         """Read the settings, check them, `begin` by them; what was begun, or None when all stays as it was.
 
@@ -90,6 +113,7 @@ class Standing:
         names = ", ".join(sorted(_names(self._files, now))) or "no file has changed"
         diagnostics.warning("the settings are read again and in force: %s", names)
         self.settings, self._files, self._closed = settings, now, closed
+        _see(settings.state, now)
         return begun
 
     def _check(self, settings: Settings) -> dict[str, str]:
@@ -113,16 +137,20 @@ class Standing:
             diagnostics.error("that is not on record: %s", type(failure).__name__)
 
     def _record(self, outcome: Outcome, error: GatewayError | None, found: list[Json]) -> None:
-        facts: dict[str, Json] = {
-            "environment": self.settings.environment.value,
-            "act": ACT,
-            "name": self._name,
-            "recipient": "",
-            "outcome": outcome.value,
-            "code": None if error is None else error.code,
-            "detail": None if error is None else error.detail[:500],
-            "files": found,
-        }
+        self._write(
+            {
+                "act": ACT,
+                "name": self._name,
+                "recipient": "",
+                "outcome": outcome.value,
+                "code": None if error is None else error.code,
+                "detail": None if error is None else error.detail[:500],
+                "files": found,
+            }
+        )
+
+    def _write(self, told: Mapping[str, Json]) -> None:
+        facts = {"environment": self.settings.environment.value, **told}
         engine = open_engine(self.settings.database_url)
         try:
             log = open_log(self.settings, engine)
@@ -180,6 +208,28 @@ def changed(before: Files, after: Files) -> list[Json]:
         else {"file": name, "before": before.get(name), "after": after.get(name)}
         for name in sorted(_names(before, after))
     ]
+
+
+def public_digests(keys: Path) -> dict[str, Json]:
+    """By name, the SHA-256 (hexadecimal) of the public half of each key in use here: certificates, `log.pub`."""
+    found = {
+        path.name: _digest(path) for pattern in ("*.pem", "*.pub") for path in sorted(keys.glob(pattern))
+    }
+    return {name: digest for name, digest in found.items() if digest is not None}
+
+
+def _seen(state: Path) -> Files | None:
+    try:
+        found = json.loads((state / _SEEN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return {str(name): str(digest) for name, digest in found.items()} if isinstance(found, dict) else None
+
+
+def _see(state: Path, found: Files) -> None:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=state, delete=False) as file:
+        json.dump(dict(found), file)
+    os.replace(file.name, state / _SEEN)
 
 
 def _names(before: Files, after: Files) -> set[str]:

@@ -92,6 +92,7 @@ class _Running:
         self._place = place
         self._hurry = hurry
         self._standing = Standing(settings, "serve", listening=True)
+        self._standing.started()
         self._generation = Generation(settings, options, place)
         self._draining: list[threading.Thread] = []
 

@@ -8,17 +8,22 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import errors
 from audit import Entry, Kind
-from exchange import Addressing, Disclosed, Environment, Json, Outcome, Received, Request
+from errors import InvalidPersonCode
+from exchange import Addressing, Argument, Arguments, Disclosed, Environment, Json, Outcome, Received, Request
 from mappings.mapping import plain
-from mappings.person_code import check_digit_fits
+from mappings.person_code import canonical, check_digit_fits, is_personal_code
 from registers import Fed
 from routing.access import Decision
 from routing.routes import Delivered, Plan
+
+# No lawful request names more; a refused one is not let write without end.
+MOST_NAMED = 100
 
 
 @dataclass(slots=True)
@@ -62,6 +67,8 @@ def opened_record(trail: Trail) -> Entry:
         "request_sha256": trail.received.digest.hex(),
     }
     facts = _way(trail) | ({} if trail.cause is None else {"cause": str(trail.cause)})
+    if arrival.peer.certificate is not None:
+        facts["tls_certificate"] = hashlib.sha256(arrival.peer.certificate).hexdigest()
     return Entry(Kind.OPENED, trail.received.exchange_id, trail.received.instant, facts, personal)
 
 
@@ -84,6 +91,37 @@ def outcome_record(trail: Trail, fed: Fed, content: bytes, instant: datetime) ->
     return Entry(Kind.OUTCOME, trail.received.exchange_id, instant, facts, personal)
 
 
+def persons_in(argument: Argument | Arguments) -> tuple[str, ...]:
+    """The personal codes that arguments name as such, however deep they stand, in the canonical form.
+
+    What has not the form of one is left out: nobody knows what it is.
+    """
+    found: dict[str, None] = {}
+    if isinstance(argument, Mapping):
+        for name, value in argument.items():
+            if isinstance(value, str) and name.endswith("person_code"):
+                found |= _code(value)
+            elif isinstance(value, tuple) and name.endswith("person_codes"):
+                for one in value:
+                    found |= _code(one) if isinstance(one, str) else {}
+            elif name.endswith("person_codes") and isinstance(value, str):
+                for one in value.split(","):
+                    found |= _code(one)
+            else:
+                found |= dict.fromkeys(persons_in(value))
+    elif isinstance(argument, tuple):
+        for each in argument:
+            found |= dict.fromkeys(persons_in(each))
+    return tuple(list(found)[:MOST_NAMED])
+
+
+def _code(text: str) -> dict[str, None]:
+    try:
+        return {canonical(text): None}
+    except InvalidPersonCode:
+        return {}
+
+
 def outcome(trail: Trail) -> Outcome:
     """How the exchange ended, or that it goes on later."""
     if trail.queued:
@@ -101,6 +139,7 @@ def _request(trail: Trail) -> dict[str, Json]:
     context, sealed = request.context, request.sealed
     weaker = sealed is not None and sealed.addressing is Addressing.UNSIGNED
     return {
+        **({} if sealed is None else {"certificate": sealed.fingerprint}),
         **({"signature_profile": "body-timestamp"} if weaker else {}),
         "caller": request.caller.name,
         "recipient": request.caller.recipient,
@@ -120,7 +159,10 @@ def _persons(trail: Trail) -> dict[str, Json]:
         context = trail.request.context
         personal |= {"official": context.official.id, "case": context.case}
     seen = trail.delivered.subjects if trail.delivered is not None else ()
-    subjects: list[Json] = list(dict.fromkeys((*trail.named, *seen)))
+    refused = trail.error if trail.plan is None else None
+    # What was refused before it was planned is about whom it asked for, too: he may ask who tried.
+    tried = () if trail.request is None or refused is None else persons_in(trail.request.arguments)
+    subjects: list[Json] = list(dict.fromkeys((*trail.named, *seen, *tried)))
     if subjects:
         personal["subject"] = subjects if len(subjects) > 1 else subjects[0]
     return personal
@@ -154,6 +196,6 @@ def _outcome(trail: Trail, fed: Fed) -> dict[str, Json]:
     if delivered is not None:
         source, contract, mapping = delivered.origin
         facts |= {"source": source, "contract": contract, "mapping": mapping}
-    if not all(map(check_digit_fits, trail.named)):
+    if not all(map(check_digit_fits, filter(is_personal_code, trail.named))):
         facts["warnings"] = ["person_code_check_digit"]
     return facts

@@ -1,7 +1,7 @@
 """All the background work of one process: what `serve` has beside its listeners, and what `gateway work` is.
 
-Deliveries, the bell that wakes them, the sequencer, the watch, the sweeper of orphans, the look at certificates and
-what is scheduled.
+Deliveries, the bell that wakes them, the sequencer, what shows checkpoints to the witness, the watch, the sweeper of
+orphans, the look at certificates and what is scheduled.
 `python -m endpoints.work.background` is a process of `serve`.
 """
 
@@ -17,20 +17,24 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from apscheduler.triggers.cron import CronTrigger
 from sqlalchemy import Engine
 
 import config
 import gateway
+from audit import stamps
 from audit.sequencer import Sequencer
+from audit.stamp_client import StampClient
 from audit.sweeper import grace, sweep
 from config import Settings
 from endpoints.processes import die_with
-from endpoints.work import children
+from endpoints.work import children, questions
 from endpoints.work.bell import Bell
 from endpoints.work.certificates import Certificates
 from endpoints.work.children import CHILDREN_HOURS
+from endpoints.work.cosigning import Cosigning
 from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
 from endpoints.work.jobs import Loop, Scheduled, Work
@@ -79,11 +83,15 @@ class Background:
             Loop("sequencer", self._sequencer.step, self._sequencer.lag),
             Loop("deliveries", courier.step, deliveries.lag, threads=count),
             Loop("watch", watch.step),
+            Loop("catalogue", partial(questions.follow, wired)),
         ]
         if settings.amqp_url:
             loops.append(Loop("postman", Postman(wired, self._bell).step))
         if self._bell.rings:
             loops.append(Loop("bell", self._bell.listen))
+        self._cosigning = Cosigning(settings, wired.engine, wired.log) if settings.log.witness_url else None
+        if self._cosigning is not None:
+            loops.append(Loop("witness", self._cosigning.step, self._cosigning.lag))
         after = grace(settings.limits.exchange_seconds)
         self.work = Work(
             wired.engine,
@@ -94,10 +102,15 @@ class Background:
                 Scheduled(
                     "tidying", CronTrigger(hour=2, timezone=UTC), lambda slot: tidy(wired.engine, slot)
                 ),
+                *self._stamping(),
                 *self._revocations(),
                 *syncs(wired, f"{socket.gethostname()}:{os.getpid()}"),
                 *editions_published(wired),
                 Scheduled("children", CHILDREN_HOURS, self._children),
+                Scheduled("unusual", questions.UNUSUAL_HOUR, partial(questions.flag_unusual, wired)),
+                Scheduled(
+                    "corrections", questions.CORRECTIONS_MINUTE, partial(questions.tell_corrections, wired)
+                ),
             ],
         )
         gateway.warm(wired)
@@ -117,8 +130,18 @@ class Background:
             self._sequencer.release()
         except GatewayError as error:
             diagnostics.warning("records are left for the next start: %s", error)
+        if self._cosigning is not None:
+            self._cosigning.last()
         self._gateway.tracing.close()
         self._gateway.engine.dispose()
+
+    def _stamping(self) -> Iterator[Scheduled]:
+        """Time stamps over the newest checkpoint, where an authority is set: one process for each slot."""
+        settings, engine = self._gateway.settings.log, self._gateway.engine
+        if settings.tsa_url:
+            client, roots = StampClient(settings.tsa_url), stamps.roots_of(settings.tsa_trust)
+            often = every(timedelta(minutes=settings.tsa_minutes))
+            yield Scheduled("stamping", often, lambda _slot: stamps.stamp(engine, client, roots))
 
     def _revocations(self) -> Iterator[Scheduled]:
         """What the issuers of partners' certificates revoked: answers for all processes, lists for each host."""

@@ -16,10 +16,18 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine
 
+from audit import flags
 from audit.tables import leases
 from endpoints import metered, revocation_state
 from endpoints.partner_trust import PartnerTrust
-from endpoints.readiness import MOST_BEHIND_SECONDS, MOST_OFFSET_SECONDS, by_job, is_alive, lag
+from endpoints.readiness import (
+    MOST_BEHIND_SECONDS,
+    MOST_OFFSET_SECONDS,
+    by_job,
+    exposure,
+    is_alive,
+    lag,
+)
 from endpoints.revocation_state import Source
 from exchange import utc_now
 from gateway import Gateway
@@ -40,6 +48,8 @@ _LEFT_TO_A_PERSON = (outbox.State.DEAD, outbox.State.UNKNOWN)
 _BROKER_SECONDS = 4.0
 _BROKER_EVERY = 15.0
 _FILES_EVERY = 60.0
+# What nobody decided on for so long stays in the list, and is told no more.
+_UNUSUAL_STANDS = timedelta(days=30)
 
 Findings = list[Finding]
 
@@ -72,6 +82,8 @@ def looks(
         ),
         "disk": Look(partial(_disk, gateway, host), Finding("disk", host)),
     }
+    if gateway.settings.log.witness_url:
+        found["exposure"] = Look(partial(_exposure, gateway))
     if gateway.settings.amqp_url:
         found["broker"] = Look(_Seldom(partial(_broker, gateway), _BROKER_EVERY), Finding("broker", ""))
     return found
@@ -122,6 +134,7 @@ def _tables(gateway: Gateway, clock: Callable[[], datetime]) -> Findings:
         found += _jobs(connection)
         found += _quota(connection, quota.day_of(clock()))
         found += _syncs(connection)
+        found += _unusual(connection, quota.day_of(clock()))
         seconds = clocks.offset(connection, clock)
     if (late or 0.0) > MOST_LATE_SECONDS:
         found.append(Finding("outbox_late", "", f"seconds={late:.0f}"))
@@ -131,6 +144,14 @@ def _tables(gateway: Gateway, clock: Callable[[], datetime]) -> Findings:
         if status.state is not State.CLOSED:
             found.append(Finding("breaker", status.system, f"failures={status.failures}"))
     return found
+
+
+def _exposure(gateway: Gateway) -> Findings:
+    """Records that have no cosignature for too long; why, the job of the witness and its diagnostics say."""
+    exposed = exposure(gateway)
+    if exposed.seconds <= gateway.settings.log.exposure_seconds:
+        return []
+    return [Finding("exposure", "", f"seconds={exposed.seconds:.0f} records={exposed.records}")]
 
 
 def _quota(connection: Connection, day: date) -> Iterator[Finding]:
@@ -148,6 +169,12 @@ def _syncs(connection: Connection) -> Iterator[Finding]:
             yield Finding("sync", f"{run.system}.{run.operation}", detail)
 
 
+def _unusual(connection: Connection, day: date) -> Iterator[Finding]:
+    """Days with unusual look-ups that nobody has decided on: one incident each, which is over when that is done."""
+    for of_day, count in flags.open_by_day(connection, day - _UNUSUAL_STANDS).items():
+        yield Finding("unusual_lookups", str(of_day), f"count={count}")
+
+
 def _outbox(connection: Connection, backlog: int) -> Iterator[Finding]:
     waiting = 0
     for (state, system, operation), count in outbox.undelivered(connection).items():
@@ -163,6 +190,8 @@ def _outbox(connection: Connection, backlog: int) -> Iterator[Finding]:
 
 def _jobs(connection: Connection) -> Iterator[Finding]:
     for name, statuses in by_job(jobs.status(connection)).items():
+        if name == "witness":
+            continue  # what its failing costs is an incident of its own: exposure
         failing = [status for status in statuses if status.state is JobState.FAILING]
         if failing:
             yield Finding("job_failing", name, f"error={failing[0].error} processes={len(failing)}")

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
-from audit import Entry, ExchangeLog, Kind
+from audit import Entry, ExchangeLog, Kind, checkpoint, notes
+from audit.notes import COSIGNATURE, VerifierKey
+from audit.outside import NOBODY, Held, Outside
+from audit.outside import WITNESS as WITNESS_SAYS
 from audit.sequencer import Sequencer
+from audit.submission import Submitted, submit
 from audit.verify import Report, verify
+from audit.witness import State, Trusted, Witness
+from audit.witness_client import Said
 from exchange import Environment, new_id, utc_now
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+WITNESS_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(64, 96)))
+WITNESS = VerifierKey("witness.example/w1", COSIGNATURE, WITNESS_KEY.public_key())
 SUBJECT_KEY = bytes(range(32, 64))
 
 
@@ -31,8 +41,52 @@ def sequencer(engine: Engine, batch: int = 2000, lease_seconds: float = 5.0) -> 
     return Sequencer(engine, KEY, environment=Environment.TEST, batch=batch, lease_seconds=lease_seconds)
 
 
-def verified(engine: Engine) -> Report:
-    return verify(engine, KEY.public_key(), SUBJECT_KEY)
+def verified(engine: Engine, outside: Outside = NOBODY) -> Report:
+    return verify(engine, KEY.public_key(), SUBJECT_KEY, outside=outside)
+
+
+def begun_witness(path: Path, written: Callable[[], None] = lambda: None) -> Witness:
+    """A witness that trusts the log's key and has seen nothing yet."""
+    state = State(path, written)
+    if not path.exists():
+        state.begin(WITNESS)
+    return Witness(
+        state, WITNESS_KEY, Trusted(gateways=((KEY.public_key(), None),)), clock=lambda: 1_700_000_000
+    )
+
+
+def asking(witness: Witness) -> Callable[[bytes], Said]:
+    """The witness without a network between."""
+
+    def ask(body: bytes) -> Said:
+        answer = witness.add_checkpoint(body)
+        return Said(answer.status, answer.content_type.partition(";")[0], answer.text)
+
+    return ask
+
+
+def cosign(engine: Engine, witness: Witness) -> Submitted | None:
+    return submit(engine, WITNESS, asking(witness))
+
+
+def fill_cosigned(engine: Engine, witness: Witness, exchanges: int = 4, batch: int = 5) -> None:
+    """Write exchanges; every checkpoint over them is cosigned in its turn."""
+    log = open_log(engine)
+    for number in range(exchanges):
+        log.write(*exchange(f"32{number:09d}"))
+    one = sequencer(engine, batch)
+    while one.run_once():
+        cosign(engine, witness)
+    one.release()
+
+
+def seen(witness: Witness, *, asked: bool = True) -> Outside:
+    """What the witness holds, as who verifies hears it."""
+    held = [
+        Held(checkpoint.read(notes.parse(note)), WITNESS_SAYS, 1_700_000_000)
+        for note in witness.held().values()
+    ]
+    return Outside(WITNESS, asked=asked, held=tuple(held) if asked else ())
 
 
 def opened(exchange_id: uuid.UUID | None = None) -> Entry:

@@ -51,6 +51,9 @@ def test_a_good_log(engine: Engine) -> None:
         "first_bad": None,
         "last_good_checkpoint": 13,
         "reason": "no witness has cosigned a checkpoint",
+        "anchored_size": None,
+        "exposure": {"records": 16, "seconds": pytest.approx(0, abs=60)},
+        "witness": None,
     }
     assert verified(engine).exit_code == 3
 

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 import errors
 import gateway as eight_steps
 from audit import Entry, ExchangeLog, Kind
+from audit.search import subject
 from audit.sequencer import Sequencer
 from audit.sweeper import close, orphans, sweep
 from audit.tables import sweeps
@@ -58,6 +59,18 @@ def test_an_answer_is_given_fed_and_on_record(gateway: Gateway, transport: Wire)
     assert (outcome["outcome"], outcome["attempts"], attempt["attempt"]) == ("ok", 1, 1)
     assert cast("int", outcome["written"]) >= 2
     assert count(gateway, "pmlp_identity") == 1
+
+
+def test_a_refused_request_is_about_whom_it_asked_for(gateway: Gateway, transport: Wire) -> None:
+    """Who asks later who tried to see his data finds the refusal too."""
+    nested: Arguments = {"record": {"case_no": "L-1", "person_code": "32123456799", "person_codes": ("3",)}}
+    arrive(gateway, Door(purpose="curiosity"))
+    arrive(gateway, Door(recipient="labis", arguments=nested))
+    key = gateway.subject_key
+    for code in (CODE, "321234-56799"):
+        (found,) = subject(gateway.engine, key, [code])
+        assert (found.leaf["kind"], found.leaf["outcome"]) == ("outcome", "denied")
+    assert transport.sent == []
 
 
 def test_no_leaf_holds_a_person(gateway: Gateway, transport: Wire) -> None:

@@ -1,0 +1,63 @@
+"""What every command that looks into the exchange log does first: open it, and put on record who looks and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import click
+from sqlalchemy import Engine
+
+from audit import open_log
+from commands.opening import admin_entry, existing_database, give_place, open_database
+from config import Settings
+from exchange import RIGA, Json
+
+
+class Moment(click.ParamType[datetime]):
+    """A day, or a day and time of day, in Europe/Riga; at the end of a range a day is included."""
+
+    name = "date"
+
+    def __init__(self, *, end: bool) -> None:
+        self._end = end
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail("write 2026-01-31 or 2026-01-31T08:00:00", param, ctx)
+        if len(value) == len("2026-01-31") and self._end:
+            moment += timedelta(days=1)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=RIGA)
+
+
+def opened(settings: Settings) -> Engine:
+    """The database that is there, brought to the newest state; looking makes none. Raises: ConfigurationError."""
+    existing_database(settings).dispose()
+    return open_database(settings)
+
+
+def about(codes: Sequence[str]) -> dict[str, Json]:
+    """The persons whom an act is about, as they stand in its record."""
+    if not codes:
+        return {}
+    return {"subject": list(codes) if len(codes) > 1 else codes[0]}
+
+
+def record(
+    settings: Settings,
+    engine: Engine,
+    act: str,
+    purpose: str,
+    facts: Mapping[str, Json],
+    personal: Mapping[str, Json],
+) -> None:
+    """Put on record who looks at what and why, before anything is shown."""
+    entry = admin_entry(settings, {"act": act, "purpose": purpose, **facts}, personal)
+    open_log(settings, engine).write(entry)
+    give_place(settings, engine)

@@ -1,0 +1,1 @@
+"""What a recipient was refused for its quota."""
