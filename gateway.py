@@ -39,7 +39,7 @@ from exchange import (
 )
 from registers import Fed
 from registers.care_stays import open_stay
-from routing import access, outbox, quota, repeats
+from routing import access, outbox, quota, repeats, settling
 from routing.breakers import Breakers
 from routing.comparisons import comparison_routes
 from routing.delivery import lines
@@ -277,7 +277,7 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
             refuse_if_closed(connection, exchange_id)
         if lease is not None:
             manner = HERE if trail.plan is None else trail.plan.manner
-            settled = outbox.judge(trail.error, manner.repeat, lease, trail.sent, manner.settles_after)
+            settled = settling.judge(trail.error, manner.repeat, lease, trail.sent, manner.settles_after)
             outbox.settle(connection, lease, settled)
             trail.queued = settled.state is outbox.State.WAITING
         if request is not None and request.effect_once:
