@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from audit import checkpoint, leaf, origin, snapshot, stamps, witnessed
+from audit import checkpoint, leaf, nodes, origin, ranges, snapshot, stamps, witnessed
 from audit.erasure import Erasure
 from audit.merkle import Frontier, leaf_hash
 from audit.outside import NOBODY, Outside, loss
@@ -25,6 +25,7 @@ from audit.tables import LOG_TABLES, log_records, log_tree, log_values
 from audit.witnessed import Exposure
 from errors import ConfigurationError, LogUnavailable
 from exchange import Json, instant_text
+from storage import open_engine
 
 __all__ = ["Progress", "Report", "verify"]
 
@@ -39,11 +40,12 @@ def verify(
     subject_key: bytes | None = None,
     progress: Progress | None = None,
     outside: Outside = NOBODY,
+    large: int = ranges.LARGE,
 ) -> Report:
     """Verify the log as it lies in the database; with `subject_key` the subject index too.
 
     `outside` is what the witness and others hold; it must have been asked for before, since the log grows. `progress`
-    hears now and then how many of how many leaves are done.
+    hears now and then how many of how many leaves are done. From `large` leaves on, all processors are used.
     Raises: ConfigurationError where there is no log at all, LogUnavailable when the database cannot be read.
     """
     try:
@@ -53,9 +55,32 @@ def verify(
                 raise ConfigurationError("the database holds no exchange log; start the gateway once")
             if missing:
                 return Report("bad", 0, "", 0, 0, None, f"the table {missing[0]} is missing")
-            return _Walk(connection, public_key, subject_key, progress or _silent, outside).report()
+            told = progress or _silent
+            total = snapshot.count(connection, log_tree.c.idx)
+            if total >= large and ranges.processes() > 1:
+                keys = public_key.public_bytes_raw(), subject_key
+                with ranges.begun(engine, snapshot.moment(connection), keys, total, _values_of) as begun:
+                    walk = _Walk(connection, public_key, subject_key, told, outside, begun)
+                    report = walk.report(total)
+                if report.status != "bad":
+                    return report
+            return _Walk(connection, public_key, subject_key, told, outside).report(total)
     except SQLAlchemyError as error:
         raise LogUnavailable(type(error).__name__) from error
+
+
+def _values_of(part: ranges.Range) -> int | None:
+    """How many values the records of a range have; None where one of them does not hold. In a process of its own."""
+    engine = open_engine(part.url, patience=None)
+    try:
+        with snapshot.at_one_moment(engine, part.moment) as connection:
+            public_key = Ed25519PublicKey.from_public_bytes(part.public_key)
+            walk = _Walk(connection, public_key, part.subject_key, _silent, NOBODY)
+            return walk.values_of(part.start, part.stop)
+    except (_Bad, SQLAlchemyError):
+        return None
+    finally:
+        engine.dispose()
 
 
 def _silent(_done: int, _total: int) -> None:
@@ -75,6 +100,11 @@ class _Bad(Exception):
         self.contradicted = contradicted
 
 
+def _in_place(index: int, place: Place) -> None:
+    if place.idx != index:
+        raise _Bad(index, f"leaf {index} is missing from the tree")
+
+
 class _Walk:
     """One pass over the log, oldest leaf first."""
 
@@ -85,12 +115,15 @@ class _Walk:
         subject_key: bytes | None,
         progress: Progress,
         outside: Outside,
+        beside: ranges.Ranges | None = None,
     ) -> None:
         self._connection = connection
         self._public_key = public_key
         self._subject_key = subject_key
         self._progress = progress
         self._frontier = Frontier()
+        self._kept = nodes.Comparison(connection)
+        self._beside = beside
         self._origin = ""
         self._checkpoints: Iterator[tuple[object, object]] = snapshot.checkpoints(connection)
         self._next: checkpoint.Checkpoint | None = None
@@ -108,9 +141,15 @@ class _Walk:
         self._anchored: checkpoint.Checkpoint | None = None
         self._stamped: tuple[int, datetime] | None = None
 
-    def report(self) -> Report:
-        """Walk, and say what was found."""
-        total = snapshot.count(self._connection, log_tree.c.idx)
+    def values_of(self, start: int, stop: int) -> int:
+        """Check the records of a range of indexes by themselves, and say how many values they have. Raises: _Bad."""
+        found = sum(1 for _ in self._leaves(start, stop))
+        if found != stop - start:
+            raise _Bad(start + found, f"leaf {start + found} is missing from the tree")
+        return self._values
+
+    def report(self, total: int) -> Report:
+        """Walk over so many leaves, and say what was found."""
         try:
             self._tree(total)
             self._rest()
@@ -135,7 +174,7 @@ class _Walk:
             pending=self._pending,
             first_bad=None,
             last_good_checkpoint=None if self._last_good is None else self._last_good.size,
-            reason=reason + self._gaps(),
+            reason=reason + self._gaps() + self._kept.wrong(),
             exposure=self._exposure(total),
             witness=self._outside.json(self._origins),
             stamped=self._stamp_told(),
@@ -177,18 +216,38 @@ class _Walk:
         return Exposure(size, total + self._pending - (size or 0), seconds)
 
     def _tree(self, total: int) -> None:
-        for place, stored, values in snapshot.leaves(self._connection):
+        for place, members in self._leaves(0, None) if self._beside is None else self._outlined():
             index = self._frontier.size
-            if place.idx != index:
-                raise _Bad(index, f"leaf {index} is missing from the tree")
-            if index % _TOLD_EVERY == 0:
+            if self._beside is None and index % _TOLD_EVERY == 0:
                 self._progress(index, total)
+            self._meaning(index, members)
+            self._covered(index, place)
+        if self._beside is not None:
+            try:
+                self._values = self._beside.values(self._progress)
+            except ranges.Unsound as error:
+                raise _Bad(0, "a record does not hold") from error
+        self._progress(total, total)
+
+    def _leaves(self, start: int, stop: int | None) -> Iterator[tuple[Place, dict[str, Json]]]:
+        """The places of a range with the members of their leaves, after all that can be asked of a record by itself."""
+        for index, (place, stored, values) in enumerate(snapshot.leaves(self._connection, start), start):
+            if index == stop:
+                return
+            _in_place(index, place)
             members = self._record(index, stored, values)
             if type(place.leaf_hash) is not bytes or place.leaf_hash != leaf_hash(stored.leaf.encode()):
                 raise _Bad(index, "the record is not the one that the tree has")
-            self._meaning(index, members)
-            self._covered(index, place)
-        self._progress(total, total)
+            yield place, members
+
+    def _outlined(self) -> Iterator[tuple[Place, dict[str, Json]]]:
+        """The places with what their order is judged by, while others look at the records."""
+        for index, (place, kind, exchange_id, text) in enumerate(snapshot.outline(self._connection)):
+            _in_place(index, place)
+            try:
+                yield place, {"kind": kind, "exchange": exchange_id} if text is None else leaf.parse(text)
+            except (TypeError, ValueError) as error:
+                raise _Bad(index, "the leaf is not canonical JSON") from error
 
     def _record(self, index: int, stored: Stored, values: Values) -> dict[str, Json]:
         if stored.id is None:
@@ -291,6 +350,7 @@ class _Walk:
         if type(place.checkpoint) is not int or place.checkpoint != self._next.size:
             raise _Bad(index, "the tree names another checkpoint than the next one")
         self._frontier.append(place.leaf_hash)
+        self._kept.leaf(place.leaf_hash)
         if self._frontier.size == self._next.size:
             if self._frontier.root() != self._next.root:
                 first = 0 if self._last_good is None else self._last_good.size
