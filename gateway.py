@@ -349,7 +349,7 @@ def wire(
         subject_key=subject_key,
         queue=Queue(settings, found, archive, log, subject_key),
         access=granted,
-        routes=Routes(routes | service_routes(services, routes)),
+        routes=Routes(routes | service_routes(engine, services, routes)),
         transport=transport,
         breakers=breakers,
         tracing=Tracing(settings.telemetry.otlp_url, settings.environment),

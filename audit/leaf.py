@@ -141,10 +141,19 @@ def normalised(code: str) -> str:
     return match[1] + match[2]
 
 
+def subject_text(text: str) -> str:
+    """Whom somebody asks about, in the one form that is indexed: a personal code, or `supplier/client code`.
+
+    Raises: InvalidPersonCode for anything else, so that a code that was mistyped finds not nobody but an error.
+    """
+    supplier, slash, client = text.strip().partition("/")
+    return text.strip() if supplier and slash and client else normalised(text)
+
+
 def subject_index(key: bytes, code: str) -> str:
     """What a subject is found by: HMAC-SHA-256 of the normalised personal code, hexadecimal.
 
-    A subject without a personal code (a provider's client code) is indexed by the text as it is.
+    A subject without a personal code (`supplier/client code`) is indexed by the text as it is.
     """
     try:
         text = normalised(code)

@@ -19,7 +19,7 @@ from audit import Archive, Kind, asking, receipts, search
 from audit import catalogue as catalogues
 from audit import verify as verification
 from audit.continuity import extent
-from audit.leaf import normalised
+from audit.leaf import subject_text
 from audit.origin import load_public_key
 from commands import audit_evidence, print_json, progress
 from commands.audit_acts import Moment, about, opened, record
@@ -194,7 +194,7 @@ def search_(
         raise InvalidRequest("--person needs --purpose")
     settings = config.load()
     engine = opened(settings)
-    codes = codes_of(engine, normalised(sys.stdin.readline())) if person else ()
+    codes = codes_of(engine, subject_text(sys.stdin.readline())) if person else ()
     key = load_secret(settings.keys / "subject.key")
     wanted = search.Filters(**filters, subjects=search.indexes(key, codes))
     found = search.page(engine, wanted, limit=limit, after=after)
@@ -241,10 +241,13 @@ def subject(
     """Report who accessed the data of a person, in words. The personal code is read from standard input.
 
     All codes that the registers know for the person are asked for. Entries that the law withholds from who asks are
-    left out (questions/withholding.tsv); an auditor sees all. The question is recorded, with what was withheld.
+    left out (questions/withholding.tsv); an auditor sees all. The question is recorded, with what was withheld. A
+    person whom a provider knows by its own code alone is named by both: the provider's registered name, a slash, the
+    client code.
 
     \b
     Example:  echo 320101-12345 | gateway audit subject --purpose "request of the person 2026/7"
+              echo rehabilitation/K-17 | gateway audit subject --purpose "request of the mother 2026/8"
               echo 320101-12345 | gateway audit subject --asked-by auditor --lang en --purpose supervision --json
     """
     settings = config.load()
@@ -252,14 +255,14 @@ def subject(
     report = subject_report(
         engine,
         load_secret(settings.keys / "subject.key"),
-        normalised(sys.stdin.readline()),
+        subject_text(sys.stdin.readline()),
         asked_by=AskedBy(asked_by),
         now=utc_now(),
         language=Language(lang),
         since=since,
         until=until,
     )
-    personal = about([normalised(code) for code in report.codes])
+    personal = about([subject_text(code) for code in report.codes])
     record(settings, engine, "audit subject", purpose, report.facts(), personal)
     print_report(report, Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT)
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from errors import ConfigurationError
 from exchange import Environment
@@ -71,9 +72,10 @@ class System:
 
     `pool` is how many calls of one process are under way at a time. `repeat`, where set, is the most that may be
     relied on when an outcome is unclear, whatever the adapter declares: dedupes, queryable or neither. `tls_trust` is
-    the file of the authorities of its TLS certificate; without one they are the public ones. `edition` is the folder in
-    which the system's editions are put, where it publishes its data whole. `destination` is its URN at the state
-    integrator, `viss` are the settings of that where the profile is the one for it.
+    the file of the authorities of its TLS certificate; without one they are the public ones. Where it publishes its
+    data whole, `edition` is the folder in which the editions are put, or `edition_url` the address that has them, with
+    `edition_trust` for its TLS certificate. `destination` is its URN at the state integrator, `viss` are the settings
+    of that where the profile is the one for it.
     """
 
     url: str
@@ -84,8 +86,15 @@ class System:
     repeat: str = ""
     tls_trust: Path | None = None
     edition: Path | None = None
+    edition_url: str = ""
+    edition_trust: Path | None = None
     destination: str = ""
     viss: Viss | None = None
+
+    @property
+    def publishes(self) -> bool:
+        """Whether it is said where the system's editions are."""
+        return self.edition is not None or bool(self.edition_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,10 +263,12 @@ _SYSTEM = {
     "repeat": "",
     "tls_trust": "",
     "edition": "",
+    "edition_trust": "",
     "destination": "",
 }
 # The transport profile that goes by way of the state integrator.
 VISS_PROFILE = "viss"
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _URN = re.compile(r"URN:IVIS:[0-9]{6}:[A-Z]{3}-[A-Za-z0-9._-]+")
 
 
@@ -325,6 +336,12 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
 
 
 def _system(name: str, values: Mapping[str, Any], home: Path, state: Path, viss: Viss) -> System:
+    edition = values.get("edition", "")
+    published = edition.startswith(("http://", "https://"))
+    if published and not _is_private(edition):
+        raise ConfigurationError(
+            f"[systems.{name}] edition is a folder, or an address that begins with https://"
+        )
     system = System(
         url=values["url"],
         profile=values["profile"],
@@ -333,7 +350,9 @@ def _system(name: str, values: Mapping[str, Any], home: Path, state: Path, viss:
         pool=values.get("pool", _SYSTEM["pool"]),
         repeat=values.get("repeat", _SYSTEM["repeat"]),
         tls_trust=_path(home, values["tls_trust"]) if values.get("tls_trust") else None,
-        edition=_path(home, values["edition"]) if values.get("edition") else None,
+        edition=_path(home, edition) if edition and not published else None,
+        edition_url=edition if published else "",
+        edition_trust=_path(home, values["edition_trust"]) if values.get("edition_trust") else None,
         destination=values.get("destination", _SYSTEM["destination"]),
         viss=viss if values["profile"] == VISS_PROFILE else None,
     )
@@ -381,6 +400,12 @@ def _log(values: Mapping[str, Any], home: Path) -> LogSettings:
         )
     trust = _path(home, values["tsa_trust"]) if values["tsa_trust"] else None
     return LogSettings(**{**values, "tsa_trust": trust})
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody on the way can change what comes from an address: TLS, or this machine."""
+    parts = urlsplit(url)
+    return bool(parts.hostname) and (parts.scheme == "https" or parts.hostname in _LOOPBACK)
 
 
 def _path(home: Path, text: str) -> Path:

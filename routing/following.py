@@ -168,13 +168,13 @@ def begin(
     )
 
 
-def leave(connection: Connection, system: str, operation: str) -> None:
-    """End the run under way, if any, because another takes over."""
+def leave(connection: Connection, system: str, operation: str, error: str | None = None) -> None:
+    """End the run under way, if any, because another takes over, or will: `error` is why this one could not go on."""
     now = database_now(connection)
     connection.execute(
         update(RUN)
         .where(RUN.c.system == system, RUN.c.operation == operation, RUN.c.state == RunState.RUNNING.value)
-        .values(state=RunState.LEFT.value, ended_at=now)
+        .values(state=RunState.LEFT.value, error=error, ended_at=now)
     )
 
 
@@ -248,6 +248,13 @@ def ran(connection: Connection, system: str, operation: str, slot: datetime) -> 
     mine = (RUN.c.system == system, RUN.c.operation == operation, RUN.c.slot == slot)
     query = select(RUN.c.id).where(*mine, RUN.c.ended_at.is_not(None), RUN.c.state != RunState.LEFT.value)
     return connection.execute(query.limit(1)).first() is not None
+
+
+def last_done(connection: Connection, system: str, operation: str) -> Run | None:
+    """The newest run of a sync that came to its end."""
+    mine = (RUN.c.system == system, RUN.c.operation == operation, RUN.c.state == RunState.DONE.value)
+    row = connection.execute(_SEEN.where(*mine).order_by(RUN.c.begun_at.desc()).limit(1)).first()
+    return None if row is None else _run(row)
 
 
 def newest(connection: Connection) -> list[Run]:

@@ -412,6 +412,13 @@ def find(connection: Connection, exchange_id: uuid.UUID) -> Row:
     return _row(row._mapping)
 
 
+def caused(connection: Connection, exchange_id: uuid.UUID, system: str, operation: str) -> uuid.UUID | None:
+    """The exchange of an operation that one caused; None where it caused none, or where that is forgotten."""
+    mine = (outbox.c.cause == exchange_id, outbox.c.system == system, outbox.c.operation == operation)
+    found: uuid.UUID | None = connection.execute(select(outbox.c.id).where(*mine)).scalar()
+    return found
+
+
 def overtaken(connection: Connection, exchange_id: uuid.UUID) -> bool:
     """Whether a later message about the same person was delivered already, or is under way."""
     later = outbox.alias("later")

@@ -284,6 +284,13 @@ def test_subject_finds_what_was_asked_under_another_code_of_the_person(home: Hom
         assert indexes == [(2, 3), (5, 6)], "both exchanges are about this person"
 
 
+def test_subject_finds_a_client_whom_a_provider_knows_by_its_own_code(home: Home, engine: Engine) -> None:
+    entry = Entry(Kind.OUTCOME, new_id(), utc_now(), {}, {"subject": "rehabilitation/K-17"})
+    open_log(home.settings, engine).write(entry)
+    found = json.loads(subject(home, "rehabilitation/K-17", "--purpose", "request", "--json").stdout)
+    assert [one["leaf"]["kind"] for one in found if one["leaf"]["kind"] != "admin"] == ["outcome"]
+
+
 @pytest.mark.usefixtures("engine")
 def test_subject_needs_a_code_and_a_purpose(home: Home) -> None:
     assert subject(home, "32010112345").exit_code == 2

@@ -14,10 +14,12 @@ from lxml import etree
 
 import mappings
 import wsdl
-from mappings import kinds
+from mappings import kinds, services
+from mappings.codes import SERVICE_PROVIDER
 from mappings.coverage import Part, declared
 from mappings.fields import Field, Flag
 from mappings.mapping import Mapping
+from mappings.municipal_support import APPLICATION_KIND
 
 XS = "{http://www.w3.org/2001/XMLSchema}"
 
@@ -30,6 +32,11 @@ def tables() -> dict[str, Mapping[Any]]:
         for name, value in vars(importlib.import_module(module.name)).items():
             if isinstance(value, Mapping) and value not in found.values():
                 found[f"{module.name.removeprefix('mappings.')}.{name}"] = value
+    for service in services.discover().values():
+        for operation in service.operations:
+            for name, table in (("REQUEST", operation.request), ("ANSWER", operation.answer)):
+                if table not in found.values():
+                    found[f"services.{service.name}.{operation.name}_{name}"] = table
     return found
 
 
@@ -71,7 +78,8 @@ def _records(table: Mapping[Any], published: Part, xsd: Path) -> st.SearchStrate
             drawn[flag.name] = coded.codes.flags[flag.flag][drawn[flag.of].code]
         return table.record_type(**drawn)
 
-    return st.fixed_dictionaries(values).map(_one_of_a_choice).map(made)
+    together = _one_of_a_choice if table.check is None else _what_belongs_together
+    return st.fixed_dictionaries(values).map(together).map(made)
 
 
 def _one_of_a_choice(drawn: dict[str, Any]) -> dict[str, Any]:
@@ -82,6 +90,33 @@ def _one_of_a_choice(drawn: dict[str, Any]) -> dict[str, Any]:
         elif drawn["person_code"] is not None:
             drawn["since"] = None
     return drawn
+
+
+def _what_belongs_together(drawn: dict[str, Any]) -> dict[str, Any]:
+    """What would seldom be drawn right by chance, and would be thrown away each time it is not."""
+    if "application_kind" in drawn:
+        drawn["application_kind"] = APPLICATION_KIND["BENEFIT" if "means_tested" in drawn else "SERVICE"]
+    if {"status", "applied_on", "decided_on", "refusal_reason"} <= drawn.keys():
+        status, applied = drawn["status"].code, drawn["applied_on"]
+        decided = status in ("GRANTED", "REFUSED")
+        drawn["decided_on"] = max(drawn["decided_on"] or applied, applied) if decided else None
+        drawn["refusal_reason"] = (drawn["refusal_reason"] or "-") if status == "REFUSED" else None
+        if "provider_kind" in drawn and status == "GRANTED":
+            drawn["provider"] = drawn["provider"] or "-"
+            drawn["provider_kind"] = drawn["provider_kind"] or SERVICE_PROVIDER["NGO"]
+        elif "provider_kind" in drawn:
+            drawn["started_on"] = drawn["ended_on"] = None
+    for first, last in (("started_on", "ended_on"), ("granted_on", "started_on"), ("valid_from", "valid_to")):
+        begin, end = drawn.get(first), drawn.get(last)
+        if end is not None:
+            drawn[last] = None if begin is None else max(begin, end)
+    if "planned_services" in drawn:
+        planned = drawn["planned_on"] if drawn["planned_services"] else None
+        drawn["planned_services"] = drawn["planned_services"] if planned else ()
+        drawn["planned_on"] = planned and max(planned, drawn["assessed_on"])
+        until = drawn["planned_until"]
+        drawn["planned_until"] = planned and until and max(until, drawn["planned_on"])
+    return _one_of_a_choice(drawn)
 
 
 def _field(field: Field, published: Part, xsd: Path) -> st.SearchStrategy[Any]:

@@ -14,9 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 import errors
 from adapters import Adapter, Operation
-from endpoints.work.background import begin_run
 from endpoints.work.bell import Bell
 from endpoints.work.deliveries import Deliveries
+from endpoints.work.schedules import begin_run
 from exchange import Context, Environment, Official
 from gateway import Gateway
 from mappings.codes import Code

@@ -1,4 +1,4 @@
-"""A container of evidence: what is in it, that foreign programs find it whole, and that no file of it can be changed."""
+"""A container of evidence: what is in it, that foreign programs find it whole, and that none of it can be changed."""
 
 from __future__ import annotations
 
