@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Engine
 
@@ -23,14 +24,23 @@ _RANGE = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Indexes from `start` up to `stop`, and what a process needs to check them: the database, its moment, the keys."""
+    """Indexes from `start` up to `stop`, and what a process needs to check them."""
 
     url: str
     moment: str
-    public_key: bytes
     subject_key: bytes | None
+    now: datetime
     start: int
     stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many leaves a range has that hold, how many values, and how many that were erased."""
+
+    leaves: int
+    values: int
+    erased: int
 
 
 class Unsound(Exception):
@@ -45,13 +55,13 @@ def processes() -> int:
 class Ranges:
     """Ranges that are being checked."""
 
-    def __init__(self, total: int, futures: dict[Future[int | None], int]) -> None:
+    def __init__(self, total: int, futures: Sequence[Future[Found | None]]) -> None:
         self._total = total
         self._futures = futures
 
-    def values(self, progress: Callable[[int, int], None]) -> int:
-        """Wait for all, and say how many values they have. Raises: Unsound."""
-        done = values = 0
+    def found(self, progress: Callable[[int, int], None]) -> tuple[int, int]:
+        """Wait for all, and say how many values are there and how many are erased. Raises: Unsound."""
+        leaves = values = erased = 0
         for future in as_completed(self._futures):
             try:
                 found = future.result()
@@ -59,21 +69,21 @@ class Ranges:
                 raise Unsound from error
             if found is None:
                 raise Unsound
-            values += found
-            done += self._futures[future]
-            progress(done, self._total)
-        return values
+            leaves, values, erased = leaves + found.leaves, values + found.values, erased + found.erased
+            progress(leaves, self._total)
+        return values, erased
 
 
 @contextmanager
 def begun(
     engine: Engine,
     moment: str,
-    keys: tuple[bytes, bytes | None],
+    subject_key: bytes | None,
+    now: datetime,
     total: int,
-    work: Callable[[Range], int | None],
+    work: Callable[[Range], Found | None],
 ) -> Iterator[Ranges]:
-    """Check all ranges below `total` with `work`, which says how many values one has, or None where it does not hold.
+    """Check all ranges below `total` with `work`, which says what one has, or None where it does not hold.
 
     What is not done at the end of the block is given up.
     """
@@ -81,10 +91,10 @@ def begun(
     # Not forked: a child must not have the connections of this process.
     pool = ProcessPoolExecutor(processes(), mp_context=multiprocessing.get_context("spawn"))
     try:
-        futures = {}
-        for start in range(0, total, _RANGE):
-            stop = min(start + _RANGE, total)
-            futures[pool.submit(work, Range(url, moment, *keys, start, stop))] = stop - start
-        yield Ranges(total, futures)
+        parts = [
+            Range(url, moment, subject_key, now, start, min(start + _RANGE, total))
+            for start in range(0, total, _RANGE)
+        ]
+        yield Ranges(total, [pool.submit(work, part) for part in parts])
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

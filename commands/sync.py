@@ -274,7 +274,7 @@ def _row(one: _Named, run: Run | None) -> tuple[str, ...]:
         run.state.value,
         instant_text(run.begun_at)[:16],
         begins,
-        run.cursor or "",
+        "" if one.operation is None else run.cursor or "",
         *map(str, numbers),
         run.error or "",
     )

@@ -140,7 +140,7 @@ class _Loading:
         """Load the newest edition of a folder, unless it was; `version` is what its server calls it."""
         if not folder.is_dir():
             raise InvalidRequest(f"the folder of the edition, {folder.name}, is not there")
-        edition, engine, cursor = self.edition, self.engine, version and version.text()
+        edition, engine, cursor = self.edition, self.engine, version.text() if version else None
         found = edition.look(folder)
         with reading(engine).begin() as connection:
             same = edition.loaded(connection, found)

@@ -17,6 +17,7 @@ from adapters import Operation
 from adapters.profiles.posting import MAX_ANSWER
 from audit import Archive
 from errors import GatewayFailure, NotFound
+from mappings.fields import Field
 from mappings.mapping import Mapping
 from routing import outbox
 from routing.following import Run
@@ -75,7 +76,9 @@ def _answers(connection: Connection, archive: Archive, run: Run) -> Iterator[byt
 def _entry_name(operation: Operation) -> str:
     """The element of one entry: the operation's answer is a list of them."""
     found = [
-        field.path[-1] for field in operation.answer.fields if field.many and isinstance(field.kind, Mapping)
+        field.path[-1]
+        for field in operation.answer.fields
+        if isinstance(field, Field) and field.many and isinstance(field.kind, Mapping)
     ]
     if len(found) != 1:
         raise GatewayFailure(f"{operation.name} answers with {len(found)} lists, not with one")

@@ -20,14 +20,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine
 
 from audit import Entry, Kind
 from audit.export import Wanted
+from audit.retention import months_before
 from audit.sequencer import Sequencer
-from audit.tables import log_tree, log_values
 from audit.witnessed import introduction
-from errors import InvalidRequest, NotFound
+from errors import InvalidRequest, LogUnavailable, NotFound
 from exchange import Environment, new_id, utc_now
 from storage import open_engine
 from tests.audit.exports import exported, judged
@@ -40,9 +40,11 @@ from tests.audit.logs import (
     fill,
     open_log,
     sequence,
+    unguard,
     verified,
 )
 from tests.audit.test_tampering import CHANGES, cells, columns
+from tests.audit.test_verify import erase, erased
 from tests.conftest import Template
 
 # The origin, a witness, four exchanges and an erasure, under checkpoints; the one at 14 is cosigned.
@@ -55,19 +57,15 @@ def make(engine: Engine, folder: Path) -> None:
     """A log with all that an export tells: values, an erased one, a cosignature, and records that wait."""
     log = open_log(engine)
     log.write(introduction(Environment.TEST, WITNESS, False))
+    long_ago = months_before(utc_now(), 12 * 7)
     for number in range(4):
-        log.write(*exchange(f"32{number:09d}"))
+        log.write(*exchange(f"32{number:09d}", instant=long_ago))
     sequence(engine, 5)
     cosign(engine, begun_witness(folder / "witness.json"))
-    with engine.begin() as connection:
-        id_ = connection.execute(select(log_tree.c.record_id).where(log_tree.c.idx == ERASED)).scalar_one()
-        of_it = log_values.c.record_id == id_
-        connection.execute(delete(log_values).where(of_it, log_values.c.name == "official"))
-    open_log(engine).write(
-        Entry(Kind.ERASURE, new_id(), utc_now(), {"names": ["official"], "records": [str(id_)]})
-    )
+    erase(engine, ERASED, "official")
+    log.write(Entry(Kind.ERASURE, new_id(), utc_now(), erased()))
     sequence(engine)
-    open_log(engine).write(*exchange())
+    log.write(*exchange())
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +171,7 @@ def test_keys_of_ones_own(whole: Path, tmp_path: Path) -> None:
     code, found = judged(
         whole, "--witness", str(tmp_path / "own.vkey"), "--log-key", str(whole / "keys" / "log.pub")
     )
-    assert (code, found["keys"]) == (0, "as given")
+    assert (code, found["own_keys"]) == (0, True)
 
 
 def other(value: Any) -> Iterator[Any]:
@@ -361,6 +359,7 @@ def test_it_says_of_a_changed_database_what_audit_verify_says(template: Template
     shutil.copy(template("sqlite"), good)
     engine = open_engine(f"sqlite:///{good}")
     fill(engine)
+    unguard(engine)
     engine.dispose()
     shutil.copy(good, file)
     engine = open_engine(f"sqlite:///{file}")
@@ -383,7 +382,11 @@ def test_it_says_of_a_changed_database_what_audit_verify_says(template: Template
             tried += 1
             report = verified(engine)
             shutil.rmtree(tmp_path / "export", ignore_errors=True)
-            exported(engine, tmp_path / "export", Wanted(), witnessed=False)
+            try:
+                exported(engine, tmp_path / "export", Wanted(), witnessed=False)
+            except LogUnavailable:  # a row that the database itself cannot read
+                assert report.status == "bad"
+                continue
             code, found = judged(tmp_path / "export")
             what = table, column, expression, report.reason, found["reason"]
             if (table, column) == ("log_checkpoints", "size"):

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from adapters.profiles.viss import VissProfile
 from audit.tables import archive_payloads
 from gateway import Gateway, wire
-from routing import outbox
+from routing import interventions, outbox
 from routing.outbox import State
 from security.keys import Identity
 from security.xml import Element, parse
@@ -199,7 +199,7 @@ def test_what_is_over_the_limit_never_leaves_and_the_integrator_would_refuse_it(
     assert kinds(gateway)[-1] == "outcome"
     assert world.seen() == []
     with gateway.engine.begin() as connection:
-        outbox.replay(connection, row.id, give_up_after=timedelta(hours=1))
+        interventions.replay(connection, row.id, give_up_after=timedelta(hours=1))
     with without_our_limit(gateway) as other:
         deliver(other)
     row = only(gateway)

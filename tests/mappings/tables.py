@@ -92,6 +92,15 @@ def _one_of_a_choice(drawn: dict[str, Any]) -> dict[str, Any]:
     return drawn
 
 
+_IN_ORDER = (
+    ("granted_on", "started_on"),
+    ("started_on", "ended_on"),
+    ("starts_on", "ends_on"),
+    ("valid_from", "valid_to"),
+    ("period_from", "period_to"),
+)
+
+
 def _what_belongs_together(drawn: dict[str, Any]) -> dict[str, Any]:
     """What would seldom be drawn right by chance, and would be thrown away each time it is not."""
     if "application_kind" in drawn:
@@ -106,10 +115,11 @@ def _what_belongs_together(drawn: dict[str, Any]) -> dict[str, Any]:
             drawn["provider_kind"] = drawn["provider_kind"] or SERVICE_PROVIDER["NGO"]
         elif "provider_kind" in drawn:
             drawn["started_on"] = drawn["ended_on"] = None
-    for first, last in (("started_on", "ended_on"), ("granted_on", "started_on"), ("valid_from", "valid_to")):
-        begin, end = drawn.get(first), drawn.get(last)
-        if end is not None:
-            drawn[last] = None if begin is None else max(begin, end)
+    if "queued_urgently" in drawn:
+        drawn["queued_urgently"] = min(drawn["queued"], drawn["queued_urgently"])
+    for first, last in _IN_ORDER:
+        if first in drawn and drawn.get(last) is not None:
+            drawn[last] = None if drawn[first] is None else max(drawn[first], drawn[last])
     if "planned_services" in drawn:
         planned = drawn["planned_on"] if drawn["planned_services"] else None
         drawn["planned_services"] = drawn["planned_services"] if planned else ()

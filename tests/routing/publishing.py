@@ -81,9 +81,12 @@ def publishing(context: ssl.SSLContext | None = None) -> Iterator[Site]:
 
 def packed(files: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A ZIP of files by their names."""
-    return written(
-        lambda archive: [archive.writestr(name, content) for name, content in files.items()], compression
-    )
+
+    def write(archive: zipfile.ZipFile) -> None:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+    return written(write, compression)
 
 
 def written(write: Callable[[zipfile.ZipFile], object], compression: int = zipfile.ZIP_DEFLATED) -> bytes:

@@ -30,7 +30,8 @@ def raw(cursor: str, *codes: str) -> bytes:
         etree.SubElement(change, f"{NS}PersonasKods").text = code
         etree.SubElement(change, f"{NS}MainitsDatums").text = "2026-04-01"
     etree.SubElement(root, f"{NS}Kursors").text = cursor
-    return etree.tostring(root)
+    content: bytes = etree.tostring(root)
+    return content
 
 
 class Telling(Wire):
