@@ -22,7 +22,7 @@ import adapters
 import errors
 import mappings.services
 from adapters.profiles import Profile, transports
-from audit import Archive, ExchangeLog, Record, open_log, receipt, subject_index
+from audit import Archive, ExchangeLog, Record, open_log, receipt, retention, subject_index
 from audit.receipts import HEADER as RECEIPT
 from audit.sweeper import refuse_if_closed
 from config import Settings
@@ -302,8 +302,10 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
             trail.notices += gateway.queue.follow(connection, request, delivered, exchange_id)
         if lease is None:
             kept["reply"] = reply.body
-        gateway.archive.put_all(connection, exchange_id, kept, instant)
-        return gateway.log.append(connection, outcome_record(trail, fed, reply.body, instant))
+        record = outcome_record(trail, fed, reply.body, instant)
+        of = retention.of(record.kind, record.facts)
+        gateway.archive.put_all(connection, exchange_id, kept, instant, of)
+        return gateway.log.append(connection, record)
 
     given = receipt(gateway.log.line(), gateway.log_key, gateway.log.commit(work))
     return replace(reply, headers={**reply.headers, RECEIPT: given.header()})

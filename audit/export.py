@@ -127,6 +127,7 @@ class _Writing:
         begun = self._begun(start)
         self._write("checkpoints.jsonl", self._checkpoints(start))
         self._write("erasures.jsonl", self._erasures(start))
+        self._stamps(start)
         self._leaves(start, progress)
         return {
             "origin": begun,
@@ -176,6 +177,15 @@ class _Writing:
         for index, text in snapshot.erasures(self._connection):
             if index >= start:
                 yield {"index": index, "leaf": text if isinstance(text, str) else ""}
+
+    def _stamps(self, start: int) -> None:
+        """Time stamps, each beside the note that it is over, as `openssl ts -verify` takes them."""
+        folder = self._folder / "stamps"
+        for size, token, note in snapshot.stamps(self._connection):
+            if size >= start:
+                folder.mkdir(exist_ok=True)
+                (folder / f"{size}.tsr").write_bytes(token if isinstance(token, bytes) else b"")
+                (folder / f"{size}.note").write_text(note if isinstance(note, str) else "", encoding="utf-8")
 
     def _leaves(self, start: int, progress: Progress) -> None:
         with ExitStack() as files:

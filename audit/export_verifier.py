@@ -20,6 +20,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+
 
 class Bad(Exception):
     """The first index that does not hold, None where there is none, and what is wrong with it."""
@@ -36,16 +38,24 @@ def check(key: bytes, signature: bytes, message: bytes) -> None:
 def read(line: bytes, *names: str) -> dict[str, Any]:
     """A line of ours: one JSON object with these members, and what is missing, in the one way it is written."""
     value: dict[str, Any] = json.loads(line.decode())
-    exact = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() == line
-    if not exact or value.keys() - {"missing"} != set(names):
+    if encode(value).encode() != line or value.keys() - {"missing"} != set(names):
         raise ValueError(f"a line is not in its exact form, or the database says otherwise: {sorted(value)}")
     return value
 
 
 def excused(erasure: dict[str, Any], leaf: dict[str, Any], name: str) -> bool:
-    """Whether an erasure on record says that this value may be missing."""
-    of_it = leaf["id"] in erasure.get("records", []) or leaf["instant"] < erasure.get("before", "")
-    return name in erasure["names"] and of_it
+    """Whether an erasure on record says that this value may be missing, and came after the months that it states.
+
+    How long a class is kept the auditor knows; of what class an exchange is, its outcome says.
+    """
+    (end, end_rest), (now, now_rest) = (
+        (int(at[:4]) * 12 + int(at[5:7]), at[8:]) for at in (erasure["before"], erasure["instant"])
+    )
+    over = (end + erasure["months"], end_rest) <= (now, now_rest)
+    of_it = (
+        leaf.get("retention", erasure["class"]) == erasure["class"] and leaf["instant"] < erasure["before"]
+    )
+    return name.split(".")[0] in erasure["names"] and of_it and over and erasure["months"] > 0
 
 
 class Export:
@@ -90,8 +100,7 @@ class Export:
         }
         self.notes, places = self.lines("checkpoints.jsonl"), self.lines("tree.jsonl")
         self.values = self.lines("values.jsonl") if self.manifest["values"] else iter([])
-        self.value = next(self.values, None)
-        checkpoint = None
+        self.value, checkpoint = next(self.values, None), None
         if self.start and self.checkpoint() != (self.start, self.root()):
             raise Bad(self.start, "the subtrees at the beginning are not those of the first checkpoint")
         for line in self.lines("leaves.jsonl"):
@@ -113,7 +122,7 @@ class Export:
                 self.good, checkpoint = self.index, None
         if self.index != self.manifest["size"] or checkpoint or next(places, None) or next(self.notes, None):
             raise Bad(self.index, "leaves are missing at the end")
-        if self.value or any(self.manifest["strays"].values()):
+        if self.value or self.erasures or any(self.manifest["strays"].values()):
             raise Bad(self.index, f"rows that belong to nothing: {self.manifest['strays']}")
 
     def leaf(self, leaf: dict[str, Any], line: bytes, place: dict[str, Any]) -> None:
@@ -135,7 +144,7 @@ class Export:
                 raise Bad(self.index, f"the value {name} is missing and no erasure is on record")
         self.done["values"] += len(names) - 1
         self.done["erased"] += len(missing)
-        if (leaf["kind"] == "erasure") != (self.erasures.get(self.index) == line.decode()):
+        if self.erasures.pop(self.index, None) != (line.decode() if leaf["kind"] == "erasure" else None):
             raise Bad(self.index, "the erasures are not those of the leaves")
         if leaf["v"] != 1 or (leaf["kind"] != "origin" and self.index == 0):
             raise Bad(self.index, "the leaf is of an unknown version, or no origin at the beginning")

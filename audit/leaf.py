@@ -19,6 +19,7 @@ from enum import StrEnum
 
 import rfc8785
 
+from audit import retention
 from errors import InvalidPersonCode, InvalidRequest
 from exchange import Json, instant_text
 
@@ -29,7 +30,7 @@ _VALUE_TAG = b"spolis-gateway log value v1\0"
 
 # Facts that are columns too, for search; the leaf has the last word.
 COLUMNS = ("system", "operation", "institution", "outcome")
-_RESERVED = frozenset({"v", "id", "exchange", "kind", "instant", "commitments"})
+_RESERVED = frozenset({"v", "id", "exchange", "kind", "instant", "commitments", retention.FACT})
 
 SUBJECT = "subject"
 SUBJECT_INDEX = "subject_index"
@@ -45,6 +46,10 @@ class Kind(StrEnum):
     ADMIN = "admin"  # what an auditor or an operator did
     REFUSALS = "refusals"  # how many arrivals the limits turned away, summed up
     ERASURE = "erasure"  # which values may be missing from now on
+
+
+# They hold no personal value, or are of the class in which their exchange ends.
+_UNCLASSED = frozenset({Kind.ORIGIN, Kind.ERASURE, Kind.OPENED, Kind.ATTEMPT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +195,10 @@ def seal(entry: Entry, record_id: uuid.UUID, subject_key: bytes) -> Record:
         if fact is not None and "\0" in fact:
             raise InvalidRequest(f"{name} holds a NUL")
         columns[name] = fact
+    stated = {} if entry.kind in _UNCLASSED else {retention.FACT: retention.of(entry.kind, entry.facts)}
     leaf: dict[str, Json] = {
         **entry.facts,
+        **stated,
         "v": VERSION,
         "id": str(record_id),
         "exchange": columns["exchange_id"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from audit.erasure import Erasure
 from audit.witnessed import Exposure
 from exchange import Json
 
@@ -18,6 +19,8 @@ class Report:
     outside contradicts the rows, `last_good_checkpoint` is the last that the witness has cosigned as it stands.
     `exposure` is what came after `anchored_size`: until the next cosignature only the log's own key vouches for it.
     `stamped` is the newest checkpoint that has a time stamp.
+    `erasures` are those on record, `erased` counts the values that they excuse; `warnings` say what protects the rows
+    too little.
     """
 
     status: Literal["anchored", "unanchored", "bad"]
@@ -30,6 +33,9 @@ class Report:
     exposure: Exposure = field(default=Exposure(None, 0, 0.0))
     witness: Json = None
     stamped: Json = None
+    erasures: tuple[Erasure, ...] = ()
+    erased: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -50,4 +56,10 @@ class Report:
             "exposure": {"records": self.exposure.records, "seconds": self.exposure.seconds},
             "witness": self.witness,
             "stamped": self.stamped,
+            "erased": self.erased,
+            "erasures": [
+                {"index": one.index, "class": one.retention, "before": one.before, "instant": one.instant}
+                for one in self.erasures
+            ],
+            "warnings": list[Json](self.warnings),
         }

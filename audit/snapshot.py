@@ -257,6 +257,16 @@ def erasures(connection: Connection) -> Iterator[tuple[int, Any]]:
     yield from ((row[0], row[1]) for row in connection.execute(statement))
 
 
+def outcomes(connection: Connection, exchange_id: str) -> Sequence[Any]:
+    """The leaves of an exchange's outcomes that have a place."""
+    statement = (
+        select(type_coerce(log_records.c.leaf, NullType()))
+        .join(log_tree, log_tree.c.record_id == log_records.c.id)
+        .where(log_records.c.exchange_id == exchange_id, log_records.c.kind == "outcome")
+    )
+    return connection.execute(statement).scalars().all()
+
+
 def note(connection: Connection, size: int) -> str | None:
     """The checkpoint that was signed at a size; None where none was."""
     statement = select(log_checkpoints.c.note).where(log_checkpoints.c.size == size)

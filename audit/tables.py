@@ -169,3 +169,23 @@ archive_payloads = Table(
     PrimaryKeyConstraint("exchange_id", "name"),
     schema="archive",
 )
+
+# What must be kept beyond its retention; a hold that was released holds nothing, and its row stays.
+archive_holds = Table(
+    "archive_holds",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("made_at", Instant, nullable=False),
+    Column("released_at", Instant),
+    schema="archive",
+)
+
+archive_held = Table(
+    "archive_held",
+    metadata,
+    Column("hold", Text, ForeignKey("archive.archive_holds.name"), nullable=False),
+    Column("exchange_id", Text, nullable=False),
+    PrimaryKeyConstraint("hold", "exchange_id"),
+    Index("ix_archive_held_exchange_id", "exchange_id"),
+    schema="archive",
+)

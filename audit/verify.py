@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from audit import checkpoint, leaf, origin, snapshot, stamps, witnessed
+from audit import checkpoint, guards, leaf, origin, retention, snapshot, stamps, witnessed
 from audit.erasure import Erasure
 from audit.merkle import Frontier, leaf_hash
 from audit.outside import NOBODY, Outside, loss
@@ -24,7 +24,7 @@ from audit.snapshot import Place, Stored, Values
 from audit.tables import LOG_TABLES, log_records, log_tree, log_values
 from audit.witnessed import Exposure
 from errors import ConfigurationError, LogUnavailable
-from exchange import Json, instant_text
+from exchange import Json, instant_text, utc_now
 
 __all__ = ["Progress", "Report", "verify"]
 
@@ -39,11 +39,12 @@ def verify(
     subject_key: bytes | None = None,
     progress: Progress | None = None,
     outside: Outside = NOBODY,
+    clock: Callable[[], datetime] = utc_now,
 ) -> Report:
     """Verify the log as it lies in the database; with `subject_key` the subject index too.
 
     `outside` is what the witness and others hold; it must have been asked for before, since the log grows. `progress`
-    hears now and then how many of how many leaves are done.
+    hears now and then how many of how many leaves are done. By `clock` it is judged which erasures the law allowed.
     Raises: ConfigurationError where there is no log at all, LogUnavailable when the database cannot be read.
     """
     try:
@@ -53,7 +54,8 @@ def verify(
                 raise ConfigurationError("the database holds no exchange log; start the gateway once")
             if missing:
                 return Report("bad", 0, "", 0, 0, None, f"the table {missing[0]} is missing")
-            return _Walk(connection, public_key, subject_key, progress or _silent, outside).report()
+            walk = _Walk(connection, public_key, subject_key, progress or _silent, outside, clock())
+            return walk.report()
     except SQLAlchemyError as error:
         raise LogUnavailable(type(error).__name__) from error
 
@@ -85,11 +87,13 @@ class _Walk:
         subject_key: bytes | None,
         progress: Progress,
         outside: Outside,
+        now: datetime,
     ) -> None:
         self._connection = connection
         self._public_key = public_key
         self._subject_key = subject_key
         self._progress = progress
+        self._now = now
         self._frontier = Frontier()
         self._origin = ""
         self._checkpoints: Iterator[tuple[object, object]] = snapshot.checkpoints(connection)
@@ -97,7 +101,8 @@ class _Walk:
         self._last_good: checkpoint.Checkpoint | None = None
         self._stray: tuple[_Bad, checkpoint.Checkpoint | None] | None = None
         self._open_exchanges: set[str] = set()
-        self._erasures: list[Erasure] | None = None
+        self._known: list[Erasure] | None = None
+        self._erased = 0
         self._values = 0
         self._pending = 0
         self._restored: list[str] = []
@@ -139,6 +144,9 @@ class _Walk:
             exposure=self._exposure(total),
             witness=self._outside.json(self._origins),
             stamped=self._stamp_told(),
+            erasures=tuple(self._erasures()),
+            erased=self._erased,
+            warnings=guards.missing(self._connection),
         )
 
     def _gaps(self) -> str:
@@ -232,11 +240,33 @@ class _Walk:
             self._indexed(index, texts, self._subject_key)
 
     def _excuse(self, index: int, members: dict[str, Json], missing: set[str]) -> None:
-        if self._erasures is None:
-            self._erasures = [Erasure.read(*row) for row in snapshot.erasures(self._connection)]
+        kept, instant = self._class(members), str(members.get("instant"))
         for name in sorted(missing):
-            if not any(erasure.excuses(index, members, name) for erasure in self._erasures):
+            excuses = [one for one in self._erasures() if one.excuses(index, instant, kept, name)]
+            if not excuses:
                 raise _Bad(index, f"the value {name} is missing and no erasure is on record")
+            reasons = [one.unlawful(self._now) for one in excuses]
+            if all(reasons):
+                where = excuses[0].index
+                raise _Bad(
+                    index, f"the value {name} is missing, and not by the erasure at {where}: {reasons[0]}"
+                )
+        self._erased += len(missing)
+
+    def _erasures(self) -> list[Erasure]:
+        if self._known is None:
+            self._known = [Erasure.read(*row) for row in snapshot.erasures(self._connection)]
+        return self._known
+
+    def _class(self, members: dict[str, Json]) -> str:
+        """The retention class of a record: of what is of an exchange, that of the exchange."""
+        if members.get("kind") in retention.OF_EXCHANGES:
+            texts = snapshot.outcomes(self._connection, str(members.get("exchange")))
+            try:
+                return retention.of_exchange([leaf.parse(text) for text in texts])
+            except (TypeError, ValueError):  # damaged, and named where the walk comes to it
+                return ""
+        return retention.of(str(members.get("kind")), members)
 
     def _indexed(self, index: int, texts: dict[str, str], key: bytes) -> None:
         try:
@@ -253,6 +283,9 @@ class _Walk:
             raise _Bad(index, "the log does not begin with its origin record")
         if kind == leaf.Kind.ORIGIN:
             self._begin(index, members)
+        elif kind == leaf.Kind.ERASURE:
+            if reason := next(one for one in self._erasures() if one.index == index).unlawful(self._now):
+                raise _Bad(index, f"the erasure on record was not allowed: {reason}")
         elif kind == leaf.Kind.OPENED:
             if exchange_id in self._open_exchanges:
                 raise _Bad(index, "the exchange is opened twice")

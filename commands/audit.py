@@ -21,7 +21,7 @@ from audit import verify as verification
 from audit.continuity import extent
 from audit.leaf import subject_text
 from audit.origin import load_public_key
-from commands import audit_evidence, print_json, progress
+from commands import audit_erase, audit_evidence, audit_hold, print_json, progress
 from commands.audit_acts import Moment, about, opened, record
 from commands.audit_export import export_
 from commands.audit_prove import prove
@@ -373,9 +373,25 @@ def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
             click.echo(kept)
 
 
+audit_group.add_command(audit_erase.erase)
+audit_group.add_command(audit_erase.classes)
+audit_group.add_command(audit_hold.hold)
+
+
 def _told(report: verification.Report) -> Iterator[tuple[str, str]]:
     for name, value in report.json().items():
         if isinstance(value, dict):
             yield from ((f"{name} {part.replace('_', ' ')}", told(one)) for part, one in value.items())
         else:
-            yield name.replace("_", " "), "-" if value is None else str(value)
+            yield name.replace("_", " "), _said(value)
+
+
+def _said(value: Json) -> str:
+    """A value of a report; of erasures and warnings each on its own."""
+    if not isinstance(value, list):
+        return told(value)
+    each = [
+        f"{one['class']} before {one['before']} (at {one['index']})" if isinstance(one, dict) else str(one)
+        for one in value
+    ]
+    return "; ".join(each) or "-"

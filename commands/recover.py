@@ -31,6 +31,7 @@ from exchange import Json, instant_text, utc_now
 from routing import recovery
 from routing.recovery import Doubt, Left, Memory, repeat_of
 from security.keys import load_log_key, load_secret
+from security.masters import MasterKeys
 from storage import migrate, reading
 
 READY, MUST_NOT_SERVE, GAP = 0, 1, 3
@@ -230,7 +231,7 @@ def _look(
             silent=known.silent,
             outside=outside,
             lost_at=None if known.until is None else instant_text(known.until),
-            unopened=_months(unopened(connection, load_secret(settings.keys / "master.key"))),
+            unopened=_months(unopened(connection, MasterKeys(settings.keys))),
             orphans=len(sweeper.orphans(engine)),
             leased=recovery.leased(connection),
             doubt=recovery.doubt(connection, repeat, change=False),
@@ -255,7 +256,7 @@ def _recover(settings: Settings, engine: Engine, found: Found) -> Done:
             for row in recovery.doubt(connection, repeat, change=True).left:
                 log.append(connection, _row_entry(settings, row, "left to a person after a restore"))
         if found.unopened:
-            lost = [one for one, _ in unopened(connection, load_secret(settings.keys / "master.key"))]
+            lost = [one for one, _ in unopened(connection, MasterKeys(settings.keys))]
             unreadable = recovery.set_aside(connection, lost, f"{LOST}{utc_now():%Y-%m-%dT%H:%M:%SZ}")
             for row in unreadable:
                 log.append(connection, _row_entry(settings, row, "given up: its request cannot be opened"))

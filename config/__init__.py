@@ -178,12 +178,16 @@ class RevocationSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that can be set. Paths are absolute. Secrets are files in `keys`, never settings."""
+    """Everything that can be set. Paths are absolute. Secrets are files in `keys`, never settings.
+
+    `eraser_url` is the same database under the role that may erase; without one it is `database_url`.
+    """
 
     environment: Environment
     institution: str
     state: Path
     database_url: str
+    eraser_url: str
     amqp_url: str
     amqp_queue: str
     partners: Listen
@@ -229,7 +233,7 @@ class Settings:
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from `config/`, `GATEWAY_CONFIG`, `GATEWAY_DATABASE_URL` and `GATEWAY_AMQP_URL`.
+    """Read the settings: `config/`, `GATEWAY_CONFIG`, `GATEWAY_DATABASE_URL`, `…ERASER_URL` and `GATEWAY_AMQP_URL`.
 
     Raises: ConfigurationError naming the file and the key; unknown keys are refused.
     """
@@ -306,13 +310,17 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
     if values["signature"]["engine"] not in SIGNATURE_ENGINES:
         raise ConfigurationError(f"signature.engine is {' or '.join(SIGNATURE_ENGINES)}")
     viss = _viss(values["viss"], home, state)
+    database_url = (
+        environ.get("GATEWAY_DATABASE_URL")
+        or values["database"]["url"]
+        or f"sqlite:///{state / 'gateway.db'}"
+    )
     return Settings(
         environment=environment,
         institution=values["gateway"]["institution"],
         state=state,
-        database_url=environ.get("GATEWAY_DATABASE_URL")
-        or values["database"]["url"]
-        or f"sqlite:///{state / 'gateway.db'}",
+        database_url=database_url,
+        eraser_url=environ.get("GATEWAY_ERASER_URL") or values["database"]["eraser_url"] or database_url,
         amqp_url=environ.get("GATEWAY_AMQP_URL") or values["amqp"]["url"],
         amqp_queue=values["amqp"]["queue"],
         partners=_listen(home, values["listen"]["partners"]),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 
-from audit import witnessed
+from audit import guards, witnessed
 from audit.sequencer import waiting
 from audit.tables import leases
 from config import Settings
@@ -63,6 +63,7 @@ class Readiness:
             "certificates": partial(_certificates, gateway, clock),
             "revocation": partial(_revocation, PartnerTrust(gateway.settings, gateway.engine), clock),
             "clock": partial(_clock, gateway, clock),
+            "rights": partial(_rights, gateway),
             "jobs": partial(_jobs, gateway),
             "outbox": partial(_outbox, gateway),
             "breakers": partial(_breakers, gateway),
@@ -226,6 +227,13 @@ def _clock(gateway: Gateway, clock: Callable[[], datetime]) -> dict[str, Json]:
     with reading(gateway.engine).begin() as connection:
         seconds = clocks.offset(connection, clock)
     return {"ok": abs(seconds) <= MOST_OFFSET_SECONDS, "offset_seconds": round(seconds, 3)}
+
+
+def _rights(gateway: Gateway) -> dict[str, Json]:
+    """Whether the database itself keeps this process from changing rows of the log."""
+    with reading(gateway.engine).begin() as connection:
+        warnings = guards.missing(connection)
+    return {"ok": not warnings, "warnings": list[Json](warnings)}
 
 
 def _jobs(gateway: Gateway) -> dict[str, Json]:

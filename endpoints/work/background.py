@@ -43,7 +43,8 @@ from endpoints.work.revocations import EVERY, Revocations
 from endpoints.work.schedules import editions_published, every, syncs
 from endpoints.work.watch import Watch
 from errors import GatewayError
-from routing import following, outbox
+from exchange import RIGA
+from routing import anonymising, following, outbox
 from security.keys import load_log_key
 from telemetry import start_diagnostics
 
@@ -111,6 +112,7 @@ class Background:
                 Scheduled(
                     "corrections", questions.CORRECTIONS_MINUTE, partial(questions.tell_corrections, wired)
                 ),
+                Scheduled("anonymising", CronTrigger(hour=3, timezone=UTC), self._anonymise),
             ],
         )
         gateway.warm(wired)
@@ -154,6 +156,13 @@ class Background:
             yield Scheduled("revocations", often, asking.ask)
         if settings.revocation.crl:
             yield Scheduled("revocation-lists", often, asking.fetch, everywhere=True)
+
+    def _anonymise(self, slot: datetime) -> None:
+        """Register rows whose purpose has ended."""
+        wired = self._gateway
+        today = slot.astimezone(RIGA).date()
+        gone = anonymising.anonymise(wired.engine, wired.log, wired.settings.environment, today, "scheduled")
+        diagnostics.info("anonymised: archived=%d persons=%d", gone["archived"], gone["persons"])
 
     def _children(self, slot: datetime) -> None:
         """The watch over children in institutions: alerts, and reports for the social services."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from audit import Entry, ExchangeLog, Kind, checkpoint, notes
 from audit.notes import COSIGNATURE, VerifierKey
@@ -89,20 +90,31 @@ def seen(witness: Witness, *, asked: bool = True) -> Outside:
     return Outside(WITNESS, asked=asked, held=tuple(held) if asked else ())
 
 
-def opened(exchange_id: uuid.UUID | None = None) -> Entry:
-    return Entry(Kind.OPENED, exchange_id or new_id(), utc_now(), {"way": "api"}, {"address": "192.0.2.7"})
+def opened(exchange_id: uuid.UUID | None = None, instant: datetime | None = None) -> Entry:
+    instant = instant or utc_now()
+    return Entry(Kind.OPENED, exchange_id or new_id(), instant, {"way": "api"}, {"address": "192.0.2.7"})
 
 
-def exchange(code: str = "320101-12345", outcome: str = "ok") -> list[Entry]:
+def exchange(code: str = "320101-12345", outcome: str = "ok", instant: datetime | None = None) -> list[Entry]:
     """The three records of one exchange."""
-    exchange_id = new_id()
+    exchange_id, instant = new_id(instant), instant or utc_now()
     facts = {"system": "pmlp", "operation": "GetPerson", "institution": "90000022632", "purpose": "care"}
     persons = {"subject": code, "official": "MT-1042"}
+    caller = {"caller": "core", "outcome": outcome}
     return [
-        opened(exchange_id),
-        Entry(Kind.ATTEMPT, exchange_id, utc_now(), {**facts, "attempt": 1}, persons),
-        Entry(Kind.OUTCOME, exchange_id, utc_now(), {**facts, "outcome": outcome}, persons),
+        opened(exchange_id, instant),
+        Entry(Kind.ATTEMPT, exchange_id, instant, {**facts, "attempt": 1}, persons),
+        Entry(Kind.OUTCOME, exchange_id, instant, facts | caller, persons),
     ]
+
+
+def unguard(engine: Engine) -> None:
+    """Drop the triggers of the log, as anyone can who has the file: what is changed after that, `verify` must see."""
+    if engine.dialect.name == "sqlite":
+        with engine.begin() as connection:
+            found = text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'log_%'")
+            for name in connection.execute(found).scalars().all():
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
 
 
 def fill(engine: Engine, exchanges: int = 4, batch: int = 5) -> None:

@@ -37,6 +37,7 @@ from tests.audit.logs import (
     seen,
     sequence,
     sequencer,
+    unguard,
     verified,
 )
 
@@ -54,6 +55,7 @@ def witness(engine: Engine, tmp_path: Path) -> Witness:
     fill_cosigned(engine, witness)
     report = verified(engine, seen(witness))
     assert (report.status, report.exit_code, report.size, report.exposure.size) == ("anchored", 0, SIZE, SIZE)
+    unguard(engine)
     return witness
 
 

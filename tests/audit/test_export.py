@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Engine, delete, select
 
-from audit import Entry, Kind
+from audit import Entry, Kind, retention
 from audit.export import Wanted
 from audit.sequencer import Sequencer
 from audit.tables import log_tree, log_values
 from audit.witnessed import introduction
 from errors import InvalidRequest, NotFound
-from exchange import Environment, new_id, utc_now
+from exchange import Environment, Json, instant_text, new_id, utc_now
 from storage import open_engine
 from tests.audit.exports import exported, judged
 from tests.audit.logs import (
@@ -37,6 +37,7 @@ from tests.audit.logs import (
     fill,
     open_log,
     sequence,
+    unguard,
     verified,
 )
 from tests.conftest import Template
@@ -51,17 +52,19 @@ def make(engine: Engine, folder: Path) -> None:
     """A log with all that an export tells: values, an erased one, a cosignature, and records that wait."""
     log = open_log(engine)
     log.write(introduction(Environment.TEST, WITNESS, False))
+    long_ago = retention.months_before(utc_now(), 70)
     for number in range(4):
-        log.write(*exchange(f"32{number:09d}"))
+        log.write(*exchange(f"32{number:09d}", instant=long_ago if number == 1 else None))
     sequence(engine, 5)
     cosign(engine, begun_witness(folder / "witness.json"))
+    unguard(engine)
     with engine.begin() as connection:
         id_ = connection.execute(select(log_tree.c.record_id).where(log_tree.c.idx == ERASED)).scalar_one()
         of_it = log_values.c.record_id == id_
         connection.execute(delete(log_values).where(of_it, log_values.c.name == "official"))
-    open_log(engine).write(
-        Entry(Kind.ERASURE, new_id(), utc_now(), {"names": ["official"], "records": [str(id_)]})
-    )
+    facts: dict[str, Json] = {"class": "exchange", "months": 60, "names": ["official"]}
+    facts["before"] = instant_text(retention.months_before(utc_now(), 61))
+    open_log(engine).write(Entry(Kind.ERASURE, new_id(), utc_now(), facts))
     sequence(engine)
     open_log(engine).write(*exchange())
 
@@ -349,6 +352,27 @@ def test_an_erasure_that_is_not_on_record(changed: Path) -> None:
     (changed / "erasures.jsonl").write_bytes(b"")
     code, found = judged(changed)
     assert (code, found["first_bad"]) == (1, ERASED)
+
+
+@pytest.mark.parametrize("index", [12, ERASED, 99])
+def test_an_erasure_that_no_leaf_states(changed: Path, index: int) -> None:
+    """Whoever has the log's key may sign a manifest over it; the leaves do not say so."""
+    text = (changed / "leaves.jsonl").read_text().splitlines()[SIZE - 1]
+    forged = written({"index": index, "leaf": text.replace("official", "subject")})
+    (changed / "erasures.jsonl").write_bytes((changed / "erasures.jsonl").read_bytes() + forged + b"\n")
+    resigned(changed, KEY)
+    assert judged(changed)[1]["first_bad"] == min(index, SIZE)
+
+
+def test_the_beginning_of_a_part_is_what_was_signed(log: Engine, tmp_path: Path) -> None:
+    exported(log, tmp_path / "nothing new", Wanted(start=SIZE))
+    assert judged(tmp_path / "nothing new")[0] == 3, "the cosigned checkpoint is not in it"
+    manifest = json.loads((tmp_path / "nothing new" / "manifest.json").read_bytes())
+    manifest["frontier"][0] = base64.b64encode(bytes(32)).decode()
+    (tmp_path / "nothing new" / "manifest.json").write_text(json.dumps(manifest))
+    resigned(tmp_path / "nothing new", KEY)
+    code, found = judged(tmp_path / "nothing new")
+    assert (code, found["first_bad"]) == (1, SIZE)
 
 
 def test_a_log_that_goes_on_after_a_restore(tmp_path: Path, template: Template) -> None:

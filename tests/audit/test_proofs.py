@@ -17,7 +17,7 @@ from audit.merkle import EMPTY_ROOT, Frontier, leaf_hash, verify_consistency, ve
 from audit.tables import log_checkpoints, log_tree, tree_nodes
 from errors import LogUnavailable, NotFound
 from storage import open_engine
-from tests.audit.logs import KEY, exchange, open_log, opened, sequence, verified
+from tests.audit.logs import KEY, exchange, open_log, opened, sequence, unguard, verified
 from tests.conftest import Template
 
 LARGE = 65_536 + 2 * 256 + 15
@@ -67,6 +67,7 @@ def small(template: Template, tmp_path: Path) -> Iterator[Engine]:
     shutil.copy(template("sqlite"), path)
     build(path, 600, (300, 600))
     engine = open_engine(f"sqlite:///{path}")
+    unguard(engine)
     with engine.begin() as connection:
         nodes.extend(connection, 600)
         assert len(kept(connection)) == 2

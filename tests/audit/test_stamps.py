@@ -17,7 +17,7 @@ from audit.stamp_client import StampClient
 from audit.tables import log_checkpoints, log_timestamps
 from audit.verify import verify
 from errors import AnswerRefused, SystemUnavailable
-from tests.audit.logs import KEY, SUBJECT_KEY, fill
+from tests.audit.logs import KEY, SUBJECT_KEY, fill, unguard
 from tests.audit.tsa import authority, openssl
 
 
@@ -95,6 +95,7 @@ def test_verify_names_a_stamp_that_does_not_hold(
     fill(engine)
     stamps.stamp(engine, StampClient(tsa.url), tsa.roots)
     assert _verified(engine, other).reason.endswith("not of an authority that is trusted")
+    unguard(engine)
     with engine.begin() as connection:
         sizes = (
             connection.execute(select(log_checkpoints.c.size).order_by(log_checkpoints.c.size))
@@ -111,6 +112,7 @@ def test_verify_names_a_stamp_that_does_not_hold(
 def test_a_damaged_stamp_is_bad_without_any_authority(engine: Engine, tsa: Tsa, cut: int) -> None:
     fill(engine)
     stamps.stamp(engine, StampClient(tsa.url), tsa.roots)
+    unguard(engine)
     with engine.begin() as connection:
         token = connection.execute(select(log_timestamps.c.token)).scalar_one()
         connection.execute(

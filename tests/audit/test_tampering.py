@@ -23,6 +23,7 @@ from tests.audit.logs import (
     exchange,
     fill_cosigned,
     open_log,
+    unguard,
     verified,
 )
 from tests.conftest import Template
@@ -72,6 +73,8 @@ def good(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
     report = verified(engine, OFFLINE)
     assert (report.status, report.size, report.pending, report.first_bad) == ("anchored", SIZE, 0, None)
     assert report.exposure == Exposure(SIZE, 0, 0.0)
+    assert not report.warnings
+    unguard(engine)
     engine.dispose()
     return path
 

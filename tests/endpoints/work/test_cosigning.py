@@ -11,17 +11,17 @@ import pytest
 from sqlalchemy import Engine, delete, func, select
 
 import config
-from audit import asking, witnessed
+from audit import asking, notes, submission, witnessed
 from audit.log import ExchangeLog, open_log
 from audit.notes import VerifierKey
 from audit.sequencer import Sequencer
 from audit.tables import log_cosignatures, log_records, log_values
 from audit.verify import Report, verify
 from audit.witness import State, Trusted, Witness
-from audit.witness_client import WitnessClient
+from audit.witness_client import Said, WitnessClient
 from config import Settings
 from endpoints.work.cosigning import Cosigning
-from errors import ConfigurationError, RequestRefused, SystemUnavailable
+from errors import AnswerRefused, ConfigurationError, RequestRefused, SystemUnavailable
 from exchange import Environment
 from routing import incidents
 from security.keys import load_log_key, load_secret, new_keys
@@ -108,10 +108,13 @@ def test_it_follows_the_log(home: Home) -> None:
     assert (report.status, report.exposure.records) == ("anchored", 0)
     assert "pinned on first use" in report.reason
     assert home.acts() == 1
-    assert home.job().run_once() is False, "another process waits for the lease"
-    job.last()
     home.write()
-    assert home.job().run_once()
+    other = home.job()
+    assert not other.run_once(), "another process has the lease"
+    job.last()
+    assert home.verified().exposure.records == 0, "at its end it shows what is new, and gives the lease back"
+    home.write()
+    assert other.run_once()
     assert home.acts() == 1
 
 
@@ -138,7 +141,7 @@ def test_the_key_is_pinned_and_no_other_will_do_then(home: Home, tmp_path: Path)
         home.at(url)
         job.last()
         home.write()
-        with pytest.raises(Exception, match="does not hold"):
+        with pytest.raises(AnswerRefused, match="does not hold"):
             home.job().run_once()
         report = home.verified()
         assert (report.status, report.witness is not None) == ("anchored", True)
@@ -230,6 +233,19 @@ def test_rows_that_were_lost_are_made_up_for(home: Home) -> None:
     assert job.run_once()
     assert home.verified(offline=True).status == "anchored"
     assert home.incidents() == []
+
+
+def test_a_cosignature_that_does_not_hold_is_not_kept(home: Home) -> None:
+    """In the right name and with the right key id, over something else."""
+    home.write()
+
+    def ask(body: bytes) -> Said:
+        del body
+        return Said(200, "text/plain", notes.cosign("another text\n", WITNESS.name, WITNESS_KEY, 1).line())
+
+    with pytest.raises(AnswerRefused, match="does not hold"):
+        submission.submit(home.engine, WITNESS, ask)
+    assert home.verified(offline=True).status == "unanchored"
 
 
 def test_only_what_the_log_and_its_witness_have_signed_counts(home: Home) -> None:

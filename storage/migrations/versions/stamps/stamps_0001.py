@@ -25,6 +25,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("size", name="pk_log_timestamps"),
         schema="log",
     )
+    if op.get_bind().dialect.name == "sqlite":
+        for act in ("update", "delete"):
+            op.execute(
+                f"CREATE TRIGGER log_timestamps_no_{act} BEFORE {act.upper()} ON log_timestamps "
+                "BEGIN SELECT RAISE(ABORT, 'rows of the exchange log are never changed'); END"
+            )
 
 
 def downgrade() -> None:
