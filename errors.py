@@ -6,7 +6,7 @@
     │   │                     TooLarge, UnknownOperation, WrongEnvironment, NotFound, MessageIdReused
     │   ├── NotAuthenticated ── Unsigned, SignatureInvalid, UnknownPartner, Stale, UntrustedCertificate
     │   │                       (ExpiredCertificate, RevokedCertificate, RevocationUnknown)
-    │   └── AccessDenied ── PurposeNotAllowed, NoOpenStay, QuotaExceeded
+    │   └── AccessDenied ── PurposeNotAllowed, NoOpenStay, NotOwnData, QuotaExceeded
     ├── PartnerError                    the external system misbehaves
     │   ├── SystemUnavailable ── SystemTimeout, SystemUnreachable
     │   ├── SystemFault, RequestRefused
@@ -223,6 +223,12 @@ class NoOpenStay(AccessDenied):
     """The person has no open stay in a care institution, so payments may not be asked. Register the stay first."""
 
     code = "no_open_stay"
+
+
+class NotOwnData(AccessDenied):
+    """Not the data of who asks, nor of a person in his guardianship or trusteeship today. Ask about one of these."""
+
+    code = "not_own_data"
 
 
 class QuotaExceeded(AccessDenied):

@@ -22,7 +22,7 @@ import adapters
 import errors
 import mappings.services
 from adapters.profiles import Profile, transports
-from audit import Archive, ExchangeLog, Record, open_log, receipt, subject_index
+from audit import Archive, ExchangeLog, Record, open_log, receipt, retention, subject_index
 from audit.receipts import HEADER as RECEIPT
 from audit.sweeper import refuse_if_closed
 from config import Settings
@@ -39,7 +39,7 @@ from exchange import (
 )
 from registers import Fed
 from registers.care_stays import open_stay
-from routing import access, outbox, quota, repeats
+from routing import access, outbox, quota, repeats, settling
 from routing.breakers import Breakers
 from routing.comparisons import comparison_routes
 from routing.delivery import lines
@@ -277,7 +277,7 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
             refuse_if_closed(connection, exchange_id)
         if lease is not None:
             manner = HERE if trail.plan is None else trail.plan.manner
-            settled = outbox.judge(trail.error, manner.repeat, lease, trail.sent, manner.settles_after)
+            settled = settling.judge(trail.error, manner.repeat, lease, trail.sent, manner.settles_after)
             outbox.settle(connection, lease, settled)
             trail.queued = settled.state is outbox.State.WAITING
         if request is not None and request.effect_once:
@@ -302,8 +302,10 @@ def commit(gateway: Gateway, trail: Trail, reply: Reply) -> Reply:
             trail.notices += gateway.queue.follow(connection, request, delivered, exchange_id)
         if lease is None:
             kept["reply"] = reply.body
-        gateway.archive.put_all(connection, exchange_id, kept, instant)
-        return gateway.log.append(connection, outcome_record(trail, fed, reply.body, instant))
+        record = outcome_record(trail, fed, reply.body, instant)
+        of = retention.of(record.kind, record.facts)
+        gateway.archive.put_all(connection, exchange_id, kept, instant, of)
+        return gateway.log.append(connection, record)
 
     given = receipt(gateway.log.line(), gateway.log_key, gateway.log.commit(work))
     return replace(reply, headers={**reply.headers, RECEIPT: given.header()})
@@ -349,7 +351,7 @@ def wire(
         subject_key=subject_key,
         queue=Queue(settings, found, archive, log, subject_key),
         access=granted,
-        routes=Routes(routes | service_routes(services, routes)),
+        routes=Routes(routes | service_routes(engine, services, routes)),
         transport=transport,
         breakers=breakers,
         tracing=Tracing(settings.telemetry.otlp_url, settings.environment),

@@ -6,6 +6,7 @@ Source: p17.2.
 from __future__ import annotations
 
 from adapters import Adapter, Anew, Cursor, Operation, Repeat, Schedule, Selection, Sync
+from mappings.paging import goes_on, page_end
 from mappings.pmlp import (
     DATA_SETS,
     GET_PERSON_ANSWER,
@@ -21,9 +22,7 @@ from mappings.pmlp_changes import (
     SUBSCRIBE_REQUEST,
     UNSUBSCRIBE_ANSWER,
     UNSUBSCRIBE_REQUEST,
-    goes_on,
     nobody_followed,
-    page_end,
     subscriptions_answered,
 )
 from registers.person_changes import changed_families, changed_sets, taken_changes

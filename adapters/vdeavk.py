@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from adapters import Adapter, Anew, Cursor, OffDays, Operation, Repeat, Schedule, Sync
+from mappings.paging import goes_on, page_end
 from mappings.vdeavk import (
     GET_CHANGES_ANSWER,
     GET_CHANGES_REQUEST,
     GET_DISABILITY_ANSWER,
     GET_DISABILITY_REQUEST,
-    goes_on,
-    page_end,
 )
 from registers.disability import changed_disabilities, taken_changes
 

@@ -7,21 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
+from audit import retention as classes
 from audit.log import ExchangeLog
 from audit.tables import archive_keys, archive_payloads
 from config import Settings
 from errors import ConfigurationError, GatewayFailure, NotFound
 from security import payloads
-from security.keys import load_secret
+from security.masters import MasterKeys
 from storage import upsert
-from storage.statements import Statement
+from storage.statements import Row, Statement
 
-RETENTION = "exchange"
+RETENTION = classes.EXCHANGE
+
+# In the place of a month: the key is that of a legal hold, and its retention class the hold's name.
+HOLD = "hold"
+
+# Held while data keys are wrapped, so that none is wrapped under a master key that is just being replaced ("wrapping").
+_LOCK = 0x7772617070696E67
 
 # Between the retention class of a key that nothing opened, and the day on which it was set aside.
 LOST = " lost "
@@ -33,21 +41,23 @@ class Archive:
     """Puts payloads in the caller's transaction and gets them back. Raises: ConfigurationError without master key."""
 
     def __init__(self, settings: Settings) -> None:
-        self._master_key = load_secret(settings.keys / "master.key")
+        self._master = MasterKeys(settings.keys)
         # By the wrapped form and what it belongs to, never by month: a key whose row was rolled back is not found.
         self._opened: dict[tuple[bytes, bytes], bytes] = {}
         # Data keys whose rows are committed, by month and class.
         self._committed: dict[tuple[str, str], tuple[uuid.UUID, bytes]] = {}
 
-    def begin_month(self, log: ExchangeLog, instant: datetime, retention: str = RETENTION) -> None:
-        """See that the data key of the instant's month is committed, so that `put` need not look it up.
+    def begin_month(self, log: ExchangeLog, instant: datetime) -> None:
+        """See that the data keys of the instant's month are committed, so that `put` need not look them up.
 
+        One for each class that an exchange can turn out to be of.
         Raises: LogUnavailable, Busy.
         """
         month = f"{instant.astimezone(UTC):%Y-%m}"
-        if (month, retention) not in self._committed:
-            found = log.commit(lambda connection: self._data_key(connection, month, retention))
-            self._committed[month, retention] = found
+        for retention in classes.of_exchanges():
+            if (month, retention) not in self._committed:
+                found = log.commit(partial(self._data_key, month=month, retention=retention))
+                self._committed[month, retention] = found
 
     def put(
         self,
@@ -128,14 +138,34 @@ class Archive:
             raise NotFound("payloads of that exchange")
         return names
 
+    def put_under_hold(self, connection: Connection, exchange_id: uuid.UUID, hold: str) -> None:
+        """Seal what is kept of an exchange anew under the hold's own key; what another hold has already stays so.
+
+        Raises: GatewayFailure when a row was changed. It needs the eraser's role.
+        """
+        rows = connection.execute(
+            select(archive_payloads.c.name)
+            .join(archive_keys, archive_keys.c.id == archive_payloads.c.key_id)
+            .where(archive_payloads.c.exchange_id == exchange_id, archive_keys.c.month != HOLD)
+        ).scalars()
+        for name in list(rows):
+            data = self.get(connection, exchange_id, name)
+            key_id, key = self._data_key(connection, HOLD, hold)
+            connection.execute(
+                update(archive_payloads)
+                .where(archive_payloads.c.exchange_id == exchange_id, archive_payloads.c.name == name)
+                .values(key_id=key_id, sealed=payloads.seal(data, key, associated=_place(exchange_id, name)))
+            )
+
     def _data_key(self, connection: Connection, month: str, retention: str) -> tuple[uuid.UUID, bytes]:
         statement = select(archive_keys.c.id, archive_keys.c.wrapped).where(
             archive_keys.c.month == month, archive_keys.c.retention == retention
         )
         row = connection.execute(statement).first()
         if row is None:
+            wrapping(connection)
             wrapped = payloads.wrap(
-                payloads.new_data_key(), self._master_key, associated=_class(month, retention)
+                payloads.new_data_key(), self._master.current(), associated=_class(month, retention)
             )
             connection.execute(
                 upsert(connection, archive_keys)
@@ -149,25 +179,67 @@ class Archive:
         associated = _class(month, retention)
         key = self._opened.get((wrapped, associated))
         if key is None:
-            key = payloads.unwrap(wrapped, self._master_key, associated=associated)
+            key = self._master.unwrap(wrapped, associated=associated)
             self._opened[wrapped, associated] = key
         return key
 
 
-def unopened(connection: Connection, master_key: bytes) -> list[tuple[uuid.UUID, str]]:
-    """Id and month of every data key that this master key does not open; those set aside as lost are left out."""
-    rows = connection.execute(
+def wrapping(connection: Connection) -> None:
+    """Until the transaction ends, nobody else wraps a data key; SQLite has one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
+def unopened(connection: Connection, keys: MasterKeys) -> list[tuple[uuid.UUID, str]]:
+    """Id and month of every data key that no master key opens; those set aside as lost are left out."""
+
+    def opens(wrapped: bytes, associated: bytes) -> bool:
+        try:
+            keys.unwrap(wrapped, associated=associated)
+        except ConfigurationError:
+            return False
+        return True
+
+    return [(row.id, row.month) for row in _wrapped(connection) if not opens(row.wrapped, _class(*row[1:3]))]
+
+
+def outdated(connection: Connection, current: bytes) -> int:
+    """How many data keys another master key than the current one wraps; those that nothing opens are among them."""
+    return sum(not _is_under(row, current) for row in _wrapped(connection))
+
+
+def rewrap(connection: Connection, keys: MasterKeys, new: bytes) -> int:
+    """Wrap every data key under the new master key and say how many it were; the keys themselves stay the same.
+
+    The caller has taken `wrapping`. It needs the eraser's role.
+    Raises: ConfigurationError when one opens under no master key that there is: nothing is changed then.
+    """
+    rows = [row for row in _wrapped(connection) if not _is_under(row, new)]
+    for row in rows:
+        associated = _class(row.month, row.retention)
+        opened = keys.unwrap(row.wrapped, associated=associated)
+        connection.execute(
+            update(archive_keys)
+            .where(archive_keys.c.id == row.id)
+            .values(wrapped=payloads.wrap(opened, new, associated=associated))
+        )
+    return len(rows)
+
+
+def _wrapped(connection: Connection) -> Sequence[Row]:
+    return connection.execute(
         select(archive_keys.c.id, archive_keys.c.month, archive_keys.c.retention, archive_keys.c.wrapped)
         .where(~archive_keys.c.retention.contains(LOST))
         .order_by(archive_keys.c.month)
     ).all()
-    found = []
-    for row in rows:
-        try:
-            payloads.unwrap(row.wrapped, master_key, associated=_class(row.month, row.retention))
-        except ConfigurationError:
-            found.append((row.id, row.month))
-    return found
+
+
+def _is_under(row: Row, master: bytes) -> bool:
+    try:
+        payloads.unwrap(row.wrapped, master, associated=_class(row.month, row.retention))
+    except ConfigurationError:
+        return False
+    return True
 
 
 def _place(exchange_id: uuid.UUID, name: str) -> bytes:

@@ -200,7 +200,7 @@ def _sources(settings: Settings) -> Iterator[tuple[Path, str]]:
         for path in sorted(part.rglob("*")):
             if path.is_file() and path.name != "__init__.py":
                 yield path, f"config/{name}/{path.relative_to(part)}"
-    for pattern in ("*.pem", "log.pub"):
+    for pattern in ("*.pem", "log.pub", "*.vkey"):
         for path in sorted(settings.keys.glob(pattern)):
             yield path, f"keys/{path.name}"
     named = [settings.partners.certificate, settings.partners.client_ca, settings.internal.certificate]

@@ -12,18 +12,19 @@ Source: C2SP tlog-checkpoint and signed-note.
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
 import re
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from audit import notes
+from audit.notes import ED25519, NAME, Signature, VerifierKey
 from exchange import Environment
 
-_ED25519 = b"\x01"
-_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]+")
+__all__ = ["Checkpoint", "Signature", "key_hash", "origin_line", "parse", "read"]
+
+_HASH_BYTES = 32
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
@@ -34,19 +35,7 @@ def origin_line(environment: Environment, log_id: str) -> str:
 
 def key_hash(name: str, key: Ed25519PublicKey) -> bytes:
     """The four bytes by which a signature names its key."""
-    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + key.public_bytes_raw()).digest()[:4]
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """One signature line of a note: the key's name, its hash, and the signature's bytes."""
-
-    name: str
-    key: bytes
-    signature: bytes
-
-    def line(self) -> str:
-        return f"— {self.name} {base64.b64encode(self.key + self.signature).decode()}\n"
+    return VerifierKey(name, ED25519, key).id
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +73,11 @@ class Checkpoint:
             return False
         return True
 
+    def vouched_by(self, key: Ed25519PublicKey) -> bool:
+        """Whether the log's own signature is among those of the note, as of one that witnesses have signed too."""
+        own = VerifierKey(self.origin, ED25519, key)
+        return notes.Note(self.body().decode(), self.signatures).signed_by([own])
+
 
 def parse(note: str) -> Checkpoint:
     """A note back into a checkpoint; only the one spelling that `note` writes is accepted.
@@ -92,31 +86,32 @@ def parse(note: str) -> Checkpoint:
     """
     body, blank, signatures = note.partition("\n\n")
     lines = body.split("\n")
-    if not blank or len(lines) != 3 or not _NAME.fullmatch(lines[0]) or not _SIZE.fullmatch(lines[1]):
+    if not blank or len(lines) != 3 or not NAME.fullmatch(lines[0]) or not signatures.endswith("\n"):
         raise ValueError("the note is not a checkpoint")
-    root = _decoded(lines[2])
-    if len(root) != 32 or not signatures.endswith("\n"):
-        raise ValueError("the note is not a checkpoint")
-    checkpoint = Checkpoint(
-        lines[0], int(lines[1]), root, tuple(_signature(line) for line in signatures[:-1].split("\n"))
-    )
+    found = tuple(notes.parse_line(line) for line in signatures[:-1].split("\n"))
+    checkpoint = Checkpoint(*_tree(lines), found)
     # Base64 has several spellings of the same bytes.
     if checkpoint.note() != note:
         raise ValueError("the note is not in its exact form")
     return checkpoint
 
 
-def _signature(line: str) -> Signature:
-    dash, _, rest = line.partition(" ")
-    name, _, blob = rest.partition(" ")
-    decoded = _decoded(blob)
-    if dash != "—" or not _NAME.fullmatch(name) or len(decoded) <= 4:
-        raise ValueError("the note has a malformed signature line")
-    return Signature(name, decoded[:4], decoded[4:])
+def read(note: notes.Note) -> Checkpoint:
+    """Origin, size and root of anybody's checkpoint, and its signatures; extension lines are passed over.
+
+    Raises: ValueError.
+    """
+    *lines, end = note.text.split("\n")
+    if len(lines) < 3 or end or not all(lines):
+        raise ValueError("the note is not a checkpoint")
+    return Checkpoint(*_tree(lines), note.signatures)
 
 
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ValueError("the note has malformed base64") from error
+def _tree(lines: list[str]) -> tuple[str, int, bytes]:
+    origin, size, root = lines[:3]
+    decoded = notes.decoded_base64(root)
+    if not _SIZE.fullmatch(size) or len(decoded) != _HASH_BYTES:
+        raise ValueError("the note is not a checkpoint")
+    if base64.b64encode(decoded).decode() != root:
+        raise ValueError("the note is not in its exact form")
+    return origin, int(size), decoded

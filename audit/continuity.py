@@ -5,6 +5,7 @@ A restored log is whole in itself and still behind: only a checkpoint from outsi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def extent(connection: Connection) -> Extent:
 
 
 def read_note(path: Path, key: Ed25519PublicKey) -> Checkpoint:
-    """A checkpoint kept elsewhere, as `gateway audit checkpoint` prints it.
+    """A checkpoint kept elsewhere, as `gateway audit checkpoint` prints it or a witness gives it out.
 
     Raises: InvalidRequest when it is none, or not signed by this log's key.
     """
@@ -66,7 +67,7 @@ def read_note(path: Path, key: Ed25519PublicKey) -> Checkpoint:
         found = checkpoint.parse(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, ValueError) as error:
         raise InvalidRequest(f"{path}: {error}") from error
-    if not found.signed_by(key):
+    if not found.vouched_by(key):
         raise InvalidRequest(f"{path}: not signed by log.pub: another log's, or changed")
     return found
 
@@ -87,19 +88,32 @@ def compare(connection: Connection, outside: Checkpoint) -> Standing:
     return Standing(outside.size, _root(connection, outside.size) == outside.root, 0)
 
 
-def _span(connection: Connection, line: str) -> tuple[str | None, int | None]:
-    """The origin of that name in this log, and the size at which the next one took over; None while it lasts."""
+def origins(connection: Connection) -> list[str]:
+    """The names under which this log has gone, first to last.
+
+    Raises: ValueError where a leaf that should say so does not.
+    """
+    return [line for _, line in _origins(connection)]
+
+
+def _origins(connection: Connection) -> Iterator[tuple[int, str]]:
     rows = connection.execute(
         select(log_tree.c.idx, log_records.c.leaf)
         .join(log_records, log_records.c.id == log_tree.c.record_id)
         .where(log_records.c.kind == leaf.Kind.ORIGIN.value)
         .order_by(log_tree.c.idx)
     ).all()
-    found: str | None = None
     for row in rows:
+        yield row.idx, origin.read(leaf.parse(row.leaf)).line
+
+
+def _span(connection: Connection, line: str) -> tuple[str | None, int | None]:
+    """The origin of that name in this log, and the size at which the next one took over; None while it lasts."""
+    found: str | None = None
+    for index, name in _origins(connection):
         if found is not None:
-            return found, row.idx
-        if origin.read(leaf.parse(row.leaf)).line == line:
+            return found, index
+        if name == line:
             found = line
     return found, None
 

@@ -1,24 +1,26 @@
-"""Which values may be missing from the log, because an erasure is on record."""
+"""Which values may be missing from the log, because an erasure is on record that the law allows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from audit import leaf
-from exchange import Json
+from audit import leaf, retention
+from exchange import instant_text
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What an erasure record excuses: the named values of listed records, or of all before an instant.
+    """What an erasure record excuses: the named values of all records of a retention class before an instant.
 
-    The leaf's facts: `names`, and `records` (ids) or `before` (an instant).
+    The leaf's facts: `class`, `before` (an instant), `names`; a name covers its numbered ones (`subject_index.0`).
     """
 
     index: int
-    names: frozenset[str]
-    records: frozenset[str]
+    retention: str
     before: str
+    names: frozenset[str]
+    instant: str
 
     @classmethod
     def read(cls, index: int, text: object) -> Erasure:
@@ -27,21 +29,43 @@ class Erasure:
             members = leaf.parse(text) if isinstance(text, str) else {}
         except ValueError:
             members = {}
-        before = members.get("before")
+        names = members.get("names")
         return cls(
             index,
-            _texts(members.get("names")),
-            _texts(members.get("records")),
-            before if isinstance(before, str) else "",
+            str(members.get("class", "")),
+            str(members.get("before", "")),
+            frozenset(map(str, names)) if isinstance(names, list) else frozenset(),
+            str(members.get("instant", "")),
         )
 
-    def excuses(self, index: int, members: dict[str, Json], name: str) -> bool:
-        """Whether this record's value may be missing."""
-        listed = str(members.get("id")) in self.records or str(members.get("instant")) < self.before
-        return index < self.index and name in self.names and listed
+    def unlawful(self, now: datetime) -> str:
+        """Why it may excuse nothing: what it claims was still to be kept. Empty where it holds.
 
+        Whoever holds the database could write an erasure of what he wants to hide, and say that it happened later.
+        """
+        kept = retention.classes().get(self.retention)
+        if kept is None:
+            return "it names no retention class"
+        if self.instant > instant_text(now):
+            return "it says that it happens in the future"
+        try:
+            over = kept.over_before(datetime.fromisoformat(self.instant))
+        except ValueError:
+            return "its instant is none"
+        if over is None:
+            return f"the class {self.retention} is kept for good"
+        if self.before > instant_text(over):
+            return (
+                f"the class {self.retention} is kept for {kept.months} months, and nothing from after "
+                f"{instant_text(over)} could be erased then"
+            )
+        return ""
 
-def _texts(value: Json) -> frozenset[str]:
-    return (
-        frozenset(text for text in value if isinstance(text, str)) if isinstance(value, list) else frozenset()
-    )
+    def excuses(self, index: int, instant: str, kept: str, name: str) -> bool:
+        """Whether this value of a record with that index, instant and retention class may be missing."""
+        return (
+            index < self.index
+            and kept == self.retention
+            and instant < self.before
+            and name.partition(".")[0] in self.names
+        )

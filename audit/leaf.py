@@ -19,6 +19,7 @@ from enum import StrEnum
 
 import rfc8785
 
+from audit import retention
 from errors import InvalidPersonCode, InvalidRequest
 from exchange import Json, instant_text
 
@@ -29,7 +30,7 @@ _VALUE_TAG = b"spolis-gateway log value v1\0"
 
 # Facts that are columns too, for search; the leaf has the last word.
 COLUMNS = ("system", "operation", "institution", "outcome")
-_RESERVED = frozenset({"v", "id", "exchange", "kind", "instant", "commitments"})
+_RESERVED = frozenset({"v", "id", "exchange", "kind", "instant", "commitments", retention.FACT})
 
 SUBJECT = "subject"
 SUBJECT_INDEX = "subject_index"
@@ -45,6 +46,10 @@ class Kind(StrEnum):
     ADMIN = "admin"  # what an auditor or an operator did
     REFUSALS = "refusals"  # how many arrivals the limits turned away, summed up
     ERASURE = "erasure"  # which values may be missing from now on
+
+
+# They hold no personal value, or are of the class in which their exchange ends.
+_UNCLASSED = frozenset({Kind.ORIGIN, Kind.ERASURE, Kind.OPENED, Kind.ATTEMPT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,14 @@ def commitment(salt: bytes, text: str) -> str:
     return hashlib.sha256(_VALUE_TAG + salt + text.encode()).hexdigest()
 
 
+def commits(expected: object, salt: object, text: object) -> bool:
+    """Whether a commitment is that of a value as it lies in the database, of whatever types its cells are."""
+    # Without its length the border between salt and value could be shifted.
+    if type(salt) is not bytes or len(salt) != SALT_BYTES or type(text) is not str:
+        return False
+    return expected == commitment(salt, text)
+
+
 def normalised(code: str) -> str:
     """A personal code in the one form that is indexed: 11 digits, no dash.
 
@@ -133,10 +146,19 @@ def normalised(code: str) -> str:
     return match[1] + match[2]
 
 
+def subject_text(text: str) -> str:
+    """Whom somebody asks about, in the one form that is indexed: a personal code, or `supplier/client code`.
+
+    Raises: InvalidPersonCode for anything else, so that a code that was mistyped finds not nobody but an error.
+    """
+    supplier, slash, client = text.strip().partition("/")
+    return text.strip() if supplier and slash and client else normalised(text)
+
+
 def subject_index(key: bytes, code: str) -> str:
     """What a subject is found by: HMAC-SHA-256 of the normalised personal code, hexadecimal.
 
-    A subject without a personal code (a provider's client code) is indexed by the text as it is.
+    A subject without a personal code (`supplier/client code`) is indexed by the text as it is.
     """
     try:
         text = normalised(code)
@@ -173,8 +195,10 @@ def seal(entry: Entry, record_id: uuid.UUID, subject_key: bytes) -> Record:
         if fact is not None and "\0" in fact:
             raise InvalidRequest(f"{name} holds a NUL")
         columns[name] = fact
+    stated = {} if entry.kind in _UNCLASSED else {retention.FACT: retention.of(entry.kind, entry.facts)}
     leaf: dict[str, Json] = {
         **entry.facts,
+        **stated,
         "v": VERSION,
         "id": str(record_id),
         "exchange": columns["exchange_id"],

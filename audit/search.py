@@ -120,6 +120,7 @@ def page(engine: Engine, filters: Filters, *, limit: int = 100, after: str = "")
 def subject(engine: Engine, key: bytes, codes: Iterable[str], limit: int = 100) -> list[Found]:
     """The newest records about a person, by all personal codes that he has or had, newest first.
 
+    A person without one stands as `supplier/client code`.
     Raises: InvalidPersonCode, LogUnavailable.
     """
     return page(engine, Filters(subjects=indexes(key, codes)), limit=limit)
@@ -130,7 +131,7 @@ def indexes(key: bytes, codes: Iterable[str]) -> tuple[str, ...]:
 
     Raises: InvalidPersonCode.
     """
-    return tuple(dict.fromkeys(leaf.subject_index(key, leaf.normalised(code)) for code in codes))
+    return tuple(dict.fromkeys(leaf.subject_index(key, leaf.subject_text(code)) for code in codes))
 
 
 def about(

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from audit import checkpoint, leaf, origin, restorations
+from audit import checkpoint, leaf, nodes, origin, restorations
 from audit.merkle import Frontier, leaf_hash
 from audit.tables import leases, log_checkpoints, log_records, log_tree, sequencer_queue
 from errors import ConfigurationError, LogUnavailable
@@ -229,6 +229,7 @@ class Sequencer:
         signed = checkpoint.Checkpoint(ours.line, frontier.size, frontier.root()).signed(self._key)
         connection.execute(insert(log_checkpoints).values(size=signed.size, note=signed.note()))
         connection.execute(insert(log_tree), [row | {"checkpoint": signed.size} for row in leaves])
+        nodes.extend(connection, signed.size)
 
     def _checked(self, connection: Connection, frontier: Frontier) -> origin.Origin | None:
         """The origin of a tree that its own last checkpoint confirms; to sign another upon it would whitewash it."""

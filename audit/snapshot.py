@@ -9,11 +9,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Engine, exists, func, inspect, select, type_coerce
+from sqlalchemy import Column, Connection, Engine, case, exists, func, inspect, select, type_coerce
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
-from audit.tables import LOG_TABLES, log_checkpoints, log_records, log_tree, log_values, sequencer_queue
+from audit.tables import (
+    LOG_TABLES,
+    log_checkpoints,
+    log_cosignatures,
+    log_records,
+    log_timestamps,
+    log_tree,
+    log_values,
+    sequencer_queue,
+)
 from storage import reading
 
 _BATCH = 2000
@@ -41,19 +50,35 @@ class Stored(NamedTuple):
     outcome: Any
     leaf: Any
 
+    def columns(self) -> dict[str, Any]:
+        """By name, the cells that repeat a member of the leaf."""
+        return {name: cell for name, cell in zip(self._fields, self, strict=True) if name != "leaf"}
+
+
+# The columns of `log_records` that have another name than the leaf's member that they repeat.
+MEMBERS = {"exchange_id": "exchange"}
 
 # Name, salt and value of each value of one record.
 Values = Sequence[tuple[Any, Any, Any]]
 
 
 @contextmanager
-def at_one_moment(engine: Engine) -> Iterator[Connection]:
-    """A connection in a transaction that sees the database as it is now, while others write on."""
+def at_one_moment(engine: Engine, moment: str = "") -> Iterator[Connection]:
+    """A connection in a transaction that sees the database as it is now, or as at `moment`, while others write on."""
     with reading(engine).connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
+            if moment:
+                connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{moment}'")
             yield connection
+
+
+def moment(connection: Connection) -> str:
+    """The moment that a transaction sees, for others to see too; empty on SQLite, where each sees its own."""
+    if connection.dialect.name != "postgresql":
+        return ""
+    return str(connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
 
 
 def missing_tables(connection: Connection) -> list[str]:
@@ -73,12 +98,12 @@ def count(connection: Connection, column: Column[Any]) -> int:
     return number
 
 
-def leaves(connection: Connection) -> Iterator[tuple[Place, Stored, Values]]:
-    """Every leaf of the tree from index 0 up, with its record and the record's values.
+def leaves(connection: Connection, start: int = 0) -> Iterator[tuple[Place, Stored, Values]]:
+    """Every leaf of the tree from an index up, with its record and the record's values.
 
     Raises: DBAPIError at the first leaf that cannot be read, after all those before it.
     """
-    last = -1
+    last = start - 1
     limit = _BATCH
     while True:
         try:
@@ -92,6 +117,22 @@ def leaves(connection: Connection) -> Iterator[tuple[Place, Stored, Values]]:
             return
         last = page[-1][0].idx
         yield from page
+
+
+def outline(connection: Connection) -> Iterator[tuple[Place, Any, Any, Any]]:
+    """Every place of the tree with kind and exchange of its record, and the leaf where the log begins, else None."""
+    last = -1
+    begins = case((log_records.c.kind == "origin", log_records.c.leaf))
+    told = (log_records.c.kind, log_records.c.exchange_id, begins)
+    places = select(*_raw(log_tree), *(type_coerce(column, NullType()) for column in told)).outerjoin(
+        log_records, log_records.c.id == log_tree.c.record_id
+    )
+    while rows := connection.execute(
+        places.where(log_tree.c.idx > last).order_by(log_tree.c.idx).limit(_BATCH)
+    ).all():
+        last = rows[-1][0]
+        for row in rows:
+            yield Place(*row[:4]), row[4], row[5], row[6]
 
 
 def _page(connection: Connection, last: int, limit: int) -> list[tuple[Place, Stored, Values]]:
@@ -153,6 +194,61 @@ def checkpoints(connection: Connection) -> Iterator[tuple[Any, Any]]:
             yield size, _note(connection, size)
 
 
+def cosignatures(connection: Connection, after: int, size: int) -> Sequence[tuple[Any, Any, Any, Any]]:
+    """Size, name, key id and line of every cosignature of a size above `after`, up to `size`."""
+    statement = select(*_raw(log_cosignatures)).where(
+        log_cosignatures.c.size > after, log_cosignatures.c.size <= size
+    )
+    return [tuple(row) for row in connection.execute(statement)]
+
+
+def beyond(connection: Connection, size: int) -> int | None:
+    """The lowest number above a size under which a cosignature stands; None without one."""
+    found: Any = connection.execute(
+        select(type_coerce(func.min(log_cosignatures.c.size), NullType())).where(
+            log_cosignatures.c.size > size
+        )
+    ).scalar()
+    return found if isinstance(found, int) else None
+
+
+def witnesses(connection: Connection) -> Iterator[Any]:
+    """The leaf of every record that says from when on checkpoints are shown to which witness."""
+    statement = select(type_coerce(log_records.c.leaf, NullType())).where(
+        log_records.c.kind == "admin", log_records.c.leaf.like('%"act":"witness"%')
+    )
+    yield from connection.execute(statement).scalars()
+
+
+def stamps(connection: Connection) -> Iterator[tuple[Any, Any, Any]]:
+    """Size, token and note of every time stamp; the note is None where no checkpoint is of that size."""
+    statement = (
+        select(*_raw(log_timestamps), type_coerce(log_checkpoints.c.note, NullType()))
+        .outerjoin(log_checkpoints, log_checkpoints.c.size == log_timestamps.c.size)
+        .order_by(log_timestamps.c.size)
+    )
+    yield from (tuple(row) for row in connection.execute(statement))
+
+
+def oldest_from(connection: Connection, size: int) -> Any:
+    """The instant of the first record that has no place below a size; None where there is none."""
+    placed = (
+        select(type_coerce(log_records.c.instant, NullType()))
+        .join(log_tree, log_tree.c.record_id == log_records.c.id)
+        .where(log_tree.c.idx >= size)
+        .order_by(log_tree.c.idx)
+    )
+    found = connection.execute(placed.limit(1)).scalar()
+    if found is not None:
+        return found
+    waiting = (
+        select(type_coerce(func.min(log_records.c.instant), NullType()))
+        .join(sequencer_queue, sequencer_queue.c.record_id == log_records.c.id)
+        .where(~exists().where(log_tree.c.record_id == log_records.c.id))
+    )
+    return connection.execute(waiting).scalar()
+
+
 def opened_before(connection: Connection, exchange_id: str, index: int) -> bool:
     """Whether the exchange was opened at a lower index."""
     statement = (
@@ -184,6 +280,40 @@ def erasures(connection: Connection) -> Iterator[tuple[int, Any]]:
         .order_by(log_tree.c.idx)
     )
     yield from ((row[0], row[1]) for row in connection.execute(statement))
+
+
+def outcomes(connection: Connection, exchange_id: str) -> Sequence[Any]:
+    """The leaves of an exchange's outcomes that have a place."""
+    statement = (
+        select(type_coerce(log_records.c.leaf, NullType()))
+        .join(log_tree, log_tree.c.record_id == log_records.c.id)
+        .where(log_records.c.exchange_id == exchange_id, log_records.c.kind == "outcome")
+    )
+    return connection.execute(statement).scalars().all()
+
+
+def note(connection: Connection, size: int) -> str | None:
+    """The checkpoint that was signed at a size; None where none was."""
+    statement = select(log_checkpoints.c.note).where(log_checkpoints.c.size == size)
+    return connection.execute(statement).scalar()
+
+
+def unplaced(connection: Connection) -> tuple[int, int, int]:
+    """How many records wait for their place, how many values they have, how many rows of the queue name no record."""
+    queued = exists().where(sequencer_queue.c.record_id == log_records.c.id)
+    waits = [queued, ~exists().where(log_tree.c.record_id == log_records.c.id)]
+    records = select(func.count()).select_from(log_records).where(*waits)
+    values = (
+        select(func.count())
+        .select_from(log_values)
+        .join(log_records, log_records.c.id == log_values.c.record_id)
+        .where(*waits)
+    )
+    return (
+        connection.execute(records).scalar_one(),
+        connection.execute(values).scalar_one(),
+        dangling(connection),
+    )
 
 
 def dangling(connection: Connection) -> int:

@@ -1,4 +1,4 @@
-"""The tables of the exchange log, of the payload archive, and of the sequencer's queue and leases.
+"""The tables of the exchange log, of the payload archive, and of the sequencer's queue, subtrees and leases.
 
 Every column of a `log_` table is committed in a leaf, derived from one, or checked against another table by
 `audit.verify`. They hold text in one exact form (ids with dashes, instants as `exchange.instant_text`), so that
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -76,7 +77,28 @@ log_values = Table(
     schema="log",
 )
 
-LOG_TABLES = (log_records, log_tree, log_checkpoints, log_values)
+# What witnesses have signed of the checkpoints: the line as it stands in a note, and name and key id as it says.
+log_cosignatures = Table(
+    "log_cosignatures",
+    metadata,
+    Column("size", _NUMBER, ForeignKey("log.log_checkpoints.size"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    PrimaryKeyConstraint("size", "name", "key_id"),
+    schema="log",
+)
+
+# What an authority of time stamps has signed of them: its answer (DER), over the exact bytes of the note.
+log_timestamps = Table(
+    "log_timestamps",
+    metadata,
+    Column("size", _NUMBER, ForeignKey("log.log_checkpoints.size"), primary_key=True, autoincrement=False),
+    Column("token", LargeBinary, nullable=False),
+    schema="log",
+)
+
+LOG_TABLES = (log_records, log_tree, log_checkpoints, log_values, log_cosignatures, log_timestamps)
 
 sequencer_queue = Table(
     "sequencer_queue",
@@ -94,6 +116,16 @@ sweeps = Table(
     Column("size", _NUMBER, primary_key=True, autoincrement=False),
     Column("noted_at", Instant, nullable=False),
     Column("swept", Boolean, nullable=False),
+)
+
+# Roots of full subtrees, see audit/nodes.py: a copy of what `log_tree` says, and not part of the evidence.
+tree_nodes = Table(
+    "tree_nodes",
+    metadata,
+    Column("height", SmallInteger, nullable=False),
+    Column("number", _NUMBER, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("height", "number"),
 )
 
 leases = Table(
@@ -135,5 +167,25 @@ archive_payloads = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     PrimaryKeyConstraint("exchange_id", "name"),
+    schema="archive",
+)
+
+# What must be kept beyond its retention; a hold that was released holds nothing, and its row stays.
+archive_holds = Table(
+    "archive_holds",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("made_at", Instant, nullable=False),
+    Column("released_at", Instant),
+    schema="archive",
+)
+
+archive_held = Table(
+    "archive_held",
+    metadata,
+    Column("hold", Text, ForeignKey("archive.archive_holds.name"), nullable=False),
+    Column("exchange_id", Text, nullable=False),
+    PrimaryKeyConstraint("hold", "exchange_id"),
+    Index("ix_archive_held_exchange_id", "exchange_id"),
     schema="archive",
 )

@@ -20,10 +20,11 @@ from exchange import Context, Environment, Grant, Json, Lineage, Official
 from mappings.entitlements import entitlements
 from mappings.mapping import Mapping
 from mappings.regulation import chain, rules
-from mappings.services import Reading, Submission, ping
+from mappings.services import OwnReading, Reading, Submission, ping
 from registers import Register
 from routing import comparisons
 from routing.access import Access, Right
+from routing.own_data import told_of
 from routing.person_services import LISTS
 from routing.person_services import OPERATION as LIST_SERVICES
 from routing.register_routes import SYSTEM as REGISTERS
@@ -40,6 +41,8 @@ HEADS = (
     "requests a day",
     "persons a day",
     "who is meant",
+    "in force",
+    "task and contract",
     "rule texts",
 )
 MISSING_HEADS = ("point", "recipient", "state", "missing", "text")
@@ -88,7 +91,9 @@ def matrix(rights: Sequence[Right]) -> str:
         "Made by `gateway access table --format markdown` from `config/access.d/`, `mappings/entitlements.tsv` and "
         "the regulation; a test says when it is not current. What is not listed is denied. A rule covers its "
         "sub-points; a value leaves when its rule and its source are granted; a day is one in Riga. *Pseudonyms*: "
-        "nothing that names a person leaves, and no two recipients get the same pseudonym.\n\n"
+        "nothing that names a person leaves, and no two recipients get the same pseudonym. A grant holds on the "
+        "days under *in force*, the first and the last included; a delegated task (18.4) names its contract and ends "
+        "with it.\n\n"
         f"## Rights\n{table('', HEADS[:-1], rows, Form.MARKDOWN)}\n"
         f"## What the law gives, and how far it is served\n"
         f"{table('', MISSING_HEADS, list(_missing()), Form.MARKDOWN)}\n"
@@ -206,6 +211,9 @@ def find_operation(name: str) -> Asked:
             return _of_table(own.via.table, own.via.source)
         if isinstance(own.via, Reading):
             return Asked(own.via.table.lineage(""), ())
+        if isinstance(own.via, OwnReading):
+            held = [one for one in registers.REGISTERS.values() if one.of_persons]
+            return _of_rows([(table, f"{name}[].") for one in held for name, table in told_of(one)])
         if own.via[0] == ping.SYSTEM:
             return Asked((), ())
         system, operation = own.via
@@ -277,6 +285,9 @@ def _explain(
             click.echo(
                 f"granted is {operation} for {', '.join(right.purposes)} under {', '.join(right.rules)} only"
             )
+        for right in access.rights:
+            if right.recipient == recipient and operation in right.operations and right not in own:
+                click.echo(f"{operation} is not granted today; in force: {in_force(right)}")
         if not own:
             click.echo(f"nothing grants {recipient} {operation}; what is not granted is denied")
         return
@@ -287,6 +298,9 @@ def _explain(
         click.echo(f"  for     {', '.join(right.purposes)}")
         click.echo(f"  from    {', '.join(right.sources)}")
         click.echo(f"  a day   {right.requests_day} requests, {right.persons_day} persons")
+        if right.task:
+            click.echo(f"  task    {right.task}, {right.contract}")
+        click.echo(f"  holds   {in_force(right)}")
         if not right.identifying:
             click.echo("  persons stand under pseudonyms, and nothing that names them leaves")
         for own_rule in right.rules:
@@ -307,10 +321,24 @@ def own_text(rule: str) -> str:
     return found.text.rstrip(":") if found else "not in the regulation"
 
 
+def in_force(right: Right) -> str:
+    """On which days a right gives something, the first and the last included."""
+    if right.draft:
+        return "not yet: a draft gives nothing"
+    days = [
+        f"{word} {day}" for word, day in (("from", right.since), ("until", right.until)) if day is not None
+    ]
+    return " ".join(days) or "always"
+
+
 def _right(right: Right) -> dict[str, Json]:
     return {
         "basis": right.basis,
         "identifying": right.identifying,
+        "task": right.task,
+        "contract": right.contract,
+        "since": right.since.isoformat() if right.since else None,
+        "until": right.until.isoformat() if right.until else None,
         "purposes": list[Json](right.purposes),
         "rules": {rule: rule_text(rule) for rule in right.rules},
         "sources": list[Json](right.sources),
@@ -331,6 +359,8 @@ def _rows(rights: Sequence[Right]) -> Iterator[tuple[str, ...]]:
             str(right.requests_day),
             str(right.persons_day),
             "by name" if right.identifying else "pseudonyms",
+            in_force(right),
+            "; ".join(filter(None, (right.task, right.contract))),
             "; ".join(f"{rule}: {own_text(rule)}" for rule in right.rules),
         )
 

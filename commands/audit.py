@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import uuid
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import config
-from audit import Archive, Kind, receipts, search
+from audit import Archive, Kind, asking, receipts, search
 from audit import catalogue as catalogues
 from audit import verify as verification
 from audit.continuity import extent
-from audit.leaf import normalised
+from audit.leaf import subject_text
 from audit.origin import load_public_key
-from commands import print_json, progress
+from commands import audit_erase, audit_evidence, audit_hold, print_json, progress
 from commands.audit_acts import Moment, about, opened, record
+from commands.audit_export import export_
+from commands.audit_prove import prove
 from commands.audit_recipients import recipients
 from commands.audit_rendering import print_found, print_report, told
 from commands.audit_unusual import dismiss, unusual
@@ -44,28 +48,47 @@ def audit_group() -> None:
 
 
 command = audit_group
+audit_group.add_command(audit_evidence.command)
+audit_group.add_command(export_)
+audit_group.add_command(prove)
 audit_group.add_command(unusual)
 audit_group.add_command(dismiss)
 audit_group.add_command(recipients)
 
 
 @audit_group.command()
+@click.option(
+    "--offline", is_flag=True, help="Do not ask the witness; what it has signed counts all the same."
+)
+@click.option(
+    "--checkpoint",
+    "note",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A checkpoint kept elsewhere, or given out by a witness: the log must go on from it.",
+)
 @_JSON
 @click.pass_context
-def verify(ctx: click.Context, as_json: bool) -> None:
+def verify(ctx: click.Context, offline: bool, note: Path | None, as_json: bool) -> None:
     """Recompute the whole log from its rows and name the first that does not hold.
 
-    Exit code 0: it holds and a witness vouches for it. 3: it holds, no witness does yet. 1: it was changed.
+    The witness is asked what it has seen: a log that was rewritten, cut off or put back to an earlier state is bad
+    though its own signatures hold. Exit code 0: it holds and a witness vouches for it. 3: it holds, no witness does
+    yet. 1: it was changed.
 
     \b
     Example:  gateway audit verify
-              gateway audit verify --json
+              gateway audit verify --offline --json
+              gateway audit verify --checkpoint /mnt/elsewhere/gateway.checkpoint
     """
     settings = config.load()
     public_key = load_public_key(settings.keys / "log.pub")
     secret = settings.keys / "subject.key"
     subject_key = load_secret(secret) if secret.exists() else None
     engine = existing_database(settings)
+    # Asked first: what the log gains meanwhile is no contradiction.
+    outside = asking.ask(settings, engine, public_key, offline=offline)
+    if note is not None:
+        outside = replace(outside, held=(*outside.held, asking.kept(note, public_key)))
     with Progress(
         TextColumn("verifying"),
         BarColumn(),
@@ -81,12 +104,12 @@ def verify(ctx: click.Context, as_json: bool) -> None:
             public_key,
             subject_key,
             lambda done, total: bar.update(task, completed=done, total=total),
+            outside,
         )
     if as_json:
         print_json(report.json())
     else:
-        shown = {name: "-" if value is None else str(value) for name, value in report.json().items()}
-        print_rows(("exchange log", ""), [(name.replace("_", " "), value) for name, value in shown.items()])
+        print_rows(("exchange log", ""), list(_told(report)))
     ctx.exit(report.exit_code)
 
 
@@ -171,7 +194,7 @@ def search_(
         raise InvalidRequest("--person needs --purpose")
     settings = config.load()
     engine = opened(settings)
-    codes = codes_of(engine, normalised(sys.stdin.readline())) if person else ()
+    codes = codes_of(engine, subject_text(sys.stdin.readline())) if person else ()
     key = load_secret(settings.keys / "subject.key")
     wanted = search.Filters(**filters, subjects=search.indexes(key, codes))
     found = search.page(engine, wanted, limit=limit, after=after)
@@ -218,10 +241,13 @@ def subject(
     """Report who accessed the data of a person, in words. The personal code is read from standard input.
 
     All codes that the registers know for the person are asked for. Entries that the law withholds from who asks are
-    left out (questions/withholding.tsv); an auditor sees all. The question is recorded, with what was withheld.
+    left out (questions/withholding.tsv); an auditor sees all. The question is recorded, with what was withheld. A
+    person whom a provider knows by its own code alone is named by both: the provider's registered name, a slash, the
+    client code.
 
     \b
     Example:  echo 320101-12345 | gateway audit subject --purpose "request of the person 2026/7"
+              echo rehabilitation/K-17 | gateway audit subject --purpose "request of the mother 2026/8"
               echo 320101-12345 | gateway audit subject --asked-by auditor --lang en --purpose supervision --json
     """
     settings = config.load()
@@ -229,14 +255,14 @@ def subject(
     report = subject_report(
         engine,
         load_secret(settings.keys / "subject.key"),
-        normalised(sys.stdin.readline()),
+        subject_text(sys.stdin.readline()),
         asked_by=AskedBy(asked_by),
         now=utc_now(),
         language=Language(lang),
         since=since,
         until=until,
     )
-    personal = about([normalised(code) for code in report.codes])
+    personal = about([subject_text(code) for code in report.codes])
     record(settings, engine, "audit subject", purpose, report.facts(), personal)
     print_report(report, Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT)
 
@@ -345,3 +371,27 @@ def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
             return
         for kept in archive.names(connection, exchange):
             click.echo(kept)
+
+
+audit_group.add_command(audit_erase.erase)
+audit_group.add_command(audit_erase.classes)
+audit_group.add_command(audit_hold.hold)
+
+
+def _told(report: verification.Report) -> Iterator[tuple[str, str]]:
+    for name, value in report.json().items():
+        if isinstance(value, dict):
+            yield from ((f"{name} {part.replace('_', ' ')}", told(one)) for part, one in value.items())
+        else:
+            yield name.replace("_", " "), _said(value)
+
+
+def _said(value: Json) -> str:
+    """A value of a report; of erasures and warnings each on its own."""
+    if not isinstance(value, list):
+        return told(value)
+    each = [
+        f"{one['class']} before {one['before']} (at {one['index']})" if isinstance(one, dict) else str(one)
+        for one in value
+    ]
+    return "; ".join(each) or "-"

@@ -19,7 +19,7 @@ from exchange import Json
 from mappings import identifying
 from mappings.entitlements import State, entitlements, entitling_points
 from mappings.regulation import rules
-from mappings.services import Reading, Submission
+from mappings.services import OwnReading, Reading, Submission
 from routing import comparisons
 from routing.access import Access
 from routing.register_routes import register_routes
@@ -90,7 +90,7 @@ def service_findings() -> Iterator[Finding]:
                 yield "", f"service {service.name}, {own.name}: {problem}"
 
 
-def via_findings(via: tuple[str, str] | Submission | Reading) -> Iterator[str]:
+def via_findings(via: tuple[str, str] | Submission | Reading | OwnReading) -> Iterator[str]:
     """What a service hands in or reads under no rule, or reads of a register that does not keep it."""
     if not isinstance(via, Submission | Reading):
         return

@@ -12,7 +12,7 @@ import mappings.services
 from mappings import kinds
 from mappings.fields import Field
 from mappings.mapping import Mapping
-from mappings.services import Reading, Submission
+from mappings.services import OwnReading, Reading, Submission
 from wsdl.changes import Change, Kind, Side
 
 _OURS = "spolis/"
@@ -87,12 +87,17 @@ def services_behind(system: str, found: tuple[Impact, ...]) -> tuple[str, ...]:
         name
         for name, service in mappings.services.discover().items()
         if any(
-            not isinstance(own.via, Submission | Reading)
-            and own.via[0] == system
-            and (own.via[1] in broken or "" in broken)
+            (via := _asked(own.via)) is not None and via[0] == system and (via[1] in broken or "" in broken)
             for own in service.operations
         )
     )
+
+
+def _asked(via: tuple[str, str] | Submission | Reading | OwnReading) -> tuple[str, str] | None:
+    """The operation that an operation of a service asks, if it asks one."""
+    if isinstance(via, OwnReading):
+        return via.system, via.operation
+    return None if isinstance(via, Submission | Reading) else via
 
 
 def _impact(change: Change, tables: dict[tuple[str, Side], Mapping[Any]], breaking: bool) -> Impact:

@@ -1,8 +1,8 @@
 """`gateway demo`: the whole job once, in front of your eyes, with proof.
 
 Simulators and gateway run as processes of their own; persons go through all five systems as SPOLIS core would ask;
-a partner calls; one call is refused, one is saved by a retry; SAIS is told of the care stays; then the exchange log is
-verified and read back.
+a partner calls; one call is refused, one is saved by a retry; SAIS is told of the care stays; a witness, a process of
+its own too, cosigns the exchange log, which then is verified and read back.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 from rich.console import Console
@@ -24,7 +25,7 @@ from sqlalchemy import Engine, func, make_url, select
 import config
 from commands import demo_database, demo_report
 from commands.demo_processes import Process, ended_by_signals, undisturbed, write_configuration
-from commands.demo_steps import Demonstration
+from commands.demo_steps import WITNESSES, Demonstration
 from commands.opening import ensure_keys, open_database
 from errors import ConfigurationError
 from exchange import Environment, Json
@@ -93,6 +94,7 @@ def _perform(demo: Demonstration, elsewhere: bool, *, keep: bool) -> dict[str, J
     with ExitStack() as stack:
         with demo.console.status("starting the simulators"):
             write_configuration(demo.settings, folder, {})
+            witness = None if demo.settings.log.witness_url else _witness(stack, environ, folder, demo)
             simulate = _started(
                 stack, environ, folder, ["simulate", "--json", "--ports", "free", *demo.population]
             )
@@ -101,6 +103,8 @@ def _perform(demo: Demonstration, elsewhere: bool, *, keep: bool) -> dict[str, J
             # The state integrator is simulated too, and no system by itself.
             urls = {name: str(url) for name, url in known if name in demo.settings.systems}
         with demo.console.status("starting the gateway"):
+            if witness is not None:
+                demo.follow(witness.ready())
             write_configuration(demo.settings, folder, urls)
             serve = _started(stack, environ, folder, ["serve", "--embedded", "--json"])
             addresses = serve.ready()
@@ -132,6 +136,16 @@ def _perform(demo: Demonstration, elsewhere: bool, *, keep: bool) -> dict[str, J
     if not demo.wrong:
         shutil.rmtree(folder)
     return demo_report.content(lines, audit)
+
+
+def _witness(stack: ExitStack, environ: dict[str, str], folder: Path, demo: Demonstration) -> Process:
+    """A witness of this demonstration alone, whose state lies where nothing of the gateway does."""
+    state = Path(stack.enter_context(TemporaryDirectory(prefix="gateway-demo-witness-"))) / "state.json"
+    key = str(demo.settings.keys / "log.pub")
+    named = ["--name", f"{WITNESSES}{demo.name}", "--log", key, "--json"]
+    return _started(
+        stack, environ, folder, ["witness", "--listen", "127.0.0.1:0", "--state", str(state), *named]
+    )
 
 
 def _started(stack: ExitStack, environ: dict[str, str], folder: Path, arguments: list[str]) -> Process:
@@ -172,6 +186,7 @@ def _tell(
         f"exchange log: {audit['status']}, {audit['size']} records, {audit['pending']} pending, root {audit['root']}",
         soft_wrap=True,
     )
+    say(f"witness: {audit['reason']}", soft_wrap=True)
     say(f"database: {make_url(demo.settings.database_url).render_as_string()}", soft_wrap=True)
     for wrong in demo.wrong:
         say(f"did not hold: {wrong}", style="bold red")

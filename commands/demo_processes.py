@@ -145,6 +145,8 @@ def write_configuration(settings: Settings, folder: Path, urls: Mapping[str, str
         "log": {
             "checkpoint_seconds": settings.log.checkpoint_seconds,
             "witness_url": settings.log.witness_url,
+            "witness_key": settings.log.witness_key,
+            "exposure_seconds": settings.log.exposure_seconds,
         },
     }
     for name, url in urls.items():

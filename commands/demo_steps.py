@@ -7,16 +7,18 @@ import shlex
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import requests
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Connection, Engine
 
-from audit import verify
+from audit import asking, submission, verify, witnessed
 from audit.origin import load_public_key
+from audit.witness_client import WitnessClient
 from commands import demo_report
 from commands.demo_core import Answer, Core, ask_about
 from commands.demo_partner import PartnerCall, ask, questions
@@ -30,6 +32,9 @@ from routing.parties import add_caller, add_partner, disable_caller, disable_par
 from security import keys
 from simulators.population import Population
 from storage import reading
+
+# The names of the witnesses of demonstrations: the key of one takes the place of another's, and of nobody else's.
+WITNESSES = "demo-witness.invalid/"
 
 _THREADS = 4
 _SETTLE_SECONDS = 60.0
@@ -77,6 +82,13 @@ class Demonstration:
         if not holds:
             with self._lock:
                 self.wrong.append(otherwise)
+
+    def follow(self, witness: Mapping[str, Json]) -> None:
+        """Have the log cosigned by this witness, as its ready line tells of it."""
+        url, key = str(witness["url"]), str(witness["vkey"])
+        self.settings = replace(
+            self.settings, log=replace(self.settings.log, witness_url=url, witness_key=key)
+        )
 
     def register_core(self, url: str) -> Core:
         """Register SPOLIS core as a caller of this run."""
@@ -188,12 +200,15 @@ class Demonstration:
         """Wait until every record has its place in the log, verify it, and read the exchanges back."""
         settled = sequence(self.settings, self.engine, _SETTLE_SECONDS)
         self.expect(settled, "records still wait for their place in the log")
+        self._have_cosigned()
+        public = load_public_key(self.settings.keys / "log.pub")
         found = verify.verify(
             self.engine,
-            load_public_key(self.settings.keys / "log.pub"),
+            public,
             keys.load_secret(self.settings.keys / "subject.key"),
+            outside=asking.ask(self.settings, self.engine, public),
         )
-        self.expect(found.status != "bad", f"the exchange log is bad: {found.reason}")
+        self.expect(found.status == "anchored", f"the exchange log is {found.status}: {found.reason}")
         with reading(self.engine).begin() as connection:
             lines = demo_report.read_lines(connection, self.exchange_ids)
         for exchange_id in self.exchange_ids:
@@ -213,6 +228,23 @@ class Demonstration:
         recovered = lines.get(self._recovered) if self._recovered else None
         self.expect(recovered is not None and recovered.attempts == 2, "the retry is not on record")
         return [lines[each] for each in self.exchange_ids if each in lines], found.json()
+
+    def _have_cosigned(self) -> None:
+        """Show the witness what the last steps have written, and keep its key for who verifies after us."""
+        witness = witnessed.chosen(self.settings)
+        if witness is None:
+            self.expect(False, "the key of the witness is not known")
+            return
+        client = WitnessClient(self.settings.log.witness_url)
+        try:
+            said = submission.submit(self.engine, witness.key, client.add_checkpoint)
+        except GatewayError as error:
+            self.expect(False, f"the witness did not cosign: {_told(error)}")
+            return
+        self.expect(said is None or said.contradiction is None, "the witness contradicts the log")
+        pinned = witnessed.chosen(replace(self.settings, log=replace(self.settings.log, witness_key="")))
+        if pinned is None or pinned.key.name.startswith(WITNESSES):
+            witnessed.pin(self.settings.keys, witness.key)
 
     def curl(self, core: Core) -> str:
         """A command that asks as SPOLIS core does."""

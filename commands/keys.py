@@ -8,7 +8,7 @@ import click
 from cryptography import x509
 
 import config
-from commands import keys_custody, print_json
+from commands import keys_custody, keys_rotation, print_json
 from commands.opening import administer, open_database
 from commands.rendering import print_rows
 from errors import ConfigurationError, InvalidRequest
@@ -105,6 +105,8 @@ def show(as_json: bool) -> None:
 command.add_command(keys_custody.escrow_)
 command.add_command(keys_custody.unescrow)
 command.add_command(keys_custody.check)
+command.add_command(keys_rotation.rotate_master)
+command.add_command(keys_rotation.discard_master)
 
 
 def _files(directory: Path) -> set[str]:

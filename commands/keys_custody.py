@@ -15,7 +15,7 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 import config
-from audit.archive import unopened
+from audit.archive import outdated, unopened
 from audit.origin import key_text, load_public_key
 from audit.tables import log_records
 from commands import print_json
@@ -24,8 +24,9 @@ from commands.rendering import print_rows
 from config import Settings
 from errors import ConfigurationError, GatewayFailure, InvalidRequest
 from exchange import Json, utc_now
-from security import escrow
-from security.keys import claim, load_log_key, load_secret, put_files, read_files, replace_file
+from security import escrow, masters
+from security.keys import claim, load_log_key, put_files, read_files, replace_file
+from security.masters import MasterKeys
 from storage import reading
 
 BUNDLE = "escrow.sealed"
@@ -281,10 +282,17 @@ def _problems_of_escrow(outside: escrow.Bundle | None, files: dict[str, bytes]) 
 
 
 def _problems_of_archive(settings: Settings, engine: Engine) -> list[str]:
-    """Months of the archive that this master key does not open."""
+    """Months of the archive that no master key opens, and a change of the master key that is not finished."""
+    keys = MasterKeys(settings.keys)
     with reading(engine).begin() as connection:
-        months = unopened(connection, load_secret(settings.keys / "master.key"))
-    return [f"master.key does not open the archive of {month}" for _, month in months]
+        months = unopened(connection, keys)
+        old = outdated(connection, keys.current()) - len(months)
+    problems = [f"master.key does not open the archive of {month}" for _, month in months]
+    if old:
+        problems.append(f"{old} data keys are under another master key: gateway keys rotate-master")
+    if (settings.keys / masters.PREVIOUS).exists():
+        problems.append(f"{masters.PREVIOUS} is still here: make a backup, then gateway keys discard-master")
+    return problems
 
 
 def _told(outside: escrow.Bundle) -> dict[str, Json]:

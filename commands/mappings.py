@@ -14,9 +14,10 @@ from adapters import Adapter, Operation
 from commands.rendering import Form, print_rows, table
 from errors import UnknownOperation
 from exchange import Grant, Lineage
-from mappings.services import Reading, Submission, discover
+from mappings.services import OwnReading, Reading, Submission, discover
 from registers import REGISTERS, WRITES, register
 from routing.access import Access, Right
+from routing.own_data import told_of
 from routing.person_services import LISTS
 from routing.person_services import OPERATION as LIST_SERVICES
 from routing.register_routes import SYSTEM as REGISTERS_SYSTEM
@@ -48,7 +49,7 @@ def table_(form: str, as_json: bool, system: str) -> None:
     known = (*found, REGISTERS_SYSTEM, *services)
     if system and system not in known:
         raise UnknownOperation(f"systems: {', '.join(known)}")
-    rights = Access.load(config.load().access).rights
+    rights = Access.load(config.load().access).in_force()
     rows = [
         row
         for name, adapter in found.items()
@@ -198,11 +199,15 @@ def _readings(line: Lineage) -> dict[str, frozenset[str] | None]:
         if table_name in tables:
             ways |= {(REGISTERS_SYSTEM, operation_name(act, one.name)) for act in ("Read", "Search")}
             ways |= {(REGISTERS_SYSTEM, LIST_SERVICES)} if one.name in LISTS.values() else set()
+    person = any(
+        one.of_persons and table_name in (table.table.name for _, table in told_of(one))
+        for one in REGISTERS.values()
+    )
     own: dict[str, frozenset[str] | None] = {
         f"{service.name}.{operation.name}": None
         for service in discover().values()
         for operation in service.operations
-        if operation.via in ways
+        if (person if isinstance(operation.via, OwnReading) else operation.via in ways)
     }
     return dict.fromkeys((".".join(way) for way in sorted(ways)), None) | own
 

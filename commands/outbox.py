@@ -20,7 +20,7 @@ from commands.rendering import print_rows
 from config import Settings
 from errors import InvalidRequest
 from exchange import Json, instant_text
-from routing import outbox
+from routing import interventions, outbox
 from routing.delivery import repeat_of, stricter
 from routing.outbox import Row, State
 from storage import reading
@@ -163,7 +163,7 @@ def replay(
     give_up_after = timedelta(hours=settings.outbox.give_up_hours)
 
     def work(connection: Connection, row: Row) -> Row:
-        return outbox.replay(
+        return interventions.replay(
             connection,
             row.id,
             give_up_after=give_up_after,
@@ -207,7 +207,7 @@ def park(
         "outbox park",
         rows,
         why,
-        lambda connection, row: outbox.park(connection, row.id),
+        lambda connection, row: interventions.park(connection, row.id),
         as_json,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import adapters
 import config
 from audit import Entry, Kind, continuity, open_log, restorations, sweeper
 from audit.archive import LOST, unopened
+from audit.asking import Known, ask, newest_known
 from audit.checkpoint import Checkpoint
 from audit.origin import Origin, load_public_key
 from audit.restorations import Restoration
@@ -30,6 +31,7 @@ from exchange import Json, instant_text, utc_now
 from routing import recovery
 from routing.recovery import Doubt, Left, Memory, repeat_of
 from security.keys import load_log_key, load_secret
+from security.masters import MasterKeys
 from storage import migrate, reading
 
 READY, MUST_NOT_SERVE, GAP = 0, 1, 3
@@ -65,6 +67,7 @@ class Found:
     restoration: Restoration | None
     restored: bool
     known: Checkpoint | None
+    silent: str | None
     outside: continuity.Standing | None
     lost_at: str | None
     unopened: tuple[str, ...]
@@ -127,12 +130,13 @@ class Done:
     "--checkpoint",
     "note",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The newest checkpoint kept elsewhere (gateway audit checkpoint); it tells what is missing.",
+    help="The newest checkpoint kept elsewhere (gateway audit checkpoint); it tells what is missing. The witness is "
+    "asked too.",
 )
 @click.option(
     "--lost-at",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]),
-    help="When the old database was lost, UTC.  [default: the date of the checkpoint's file]",
+    help="When the old database was lost, UTC.  [default: the date of the checkpoint]",
 )
 @click.option(
     "--master-key-lost", is_flag=True, help="Go on without the archive of the months that nothing opens."
@@ -168,13 +172,10 @@ def command(
     engine = existing_database(settings)
     if not look and not _standing(engine).unknown:
         migrate.upgrade(engine)
-    known = None if note is None else continuity.read_note(note, load_public_key(settings.keys / "log.pub"))
-    until = None
+    known = newest_known(settings, engine, note)
     if lost_at is not None:
-        until = instant_text(lost_at.replace(tzinfo=UTC))
-    elif note is not None:
-        until = instant_text(datetime.fromtimestamp(note.stat().st_mtime, UTC))
-    found = _look(settings, engine, restored, known, until, quiet=as_json)
+        known = replace(known, until=lost_at.replace(tzinfo=UTC))
+    found = _look(settings, engine, restored, known, quiet=as_json)
     obstacles = found.obstacles(keys_lost=master_key_lost)
     done = None
     if not obstacles and not look:
@@ -196,8 +197,7 @@ def _look(
     settings: Settings,
     engine: Engine,
     restored: bool,
-    known: Checkpoint | None,
-    lost_at: str | None,
+    known: Known,
     *,
     quiet: bool,
 ) -> Found:
@@ -209,18 +209,16 @@ def _look(
             f"({', '.join(standing.unknown or standing.lacks)}): "
             + ("run the gateway that it belongs to" if standing.unknown else "--look cannot look into it")
         )
+    public_key = load_public_key(settings.keys / "log.pub")
+    # By its rows alone: what the witness has seen beyond them is what a recovery is about.
+    rows = ask(settings, engine, public_key, offline=True)
     with shown("verifying", quiet=quiet) as progress:
-        report = verify(
-            engine,
-            load_public_key(settings.keys / "log.pub"),
-            load_secret(settings.keys / "subject.key"),
-            progress,
-        )
+        report = verify(engine, public_key, load_secret(settings.keys / "subject.key"), progress, rows)
     repeat = partial(repeat_of, settings, adapters.discover())
     with reading(engine).begin() as connection:
         outside = None
-        if known is not None and report.status != "bad":
-            outside = continuity.compare(connection, known)
+        if known.checkpoint is not None and report.status != "bad":
+            outside = continuity.compare(connection, known.checkpoint)
         restoration = restorations.open_one(connection)
         return Found(
             standing=standing,
@@ -229,10 +227,11 @@ def _look(
             extent=continuity.extent(connection),
             restoration=restoration,
             restored=restored or restoration is not None or (outside is not None and outside.missing > 0),
-            known=known,
+            known=known.checkpoint,
+            silent=known.silent,
             outside=outside,
-            lost_at=lost_at,
-            unopened=_months(unopened(connection, load_secret(settings.keys / "master.key"))),
+            lost_at=None if known.until is None else instant_text(known.until),
+            unopened=_months(unopened(connection, MasterKeys(settings.keys))),
             orphans=len(sweeper.orphans(engine)),
             leased=recovery.leased(connection),
             doubt=recovery.doubt(connection, repeat, change=False),
@@ -257,7 +256,7 @@ def _recover(settings: Settings, engine: Engine, found: Found) -> Done:
             for row in recovery.doubt(connection, repeat, change=True).left:
                 log.append(connection, _row_entry(settings, row, "left to a person after a restore"))
         if found.unopened:
-            lost = [one for one, _ in unopened(connection, load_secret(settings.keys / "master.key"))]
+            lost = [one for one, _ in unopened(connection, MasterKeys(settings.keys))]
             unreadable = recovery.set_aside(connection, lost, f"{LOST}{utc_now():%Y-%m-%dT%H:%M:%SZ}")
             for row in unreadable:
                 log.append(connection, _row_entry(settings, row, "given up: its request cannot be opened"))
@@ -292,7 +291,8 @@ def _row_entry(settings: Settings, row: Left, why: str) -> Entry:
 def _lost(found: Found) -> dict[str, Json]:
     known, gap = found.known, found.gap
     return {
-        "records": 0 if gap is None else gap.records,
+        # What the witness knows beyond the checkpoint at hand, nobody can say while it is silent.
+        "records": None if found.silent is not None else 0 if gap is None else gap.records,
         "since": found.extent.newest,
         "until": found.lost_at,
         "known": None if known is None else known.body().decode(),
@@ -327,6 +327,7 @@ def _json(found: Found, done: Done | None, obstacles: list[str], code: int) -> d
         "checkpoint": None
         if outside is None
         else {"known": outside.known, "holds": outside.holds, "missing": outside.missing},
+        "witness_error": found.silent,
         "restored": found.restored,
         "newest": found.extent.newest,
         "backup_made_at": None if found.restoration is None else instant_text(found.restoration.made_at),
@@ -377,6 +378,8 @@ def _print(found: Found, done: Done | None, obstacles: list[str], code: int) -> 
     if found.outside is not None:
         holds = "the same log" if found.outside.holds else "NOT the same log"
         rows.append(("checkpoint elsewhere", f"{found.outside.known} records: {holds}"))
+    if found.silent is not None:
+        rows.append(("witness", f"not asked: {found.silent}"))
     if restored:
         made = found.restoration
         rows.append(("restored", "yes" if made is None else f"backup of {instant_text(made.made_at)}"))

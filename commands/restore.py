@@ -9,6 +9,7 @@ from sqlalchemy import Engine, make_url
 
 import config
 from audit import backup, restorations
+from audit.asking import ask
 from audit.origin import load_public_key
 from audit.verify import verify
 from commands import print_json
@@ -76,7 +77,8 @@ def command(ctx: click.Context, directory: Path, into: str, look: bool, as_json:
     secret = settings.keys / "subject.key"
     engine = open_engine(url, patience=None)
     with shown("verifying", quiet=as_json) as progress:
-        report = verify(engine, key, load_secret(secret) if secret.exists() else None, progress)
+        rows = ask(settings, engine, key, offline=True)
+        report = verify(engine, key, load_secret(secret) if secret.exists() else None, progress, rows)
     same = (report.size, report.root) == (manifest.size, manifest.root)
     told["audit"] = report.json()
     told["as_in_manifest"] = same

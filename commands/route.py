@@ -17,7 +17,7 @@ from commands.rendering import print_rows
 from config import Settings
 from errors import InvalidRequest, NotFound
 from exchange import Json
-from routing import outbox, switches
+from routing import interventions, outbox, switches
 from routing.outbox import State
 from storage import reading
 
@@ -153,7 +153,7 @@ def _switch_on(
         if agreed is not None and count != agreed:
             raise InvalidRequest(f"{count} messages wait by now, not {agreed}: decide again")
         for row in rows if choice == "park" else ():
-            outbox.park(connection, row.id)
+            interventions.park(connection, row.id)
             log.append(connection, decision(settings, "outbox park", row, why))
         outbox.ring(connection)
         log.append(connection, entry)

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 import click
 from sqlalchemy import Engine
@@ -15,14 +16,15 @@ import adapters
 import config
 import gateway
 from adapters import Adapter, Operation
+from audit import Archive, open_log
 from commands import print_json
-from commands.opening import Day, ensure_keys, existing_database, give_place, open_database
+from commands.opening import Day, admin_entry, ensure_keys, existing_database, give_place, open_database
 from commands.progress import shown
 from commands.rendering import print_rows
 from config import Settings
 from errors import InvalidRequest
 from exchange import Json, instant_text, utc_now
-from routing import editions, following
+from routing import editions, following, recounting
 from routing.following import Run, RunState
 from storage import reading
 
@@ -32,6 +34,11 @@ _UNDER_WAY = 3
 _STOPPED = 5
 _HEADS = (
     "sync", "state", "begun", "begins", "ended at", "pages", "theirs", "ours", "strangers", "missing", "anew", "error",
+)  # fmt: skip
+
+_RECOUNTED = (
+    "system", "operation", "pages", "kept_pages", "theirs", "entries", "doubled", "ours", "strangers", "missing",
+    "agrees",
 )  # fmt: skip
 
 
@@ -56,6 +63,7 @@ class _Named:
 )
 @click.option("--since", type=Day(), help="Begin at this day, whatever was answered before.")
 @click.option("--status", is_flag=True, help="Show the newest run of each sync, and ask nothing.")
+@click.option("--recount", is_flag=True, help="Count the newest run anew, from the answers in the archive.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 def command(
     system: str | None,
@@ -64,12 +72,14 @@ def command(
     seconds: float,
     since: date | None,
     status: bool,
+    recount: bool,
     as_json: bool,
 ) -> None:
     """Begin a sync now, or all of a system; the workers carry it out. One that is under way is left to go on.
 
-    An edition (`vzd edition`) is loaded by this process from the folder of the system's settings.
-    With --wait exit code 3 says that it is still under way, 5 that it waits for a person.
+    An edition (`vzd edition`) is loaded by this process from where the system's settings say: a folder, or an address.
+    With --wait exit code 3 says that it is still under way, 5 that it waits for a person; with --recount 1 that
+    the answers hold other counts than were taken of them.
 
     \b
     Example:  gateway sync npais GetDecisions
@@ -77,6 +87,7 @@ def command(
               gateway sync vdeavk GetChanges --since 2026-01-01
               gateway sync vzd edition
               gateway sync --status --json
+              gateway sync pmlp GetChanges --recount
     """
     settings = config.load()
     if status:
@@ -84,6 +95,9 @@ def command(
         return
     if system is None:
         raise click.UsageError("name the system, or ask for --status")
+    if recount:
+        _recount(settings, [one for one in _find(system, operation) if one.operation is not None], as_json)
+        return
     named = [one for one in _find(system, operation) if operation or _is_set_up(settings, one)]
     ensure_keys(settings)
     open_database(settings).dispose()
@@ -126,7 +140,7 @@ def _find(system: str | None, operation: str | None) -> list[_Named]:
 
 
 def _is_set_up(settings: Settings, one: _Named) -> bool:
-    return one.operation is not None or settings.system(one.adapter.name).edition is not None
+    return one.operation is not None or settings.system(one.adapter.name).publishes
 
 
 def _ask(wired: gateway.Gateway, one: _Named, since: date | None) -> tuple[uuid.UUID, bool]:
@@ -172,6 +186,42 @@ def _show(settings: Settings, named: list[_Named], as_json: bool) -> None:
         print_json([_json(one, runs.get(one.name)) for one in named])
         return
     print_rows(_HEADS, [_row(one, runs.get(one.name)) for one in named])
+
+
+def _recount(settings: Settings, named: list[_Named], as_json: bool) -> None:
+    """Count the newest run of each sync a second time; it is on record who did. Exit code 1 where the counts differ."""
+    ensure_keys(settings)
+    engine = open_database(settings)
+    log, archive = open_log(settings, engine), Archive(settings)
+    with reading(engine).begin() as connection:
+        newest = {(run.system, run.operation): run for run in following.newest(connection)}
+    told: list[dict[str, Json]] = []
+    for one in named:
+        if one.operation is None or (run := newest.get(one.name)) is None:
+            continue
+        facts: dict[str, Json] = {
+            "act": "sync recount",
+            "system": run.system,
+            "operation": run.operation,
+            "run": str(run.id),
+        }
+        log.commit(partial(log.append, entry=admin_entry(settings, facts, {})))
+        with reading(engine).begin() as connection:
+            found = recounting.recount(connection, archive, one.operation, run)
+        counted: dict[str, Json] = {
+            "kept_pages": found.pages,
+            "entries": found.entries,
+            "doubled": found.doubled,
+            "agrees": found.agrees(run),
+        }
+        told.append(_json(one, run) | counted)
+    give_place(settings, engine)
+    if as_json:
+        print_json(list[Json](told))
+    else:
+        print_rows(_RECOUNTED, [tuple(str(row[name]) for name in _RECOUNTED) for row in told])
+    if not all(row["agrees"] for row in told):
+        click.get_current_context().exit(1)
 
 
 def _tell(one: _Named, run: Run, new: bool) -> None:
@@ -224,7 +274,7 @@ def _row(one: _Named, run: Run | None) -> tuple[str, ...]:
         run.state.value,
         instant_text(run.begun_at)[:16],
         begins,
-        run.cursor or "",
+        "" if one.operation is None else run.cursor or "",
         *map(str, numbers),
         run.error or "",
     )

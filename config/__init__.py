@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from errors import ConfigurationError
 from exchange import Environment
@@ -71,9 +72,10 @@ class System:
 
     `pool` is how many calls of one process are under way at a time. `repeat`, where set, is the most that may be
     relied on when an outcome is unclear, whatever the adapter declares: dedupes, queryable or neither. `tls_trust` is
-    the file of the authorities of its TLS certificate; without one they are the public ones. `edition` is the folder in
-    which the system's editions are put, where it publishes its data whole. `destination` is its URN at the state
-    integrator, `viss` are the settings of that where the profile is the one for it.
+    the file of the authorities of its TLS certificate; without one they are the public ones. Where it publishes its
+    data whole, `edition` is the folder in which the editions are put, or `edition_url` the address that has them, with
+    `edition_trust` for its TLS certificate. `destination` is its URN at the state integrator, `viss` are the settings
+    of that where the profile is the one for it.
     """
 
     url: str
@@ -84,16 +86,33 @@ class System:
     repeat: str = ""
     tls_trust: Path | None = None
     edition: Path | None = None
+    edition_url: str = ""
+    edition_trust: Path | None = None
     destination: str = ""
     viss: Viss | None = None
+
+    @property
+    def publishes(self) -> bool:
+        """Whether it is said where the system's editions are."""
+        return self.edition is not None or bool(self.edition_url)
 
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """The exchange log: seconds between checkpoints at most, and where the outside witness listens."""
+    """The exchange log: seconds between checkpoints at most, and the outside witness: its address and key.
+
+    Without a key the one that is pinned at the first contact counts. For more than `exposure_seconds` no record should
+    be without a cosignature. `tsa_url` is an authority of time stamps, `tsa_trust` the certificates by which its stamps
+    count; every `tsa_minutes` the newest checkpoint is stamped.
+    """
 
     checkpoint_seconds: float
     witness_url: str
+    witness_key: str
+    exposure_seconds: float
+    tsa_url: str
+    tsa_trust: Path | None
+    tsa_minutes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +178,16 @@ class RevocationSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that can be set. Paths are absolute. Secrets are files in `keys`, never settings."""
+    """Everything that can be set. Paths are absolute. Secrets are files in `keys`, never settings.
+
+    `eraser_url` is the same database under the role that may erase; without one it is `database_url`.
+    """
 
     environment: Environment
     institution: str
     state: Path
     database_url: str
+    eraser_url: str
     amqp_url: str
     amqp_queue: str
     partners: Listen
@@ -210,7 +233,7 @@ class Settings:
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from `config/`, `GATEWAY_CONFIG`, `GATEWAY_DATABASE_URL` and `GATEWAY_AMQP_URL`.
+    """Read the settings: `config/`, `GATEWAY_CONFIG`, `GATEWAY_DATABASE_URL`, `…ERASER_URL` and `GATEWAY_AMQP_URL`.
 
     Raises: ConfigurationError naming the file and the key; unknown keys are refused.
     """
@@ -244,10 +267,12 @@ _SYSTEM = {
     "repeat": "",
     "tls_trust": "",
     "edition": "",
+    "edition_trust": "",
     "destination": "",
 }
 # The transport profile that goes by way of the state integrator.
 VISS_PROFILE = "viss"
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _URN = re.compile(r"URN:IVIS:[0-9]{6}:[A-Z]{3}-[A-Za-z0-9._-]+")
 
 
@@ -285,19 +310,23 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
     if values["signature"]["engine"] not in SIGNATURE_ENGINES:
         raise ConfigurationError(f"signature.engine is {' or '.join(SIGNATURE_ENGINES)}")
     viss = _viss(values["viss"], home, state)
+    database_url = (
+        environ.get("GATEWAY_DATABASE_URL")
+        or values["database"]["url"]
+        or f"sqlite:///{state / 'gateway.db'}"
+    )
     return Settings(
         environment=environment,
         institution=values["gateway"]["institution"],
         state=state,
-        database_url=environ.get("GATEWAY_DATABASE_URL")
-        or values["database"]["url"]
-        or f"sqlite:///{state / 'gateway.db'}",
+        database_url=database_url,
+        eraser_url=environ.get("GATEWAY_ERASER_URL") or values["database"]["eraser_url"] or database_url,
         amqp_url=environ.get("GATEWAY_AMQP_URL") or values["amqp"]["url"],
         amqp_queue=values["amqp"]["queue"],
         partners=_listen(home, values["listen"]["partners"]),
         internal=_listen(home, values["listen"]["internal"]),
         limits=Limits(**values["limits"]),
-        log=LogSettings(**values["log"]),
+        log=_log(values["log"], home),
         outbox=OutboxSettings(**values["outbox"]),
         signature=SignatureSettings(**values["signature"]),
         alerts=AlertSettings(**values["alerts"]),
@@ -315,6 +344,12 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
 
 
 def _system(name: str, values: Mapping[str, Any], home: Path, state: Path, viss: Viss) -> System:
+    edition = values.get("edition", "")
+    published = edition.startswith(("http://", "https://"))
+    if published and not _is_private(edition):
+        raise ConfigurationError(
+            f"[systems.{name}] edition is a folder, or an address that begins with https://"
+        )
     system = System(
         url=values["url"],
         profile=values["profile"],
@@ -323,7 +358,9 @@ def _system(name: str, values: Mapping[str, Any], home: Path, state: Path, viss:
         pool=values.get("pool", _SYSTEM["pool"]),
         repeat=values.get("repeat", _SYSTEM["repeat"]),
         tls_trust=_path(home, values["tls_trust"]) if values.get("tls_trust") else None,
-        edition=_path(home, values["edition"]) if values.get("edition") else None,
+        edition=_path(home, edition) if edition and not published else None,
+        edition_url=edition if published else "",
+        edition_trust=_path(home, values["edition_trust"]) if values.get("edition_trust") else None,
         destination=values.get("destination", _SYSTEM["destination"]),
         viss=viss if values["profile"] == VISS_PROFILE else None,
     )
@@ -354,6 +391,29 @@ def _viss(values: Mapping[str, Any], home: Path, state: Path) -> Viss:
         agency=values["agency"],
         transaction_minutes=float(values["transaction_minutes"]),
     )
+
+
+def _log(values: Mapping[str, Any], home: Path) -> LogSettings:
+    if values["witness_url"] and not values["witness_url"].startswith(("http://", "https://")):
+        raise ConfigurationError("log.witness_url begins with http:// or https://")
+    if values["exposure_seconds"] <= 0:
+        raise ConfigurationError("log.exposure_seconds is more than 0")
+    if values["tsa_minutes"] <= 0:
+        raise ConfigurationError("log.tsa_minutes is more than 0")
+    if values["tsa_url"] and not values["tsa_url"].startswith(("http://", "https://")):
+        raise ConfigurationError("log.tsa_url begins with http:// or https://")
+    if values["tsa_url"] and not values["tsa_trust"]:
+        raise ConfigurationError(
+            "log.tsa_trust names the certificates by which the stamps of log.tsa_url count"
+        )
+    trust = _path(home, values["tsa_trust"]) if values["tsa_trust"] else None
+    return LogSettings(**{**values, "tsa_trust": trust})
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody on the way can change what comes from an address: TLS, or this machine."""
+    parts = urlsplit(url)
+    return bool(parts.hostname) and (parts.scheme == "https" or parts.hostname in _LOOPBACK)
 
 
 def _path(home: Path, text: str) -> Path:

@@ -36,6 +36,24 @@ TEXTS = {
             "See whether some process does the job “sequencer”: gateway work --status.",
         ),
     ),
+    "fork": AlertText(
+        Words("Liecinieks noliedz apmaiņas žurnālu", "The witness contradicts the exchange log"),
+        Words(
+            "Žurnāls ir pārrakstīts, nogriezts vai atjaunots bez gateway recover. Saglabājiet datubāzi kā "
+            "pierādījumu un palaidiet gateway audit verify.",
+            "The log was rewritten, cut off, or restored without gateway recover. Keep the database as evidence and "
+            "run gateway audit verify.",
+        ),
+    ),
+    "exposure": AlertText(
+        Words(
+            "Liecinieks nav parakstījis jaunāko žurnālu", "The witness has not cosigned the newest of the log"
+        ),
+        Words(
+            "Apmaiņa turpinās. Skatiet darbu “witness”: gateway work --status; sazinieties ar liecinieka turētāju.",
+            "Exchanges go on. See the job “witness”: gateway work --status; call the witness's operator.",
+        ),
+    ),
     "outbox_dead": AlertText(
         Words("Ziņojumus nevarēja piegādāt", "Messages could not be delivered"),
         Words(

@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import Metric
 from endpoints import expiry, revocation_state
 from endpoints.bounded import Bounded
 from endpoints.partner_trust import PartnerTrust
-from endpoints.readiness import SECONDS, by_job, is_alive, lag
+from endpoints.readiness import SECONDS, by_job, exposure, is_alive, lag
 from exchange import utc_now
 from gateway import Gateway
 from routing import following, incidents, jobs, outbox
@@ -38,6 +38,8 @@ class Gauges:
             "incidents": _incidents,
         }
         questions = {name: partial(ask, gateway) for name, ask in asked.items()}
+        if gateway.settings.log.witness_url:
+            questions["witness"] = partial(_witness, gateway)
         # Kept: it reads its files only when they have changed.
         questions["revocation"] = partial(_revocation, PartnerTrust(gateway.settings, gateway.engine))
         self._asked = Bounded(questions, seconds)
@@ -54,6 +56,15 @@ def _log(gateway: Gateway) -> list[Metric]:
     return [
         _gauge("gateway_log_pending", "Records that are not in the tree of the log yet.", pending),
         _gauge("gateway_log_pending_seconds", "Age of the oldest of them, 0 without any.", oldest or 0.0),
+    ]
+
+
+def _witness(gateway: Gateway) -> list[Metric]:
+    exposed = exposure(gateway)
+    return [
+        _gauge("gateway_log_cosigned_records", "Records that the witness has cosigned.", exposed.size or 0),
+        _gauge("gateway_log_exposed_records", "Records that it has not.", exposed.records),
+        _gauge("gateway_log_exposed_seconds", "Age of the oldest of them, 0 without any.", exposed.seconds),
     ]
 
 

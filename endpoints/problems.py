@@ -69,6 +69,10 @@ LATVIAN = {
         "Persona neuzturas aprūpes institūcijā, tāpēc maksājumus prasīt nedrīkst. "
         "Vispirms reģistrējiet uzturēšanos."
     ),
+    "not_own_data": (
+        "Tie nav pieprasītāja paša dati, un šodien tā nav viņa aizbildnībā vai aizgādnībā esoša persona. "
+        "Prasiet par sevi vai šādu personu."
+    ),
     "quota_exceeded": "Šī saņēmēja kvota ir izlietota. Mēģiniet vēlreiz pēc norādītā laika.",
     "system_unavailable": "Ārējā sistēma nav sasniedzama. Mēģiniet vēlāk; nekas nav mainīts.",
     "system_timeout": "Ārējā sistēma laikā neatbildēja. Mēģiniet vēlāk.",

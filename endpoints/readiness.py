@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 
+from audit import guards, witnessed
 from audit.sequencer import waiting
 from audit.tables import leases
 from config import Settings
@@ -23,7 +24,7 @@ from endpoints.bounded import Bounded
 from endpoints.partner_trust import PartnerTrust
 from exchange import Json, instant_text, new_id, utc_now
 from gateway import Gateway
-from routing import broker, jobs, outbox
+from routing import broker, incidents, jobs, outbox
 from routing.breakers import State
 from routing.jobs import JobState, JobStatus
 from storage import clock as clocks
@@ -62,10 +63,13 @@ class Readiness:
             "certificates": partial(_certificates, gateway, clock),
             "revocation": partial(_revocation, PartnerTrust(gateway.settings, gateway.engine), clock),
             "clock": partial(_clock, gateway, clock),
+            "rights": partial(_rights, gateway),
             "jobs": partial(_jobs, gateway),
             "outbox": partial(_outbox, gateway),
             "breakers": partial(_breakers, gateway),
         }
+        if gateway.settings.log.witness_url:
+            checks["witness"] = partial(_witness, gateway)
         if gateway.settings.amqp_url:
             checks["broker"] = partial(_broker, gateway.settings)
         self._checks = Bounded(checks, seconds)
@@ -92,6 +96,16 @@ def lag(gateway: Gateway) -> tuple[int, float | None]:
     """
     with reading(gateway.engine).begin() as connection:
         return waiting(connection)
+
+
+def exposure(gateway: Gateway) -> witnessed.Exposure:
+    """How much of the log no witness vouches for yet.
+
+    Raises: SQLAlchemyError, ConfigurationError.
+    """
+    known = witnessed.chosen(gateway.settings)
+    with reading(gateway.engine).begin() as connection:
+        return witnessed.exposure(connection, None if known is None else known.key)
 
 
 def try_writing(gateway: Gateway) -> None:
@@ -164,6 +178,20 @@ def _behind(gateway: Gateway) -> dict[str, Json]:
     }
 
 
+def _witness(gateway: Gateway) -> dict[str, Json]:
+    """Holds while the witness follows and contradicts nothing; without it no exchange waits."""
+    exposed = exposure(gateway)
+    with reading(gateway.engine).begin() as connection:
+        forked = incidents.open_counts(connection).get("fork", 0) > 0
+    return {
+        "ok": exposed.seconds <= gateway.settings.log.exposure_seconds and not forked,
+        "cosigned": exposed.size,
+        "exposed_records": exposed.records,
+        "exposed_seconds": exposed.seconds,
+        "fork": forked,
+    }
+
+
 def _keys(gateway: Gateway) -> dict[str, Json]:
     missing: list[Json] = [path.name for path in missing_keys(gateway.settings)]
     return {"ok": not missing, "missing": missing}
@@ -199,6 +227,13 @@ def _clock(gateway: Gateway, clock: Callable[[], datetime]) -> dict[str, Json]:
     with reading(gateway.engine).begin() as connection:
         seconds = clocks.offset(connection, clock)
     return {"ok": abs(seconds) <= MOST_OFFSET_SECONDS, "offset_seconds": round(seconds, 3)}
+
+
+def _rights(gateway: Gateway) -> dict[str, Json]:
+    """Whether the database itself keeps this process from changing rows of the log."""
+    with reading(gateway.engine).begin() as connection:
+        warnings = guards.missing(connection)
+    return {"ok": not warnings, "warnings": list[Json](warnings)}
 
 
 def _jobs(gateway: Gateway) -> dict[str, Json]:

@@ -187,7 +187,7 @@ def files(settings: Settings) -> Files:
         **_named("access.d/", settings.access, "*.toml"),
         **_named("trust/", settings.trust, "*.pem"),
         **_named("crl/", settings.crl, "*.pem"),
-        **_named("keys/", settings.keys, "*.pem", "*.pub", "*.key"),
+        **_named("keys/", settings.keys, "*.pem", "*.pub", "*.key", "*.vkey"),
     }
     for name, system in settings.systems.items():
         found[f"[systems.{name}] trust"] = system.trust

@@ -118,7 +118,7 @@ class SoapInlet:
             arguments=operation.request.arguments(record),
             message_id=message_id,
             content=verified.body_digest,
-            effect_once=True,
+            effect_once=operation.once,
             sealed=_sealed(root, verified, now),
         )
 

@@ -22,6 +22,7 @@ from mappings.codes import Code, CodeList
 _LEGAL = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
+_FIRST_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-01", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)", re.ASCII)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -110,7 +111,9 @@ class Month(Scalar):
         return str(value)[:7]
 
     def take(self, value: object) -> object:
-        """A date, which stands for its month, or the month's text."""
+        """A date, which stands for its month, or the text of the month or of its first day, as JSON keeps a date."""
+        if isinstance(value, str) and _FIRST_DAY.fullmatch(value):
+            value = value.removesuffix("-01")
         return value.replace(day=1) if type(value) is date else Scalar.take(self, value)
 
 

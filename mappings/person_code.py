@@ -61,6 +61,11 @@ def canonical(text: str) -> str:
     return f"{match[1]}-{match[2]}"
 
 
+def is_personal_code(text: str) -> bool:
+    """Whether a text has the form of a personal code."""
+    return _FORM.fullmatch(text.strip()) is not None
+
+
 def normalise(text: str) -> str:
     """A code that a caller gives, with or without the dash, in the canonical form.
 

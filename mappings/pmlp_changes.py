@@ -14,6 +14,7 @@ from mappings.context import context
 from mappings.fields import boolean, key, many, nested, person_code, text
 from mappings.fields import date as day
 from mappings.mapping import Mapping
+from mappings.paging import one_of_two
 from mappings.pmlp import NAMESPACE, PERSON_CODES, bounded
 
 
@@ -73,11 +74,6 @@ class GetChangesRequest:
     context: Context
     since: date | None
     cursor: str | None
-
-
-def _one_of_two(request: GetChangesRequest) -> str:
-    both = (request.since is None) == (request.cursor is None)
-    return "either since or cursor is wanted" if both else ""
 
 
 SUBSCRIPTION = Mapping(
@@ -151,7 +147,7 @@ GET_CHANGES_REQUEST = Mapping(
         text("cursor", "Kursors", rule="p17.2", optional=True, longest=100),
     ),
     request=True,
-    check=_one_of_two,
+    check=one_of_two,
 )
 
 # Where to go on is said of the answer, not of a person.
@@ -178,14 +174,3 @@ def nobody_followed(request: SubscriptionRequest, answer: Subscriptions) -> str:
     wrong = subscriptions_answered(request, answer)
     still = any(subscription.subscribed for subscription in answer.subscriptions)
     return wrong or ("subscriptions[].subscribed" if still else "")
-
-
-def goes_on(request: GetChangesRequest, answer: PersonChanges) -> str:
-    """Which field of an answer would lead nowhere, or "": one that says there is more must have come further."""
-    stands = not answer.changes or answer.cursor == request.cursor
-    return "cursor" if answer.more and stands else ""
-
-
-def page_end(answer: PersonChanges) -> tuple[str, bool]:
-    """Where to go on, and whether there is more now."""
-    return answer.cursor, answer.more

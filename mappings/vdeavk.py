@@ -15,6 +15,7 @@ from mappings.context import context
 from mappings.fields import boolean, code, many, nested, person_code, text
 from mappings.fields import date as day
 from mappings.mapping import Mapping
+from mappings.paging import one_of_two
 from wsdl import contract
 
 
@@ -91,11 +92,6 @@ class GetChangesRequest:
     context: Context
     since: date | None
     cursor: str | None
-
-
-def _one_of_two(request: GetChangesRequest) -> str:
-    both = (request.since is None) == (request.cursor is None)
-    return "either since or cursor is wanted" if both else ""
 
 
 CARE_OPINION = Mapping(
@@ -218,7 +214,7 @@ GET_CHANGES_REQUEST = Mapping(
         text("cursor", "Kursors", rule="p8.13", optional=True, longest=100),
     ),
     request=True,
-    check=_one_of_two,
+    check=one_of_two,
 )
 
 # Where to go on is said of the answer, not of a person.
@@ -232,14 +228,3 @@ GET_CHANGES_ANSWER = Mapping(
         boolean("more", "VelIr", rule="p8.13", always=True),
     ),
 )
-
-
-def goes_on(request: GetChangesRequest, answer: DisabilityChanges) -> str:
-    """Which field of an answer would lead nowhere, or "": one that says there is more must have come further."""
-    stands = not answer.changes or answer.cursor == request.cursor
-    return "cursor" if answer.more and stands else ""
-
-
-def page_end(answer: DisabilityChanges) -> tuple[str, bool]:
-    """Where to go on, and whether there is more now."""
-    return answer.cursor, answer.more

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 import registers
 from audit import search
 from exchange import RIGA, Json
-from mappings.person_code import normalise
+from mappings.person_code import is_personal_code, normalise
 from questions import words
 from questions.accesses import Access, accesses
 from questions.withholding import AskedBy, Withholding, withheld
@@ -129,10 +129,13 @@ class Report:
 
 
 def codes_of(engine: Engine, code: str) -> tuple[str, ...]:
-    """The code that is asked with, and every other that the registers know for the same person.
+    """The code that is asked with, and every other that the registers know for the same person; the code under which
+    a provider knows a client is the only one.
 
     Raises: InvalidPersonCode.
     """
+    if not is_personal_code(code):
+        return (code,)
     with reading(engine).begin() as connection:
         person = registers.person_by_code(connection, code)
         known = registers.codes_of(connection, person) if person is not None else ()

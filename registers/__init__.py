@@ -24,6 +24,7 @@ from mappings.pmlp import Person
 from registers.disclosure import Permits, disclose
 from registers.history import Fed
 from registers.persons import code_contested, codes_of, one_person, person_by_code, present_id
+from registers.provider_clients import clients_of
 from registers.pseudonyms import Pseudonyms, disclose_nameless, identifying, names_a_person
 from registers.reading import Register, Row, changed, find, versions
 from registers.writing import Writable
@@ -49,6 +50,7 @@ __all__ = [
     "read",
     "register",
     "search",
+    "subject_of",
 ]
 
 # A function keeps records of its own type, which the table's key says and the type system cannot.
@@ -84,6 +86,12 @@ def discover(
 REGISTERS, FEEDS, WRITES = discover(
     import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__) if not info.ispkg
 )
+
+
+def subject_of(connection: Connection, person_id: uuid.UUID) -> str | None:
+    """How a person stands in the exchange log: by the personal code in force, else by supplier and client code."""
+    known = codes_of(connection, person_id) or clients_of(connection, person_id)
+    return next(iter(known), None)
 
 
 def register(name: str) -> Register:

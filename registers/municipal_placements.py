@@ -1,4 +1,4 @@
-"""The register of children in child-care institutions as municipalities tell it, written by SPOLIS core.
+"""The register of children in child-care institutions as municipalities tell it, by SPOLIS core or themselves.
 
 What NPAIS tells of the same stays is kept apart (`placements`). Source: p10.11.1–p10.11.3, p17.3.
 """
@@ -96,6 +96,24 @@ def feed_placement(connection: Connection, placement: MunicipalPlacement, proven
     """Keep a placement under the id that it has or a new one."""
     row_id = find_placement(connection, placement) or new_id()
     return write_placement(connection, placement, provenance, row_id)
+
+
+def delete_placement(
+    connection: Connection, person_code: str, municipality: str, case_number: str, provenance: Provenance
+) -> Fed:
+    """End the record of a stay that never was, and list anew where NPAIS says otherwise; its versions stay."""
+    key = (municipality, case_number)
+    person_id = person_of(connection, person_code, provenance)
+    fed = replace(
+        connection,
+        PLACEMENT,
+        {"person_id": person_id},
+        [],
+        provenance,
+        key=_KEY,
+        within=lambda row: (row["municipality"], row["case_number"]) == key,
+    )
+    return fed + relist(connection, person_id, provenance)
 
 
 def _kept(connection: Connection, placement: MunicipalPlacement) -> Row[Any] | None:

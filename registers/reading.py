@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, Table, Text, and_, or_, select
+from sqlalchemy import Boolean, Column, Connection, Date, Integer, Table, Text, and_, or_, select
 from sqlalchemy import Row as Result
 from sqlalchemy.sql import ColumnElement
 
@@ -46,7 +46,7 @@ class Register:
     followed: bool = False
 
     def __post_init__(self) -> None:
-        if self.followed and self._of_persons:
+        if self.followed and self.of_persons:
             raise ConfigurationError(f"register {self.name} is of persons, and not to be followed")
 
     @property
@@ -73,11 +73,12 @@ class Register:
         try:
             return self.criteria[name]
         except KeyError as error:
-            known = ", ".join(sorted(["person_code", *self.criteria] if self._of_persons else self.criteria))
+            known = ", ".join(sorted(["person_code", *self.criteria] if self.of_persons else self.criteria))
             raise InvalidRequest(f"unknown criterion; {self.name} is searched by {known}") from error
 
     @property
-    def _of_persons(self) -> bool:
+    def of_persons(self) -> bool:
+        """Whether its rows are about persons."""
         return "person_id" in self.table.columns or bool(self.parts)
 
     def conditions(
@@ -91,7 +92,7 @@ class Register:
         Raises: InvalidRequest, InvalidPersonCode.
         """
         for name, wanted in criteria.items():
-            if name == "person_code" and self._of_persons:
+            if name == "person_code" and self.of_persons:
                 if not isinstance(wanted, str):
                     raise InvalidRequest("person_code must be text")
                 yield self._person_column == person(wanted)
@@ -276,6 +277,8 @@ def _condition(name: str, column: Column[Any], wanted: Json) -> ColumnElement[bo
     if isinstance(column.type, Date):
         return column == _date(name, column, wanted)
     if isinstance(column.type, Boolean) and isinstance(wanted, bool):
+        return column == wanted
+    if isinstance(column.type, Integer) and isinstance(wanted, int) and not isinstance(wanted, bool):
         return column == wanted
     if isinstance(column.type, Text) and isinstance(wanted, str) and _storable(wanted):
         return column == wanted

@@ -1,4 +1,4 @@
-"""The register of services that municipalities provide, written by SPOLIS core.
+"""The register of services that municipalities provide, written by SPOLIS core or handed in by municipalities.
 
 A person does not get the same service from two providers at once. Source: p10.1–p10.9, p17.3.
 """
@@ -114,6 +114,22 @@ def write_service(
 def feed_service(connection: Connection, service: MunicipalService, provenance: Provenance) -> Fed:
     """Keep a service under the id that it has or a new one."""
     return write_service(connection, service, provenance, find_service(connection, service) or new_id())
+
+
+def delete_service(
+    connection: Connection, person_code: str, municipality: str, case_number: str, provenance: Provenance
+) -> Fed:
+    """End the record of a service that never was; its versions stay. Nothing happens where there is none."""
+    key = (municipality, case_number)
+    return replace(
+        connection,
+        SERVICE,
+        {"person_id": person_of(connection, person_code, provenance)},
+        [],
+        provenance,
+        key=_KEY,
+        within=lambda row: (row["municipality"], row["case_number"]) == key,
+    )
 
 
 def _kept(connection: Connection, service: MunicipalService) -> Row[Any] | None:

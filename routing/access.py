@@ -3,21 +3,24 @@
 A grant names operations (`pmlp.GetPerson`), purposes, rules and sources. A field leaves when the pair of its rule and
 the source of its value is granted; a rule covers its sub-points. `basis` is the point that entitles the recipient.
 A grant with `identifying = false` is for who may not know a person: a rule that names one stops start-up, and what it
-gives leaves under pseudonyms (`registers/pseudonyms.py`). Source: p17, p18, p18.2, p18.6, p19, p21.
+gives leaves under pseudonyms (`registers/pseudonyms.py`). A grant may have a first and a last day, and one for a
+delegated task (p18.4) must name task, contract and last day; a draft of a grant gives nothing.
+Source: p17, p18, p18.2, p18.4, p18.6, p19, p21.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from adapters import Selection
 from errors import AccessDenied, ConfigurationError, PurposeNotAllowed
-from exchange import Arguments, Context, Disclosed, Grant
+from exchange import Arguments, Context, Disclosed, Grant, today_in_riga
 from mappings.identifying import named_within
 from mappings.mapping import Mapping as Mapped
 from mappings.services import discover
@@ -25,13 +28,21 @@ from mappings.services import discover
 # In place of a recipient: every registered one. Only operations that give nothing of the law may be granted so.
 EVERYONE = "*"
 
+# The basis of a delegated task: it is done by a contract, and ends with it.
+DELEGATED = "p18.4"
+
 # Only the search of a register replaces who is meant by pseudonyms.
 _PSEUDONYMOUS = "registers.Search"
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One `[[grant]]` of access.d. Quotas count per recipient and day in Europe/Riga."""
+    """One `[[grant]]` of access.d. Quotas count per recipient and day in Europe/Riga.
+
+    `since` and `until` are the first and the last day on which it holds; None is no limit. `task` and `contract` say
+    what was delegated and by which contract. A `draft` is checked like every grant and gives nothing: what is still
+    to be filled in is not signed yet.
+    """
 
     recipient: str
     operations: tuple[str, ...]
@@ -42,6 +53,16 @@ class Right:
     persons_day: int
     basis: str = ""
     identifying: bool = True
+    task: str = ""
+    contract: str = ""
+    since: date | None = None
+    until: date | None = None
+    draft: bool = False
+
+    def in_force(self, day: date) -> bool:
+        """Whether it gives anything on a day in Riga."""
+        begun = self.since is None or self.since <= day
+        return not self.draft and begun and (self.until is None or day <= self.until)
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Every (rule, source) that this right gives."""
@@ -72,10 +93,11 @@ class Decision:
 
 
 class Access:
-    """The rights of all recipients, read once at start-up."""
+    """The rights of all recipients, read once at start-up; `today` says which of them are in force."""
 
-    def __init__(self, rights: tuple[Right, ...]) -> None:
+    def __init__(self, rights: tuple[Right, ...], today: Callable[[], date] = today_in_riga) -> None:
         self.rights = rights
+        self._today = today
         # The same few questions are asked over and over, and the rights do not change.
         self._decided = lru_cache(maxsize=4096)(self._decide)
 
@@ -95,18 +117,26 @@ class Access:
         return cls(rights)
 
     def rights_of(self, recipient: str) -> tuple[Right, ...]:
-        """The rights of a recipient, its own and those that everyone has."""
-        return tuple(right for right in self.rights if right.recipient in (recipient, EVERYONE))
+        """The rights of a recipient that are in force today, its own and those that everyone has."""
+        return self._held(recipient, self._today())
+
+    def in_force(self) -> tuple[Right, ...]:
+        """The rights of all recipients that are in force today."""
+        return tuple(right for right in self.rights if right.in_force(self._today()))
+
+    def _held(self, recipient: str, day: date) -> tuple[Right, ...]:
+        mine = (recipient, EVERYONE)
+        return tuple(right for right in self.rights if right.recipient in mine and right.in_force(day))
 
     def decide(self, recipient: str, operation: str, context: Context) -> Decision:
-        """Decide by recipient, operation, purpose and rule; several matching rights add up.
+        """Decide by recipient, operation, purpose, rule and today; several matching rights add up.
 
         Raises: AccessDenied when the operation is not granted at all, PurposeNotAllowed when it is, but not so.
         """
-        return self._decided(recipient, operation, context.purpose, context.rule)
+        return self._decided(recipient, operation, context.purpose, context.rule, self._today())
 
-    def _decide(self, recipient: str, operation: str, purpose: str, rule: str) -> Decision:
-        for_operation = [right for right in self.rights_of(recipient) if operation in right.operations]
+    def _decide(self, recipient: str, operation: str, purpose: str, rule: str, day: date) -> Decision:
+        for_operation = [right for right in self._held(recipient, day) if operation in right.operations]
         if not for_operation:
             raise AccessDenied(operation)
         for_purpose = [right for right in for_operation if purpose in right.purposes]
@@ -205,21 +235,34 @@ def _right(values: Mapping[str, Any], where: str) -> Right:
     for name, value in values.items():
         if name in ("requests_day", "persons_day"):
             right = type(value) is int and value >= 0
-        elif name in ("recipient", "basis"):
-            right = isinstance(value, str) and bool(value)
-        elif name == "identifying":
+        elif name in ("recipient", "basis", "task", "contract"):
+            right = isinstance(value, str) and bool(value.strip())
+        elif name in ("identifying", "draft"):
             right = isinstance(value, bool)
+        elif name in ("since", "until"):
+            right = type(value) is date  # a day, not an instant
         else:
             right = isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
         if not right:
             raise ConfigurationError(f"{where}: {name} is not as it should be")
         read[name] = tuple(value) if isinstance(value, list) else value
     right_read = Right(**read)
+    if right_read.since and right_read.until and right_read.since > right_read.until:
+        raise ConfigurationError(f"{where}: since is after until")
+    if right_read.basis == DELEGATED and (missing := _not_delegated(right_read)):
+        raise ConfigurationError(f"{where}: a delegated task ({DELEGATED}) names {', '.join(missing)}")
     if right_read.recipient == EVERYONE and (closed := set(right_read.operations) - open_operations()):
         raise ConfigurationError(
             f"{where}: {', '.join(sorted(closed))} may not be granted to everyone; name the recipients"
         )
     return right_read
+
+
+def _not_delegated(right: Right) -> list[str]:
+    """What a grant for a delegated task does not say; a draft needs its task alone."""
+    wanted = {"task": right.task} if right.draft else {"task": right.task, "contract": right.contract}
+    missing = [name for name, said in wanted.items() if not said]
+    return missing if right.draft or right.until is not None else [*missing, "until"]
 
 
 def open_operations() -> frozenset[str]:

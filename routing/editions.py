@@ -1,4 +1,7 @@
-"""Editions: what a system publishes whole is looked for in a folder, loaded once, and counted on both sides.
+"""Editions: what a system publishes whole is looked for where it is published, loaded once, and counted on both sides.
+
+That is a folder, or an address from which it is fetched when it has changed. What its server calls the version is the
+place that the sync has come to: kept with the switch, so that a version that was not loaded is fetched again.
 
 A run is one slot, whatever the number of processes: one of them holds the system's name while it loads. One that is
 killed leaves the edition in use as it is and its run open; the next that looks loads again for the same slot. The
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,12 +21,13 @@ from sqlalchemy import Connection, Engine
 from adapters import Adapter, Edition, Loaded
 from audit import Entry, ExchangeLog, Kind
 from audit.account import operating_user
-from config import Settings
-from errors import Busy, ConfigurationError, GatewayError, InvalidRequest
+from config import Settings, System
+from errors import Busy, ConfigurationError, GatewayError, InvalidRequest, SystemUnavailable
 from exchange import Json, new_id, utc_now
 from registers.taken import Taken
-from routing import following
+from routing import following, published_editions
 from routing.following import Run, RunState
+from routing.published_editions import Version
 from routing.reconciliation import alone
 from storage import reading
 
@@ -80,23 +85,29 @@ def load(
     slot: datetime | None = None,
     progress: Progress = lambda _done, _total: None,
 ) -> Run | None:
-    """Load the edition that lies in the folder of a system's settings, unless it was loaded before; its run.
+    """Load the edition that a system's settings name, unless it was loaded before; its run.
 
-    None where the slot has had its run. Raises: ConfigurationError without a folder, InvalidRequest where the edition
-    cannot be taken, Busy while another process is at it.
+    None where the slot has had its run. Raises: ConfigurationError without a folder or an address, InvalidRequest where
+    the edition cannot be taken, Busy while another process is at it, SystemUnavailable where it did not come: then the
+    slot has not had its run.
     """
-    edition, folder = adapter.edition, settings.system(adapter.name).edition
-    if edition is None or folder is None:
-        raise ConfigurationError(f"[systems.{adapter.name}] edition names no folder")
+    edition, system = adapter.edition, settings.system(adapter.name)
+    if edition is None or not system.publishes:
+        raise ConfigurationError(f"[systems.{adapter.name}] edition names no folder and no address")
     with alone(engine, f"edition {adapter.name}"):
         with reading(engine).begin() as connection:
             if slot is not None and following.ran(connection, adapter.name, OPERATION, slot):
                 return None
         run_id = log.commit(lambda connection: _begin(connection, adapter.name, slot))
         try:
-            _take(settings, engine, log, edition, folder, run_id, progress)
-        except Busy:  # a load by hand: this slot is not lost for it
-            log.commit(lambda connection: following.leave(connection, adapter.name, OPERATION))
+            loading = _Loading(settings, engine, log, edition, run_id, progress)
+            if system.edition is not None:
+                loading.take(system.edition, None)
+            else:
+                _fetch(loading, adapter.name, system)
+        except (Busy, SystemUnavailable) as error:  # a load by hand, a break: this slot is not lost for it
+            code = error.code
+            log.commit(lambda connection: following.give_up(connection, run_id, code))
             raise
         except Exception as error:
             code = error.code if isinstance(error, GatewayError) else GatewayError.code
@@ -114,46 +125,70 @@ def _begin(connection: Connection, system: str, slot: datetime | None) -> uuid.U
     return run_id
 
 
-def _take(
-    settings: Settings,
-    engine: Engine,
-    log: ExchangeLog,
-    edition: Edition,
-    folder: Path,
-    run_id: uuid.UUID,
-    progress: Progress,
-) -> None:
-    if not folder.is_dir():
-        raise InvalidRequest(f"the folder of the edition, {folder.name}, is not there")
-    found = edition.look(folder)
-    with reading(engine).begin() as connection:
-        same = edition.loaded(connection, found)
-        counted = edition.taken(connection, found, None) if same else Taken()
-    if same:
-        log.commit(lambda connection: _end(connection, run_id, counted, 0))
-        return
-    record = LoadRecord(settings, log, edition.act, found.names)
-    record.add("begun", {})
+@dataclass(frozen=True, slots=True)
+class _Loading:
+    """One load: what takes an edition out of a folder and ends the run."""
 
-    def settle(work: Callable[[Connection], None], summary: Loaded) -> None:
+    settings: Settings
+    engine: Engine
+    log: ExchangeLog
+    edition: Edition
+    run_id: uuid.UUID
+    progress: Progress
+
+    def take(self, folder: Path, version: Version | None) -> None:
+        """Load the newest edition of a folder, unless it was; `version` is what its server calls it."""
+        if not folder.is_dir():
+            raise InvalidRequest(f"the folder of the edition, {folder.name}, is not there")
+        edition, engine, cursor = self.edition, self.engine, version.text() if version else None
+        found = edition.look(folder)
         with reading(engine).begin() as connection:
-            counted = edition.taken(connection, found, summary)
+            same = edition.loaded(connection, found)
+            counted = edition.taken(connection, found, None) if same else Taken()
+        if same:
+            self.end(counted, cursor)
+            return
+        record = LoadRecord(self.settings, self.log, edition.act, found.names)
+        record.add("begun", {"from": version.url} if version else {})
 
-        def switched(connection: Connection) -> None:
-            work(connection)
-            _end(connection, run_id, counted, 1)
+        def settle(work: Callable[[Connection], None], summary: Loaded) -> None:
+            with reading(engine).begin() as connection:
+                counted = edition.taken(connection, found, summary)
 
-        record.settle(switched, summary)
+            def switched(connection: Connection) -> None:
+                work(connection)
+                _end(connection, self.run_id, counted, 1, cursor)
 
-    try:
-        edition.load(engine, [found.folder], settle=settle, progress=progress, exchange_id=record.exchange_id)
-    except Exception as error:
-        record.refused(error)
-        raise
+            record.settle(switched, summary)
+
+        try:
+            edition.load(
+                engine, [found.folder], settle=settle, progress=self.progress, exchange_id=record.exchange_id
+            )
+        except Exception as error:
+            record.refused(error)
+            raise
+
+    def end(self, counted: Taken, cursor: str | None) -> None:
+        """End the run without a load."""
+        self.log.commit(lambda connection: _end(connection, self.run_id, counted, 0, cursor))
 
 
-def _end(connection: Connection, run_id: uuid.UUID, counted: Taken, pages: int) -> None:
+def _fetch(loading: _Loading, name: str, system: System) -> None:
+    """Take the edition that is published at the address of a system; of one that has not changed, what was counted."""
+    with reading(loading.engine).begin() as connection:
+        last = following.last_done(connection, name, OPERATION)
+    known = published_editions.version_of(last.cursor, system.edition_url) if last else None
+    with published_editions.emptied(loading.settings.state / "editions" / name) as folder:
+        fetched = published_editions.fetch(system, known, folder, progress=loading.progress)
+        if fetched is not None:
+            loading.take(fetched.folder, fetched.version)
+        elif last is not None:
+            loading.end(last.counted, last.cursor)
+
+
+def _end(connection: Connection, run_id: uuid.UUID, counted: Taken, pages: int, cursor: str | None) -> None:
     run = following.run_of(connection, run_id)
     if run.state is not RunState.RUNNING:
         raise Busy("another run has taken over", retry_after=60)
-    following.advance(connection, run, counted, cursor=None, following=None, asked_anew=0, pages=pages)
+    following.advance(connection, run, counted, cursor=cursor, following=None, asked_anew=0, pages=pages)

@@ -221,13 +221,22 @@ def advance(
     )
 
 
+def give_up(connection: Connection, run_id: uuid.UUID, code: str) -> None:
+    """End a run that could not go on, and that another will take over; one that was overtaken stays as it is."""
+    _fail(connection, run_id, RunState.LEFT, code)
+
+
 def refuse(connection: Connection, run_id: uuid.UUID, code: str) -> None:
     """End a run whose data could not be taken."""
+    _fail(connection, run_id, RunState.REFUSED, code)
+
+
+def _fail(connection: Connection, run_id: uuid.UUID, state: RunState, code: str) -> None:
     now = database_now(connection)
     connection.execute(
         update(RUN)
         .where(RUN.c.id == run_id, RUN.c.state == RunState.RUNNING.value)
-        .values(state=RunState.REFUSED.value, error=code, moved_at=now, ended_at=now)
+        .values(state=state.value, error=code, moved_at=now, ended_at=now)
     )
 
 
@@ -248,6 +257,13 @@ def ran(connection: Connection, system: str, operation: str, slot: datetime) -> 
     mine = (RUN.c.system == system, RUN.c.operation == operation, RUN.c.slot == slot)
     query = select(RUN.c.id).where(*mine, RUN.c.ended_at.is_not(None), RUN.c.state != RunState.LEFT.value)
     return connection.execute(query.limit(1)).first() is not None
+
+
+def last_done(connection: Connection, system: str, operation: str) -> Run | None:
+    """The newest run of a sync that came to its end."""
+    mine = (RUN.c.system == system, RUN.c.operation == operation, RUN.c.state == RunState.DONE.value)
+    row = connection.execute(_SEEN.where(*mine).order_by(RUN.c.begun_at.desc()).limit(1)).first()
+    return None if row is None else _run(row)
 
 
 def newest(connection: Connection) -> list[Run]:

@@ -12,9 +12,8 @@ Source: docs/interfaces.md, outbox; docs/adr/0004.
 
 from __future__ import annotations
 
-import random
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -43,7 +42,6 @@ from sqlalchemy import (
 )
 
 import errors
-from adapters import Repeat
 from exchange import Lease
 from routing.switches import disabled
 from storage import Instant, database_now, identifier, metadata
@@ -53,13 +51,8 @@ from storage.statements import Statement
 MARGIN_SECONDS = 5.0
 # A row whose holders died so often in a row, without settling it, is taken for the cause.
 MOST_LAPSES = 8
-# Answers that cannot be trusted are asked for again so often before a person looks at them.
-MOST_BAD_ANSWERS = 10
-REPUBLISH = timedelta(seconds=4)
 CHANNEL = "gateway_outbox"  # the name under which PostgreSQL tells that something is due
 
-# Seconds before the next attempt, by how many there were; the last one from then on.
-_PAUSES = (1, 2, 4, 8, 15, 20, 25, 30, 60, 120, 300, 900, 1800, 3600)
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 outbox = Table(
@@ -192,7 +185,7 @@ def take(
     A row whose lease ran out is taken over from a holder who died.
     """
     now = database_now(connection)
-    wanted = [_deliverable(now), outbox.c.system.not_in(list(without))]
+    wanted = [deliverable(now), outbox.c.system.not_in(list(without))]
     if only is not None:
         wanted.append(outbox.c.id == only)
     row = connection.execute(
@@ -221,7 +214,7 @@ def any_due(connection: Connection, *, without: Collection[str] = (), only: uuid
         return False
     if not without and only is None:
         return True
-    wanted = [_deliverable(now), outbox.c.system.not_in(list(without))]
+    wanted = [deliverable(now), outbox.c.system.not_in(list(without))]
     if only is not None:
         wanted.append(outbox.c.id == only)
     return connection.execute(select(outbox.c.position).where(*wanted).limit(1)).first() is not None
@@ -258,29 +251,6 @@ def settle(connection: Connection, lease: Lease, settled: Settled) -> None:
     ring(connection)
 
 
-def judge(
-    error: errors.GatewayError | None, repeat: Repeat, lease: Lease, sent: int, settles_after: float = 0.0
-) -> Settled:
-    """What becomes of a delivery: delivered, tried again after a while, or left to a person.
-
-    `sent` is how many messages left in this lease. Pauses grow with the attempts and differ a little, so that what
-    failed together does not come back together. Where the system will be asked whether it took effect, it is left
-    `settles_after` seconds: what it had in hand when it fell silent may still take effect.
-    """
-    if error is None:
-        return Settled(State.DELIVERED, None)
-    unclear = lease.unclear if sent == 0 else _may_have_taken_effect(error)
-    if unclear and repeat is Repeat.NEITHER:
-        return Settled(State.UNKNOWN, error.code, unclear=True)
-    attempts = lease.attempts + sent
-    if not _worth_another(error, attempts) or (lease.late and sent):
-        return Settled(State.DEAD, error.code, unclear=unclear)
-    pause = _PAUSES[min(max(attempts, 1), len(_PAUSES)) - 1] if sent else 1.0
-    varied = pause * random.uniform(0.8, 1.2)  # noqa: S311 — spreads retries, guards nothing
-    settling = settles_after if unclear and sent else 0.0
-    return Settled(State.WAITING, error.code, max(varied, settling, float(error.retry_after or 0)), unclear)
-
-
 def due_again(connection: Connection, system: str) -> None:
     """A system is back: what waits because it was away is due now."""
     away = (errors.SystemUnavailable, errors.Busy)
@@ -295,40 +265,6 @@ def due_again(connection: Connection, system: str) -> None:
         .values(due=database_now(connection))
     )
     ring(connection)
-
-
-def publishable(
-    connection: Connection,
-    limit: int,
-    *,
-    without: Collection[str] = (),
-    again_after: timedelta = REPUBLISH,
-) -> list[uuid.UUID]:
-    """Mark rows that can be delivered now as given to the broker and name them, each again after a while.
-
-    So what a broker lost, emptied or wiped, comes to it again.
-    """
-    now = database_now(connection)
-    rows = connection.execute(
-        select(outbox.c.position, outbox.c.id)
-        .where(*_unpublished(now, without, again_after))
-        .order_by(outbox.c.due, outbox.c.position)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=outbox)
-    ).all()
-    mark(connection, [row.id for row in rows], now)
-    return [row.id for row in rows]
-
-
-def any_unpublished(connection: Connection, *, without: Collection[str] = ()) -> bool:
-    """Whether `publishable` would find something."""
-    wanted = _unpublished(database_now(connection), without, REPUBLISH)
-    return connection.execute(select(outbox.c.position).where(*wanted).limit(1)).first() is not None
-
-
-def mark(connection: Connection, ids: Sequence[uuid.UUID], published_at: datetime | None) -> None:
-    """Note when rows were given to the broker, or that they were not."""
-    connection.execute(update(outbox).where(outbox.c.id.in_(list(ids))).values(published_at=published_at))
 
 
 def waiting(connection: Connection, most: int) -> int:
@@ -356,7 +292,7 @@ def next_due(connection: Connection) -> float | None:
 def lag(connection: Connection, *, without: Collection[str] = ()) -> float | None:
     """For how many seconds the longest due row waits that could be delivered now; None when there is none."""
     now = database_now(connection)
-    could = (_deliverable(now), outbox.c.system.not_in(list(without)))
+    could = (deliverable(now), outbox.c.system.not_in(list(without)))
     oldest = connection.execute(select(func.min(outbox.c.due)).where(*could)).scalar()
     return None if oldest is None else (now - oldest).total_seconds()
 
@@ -412,67 +348,15 @@ def find(connection: Connection, exchange_id: uuid.UUID) -> Row:
     return _row(row._mapping)
 
 
-def overtaken(connection: Connection, exchange_id: uuid.UUID) -> bool:
-    """Whether a later message about the same person was delivered already, or is under way."""
-    later = outbox.alias("later")
-    found = select(outbox.c.position).where(
-        outbox.c.id == exchange_id,
-        exists().where(
-            later.c.subject_order == outbox.c.subject_order,
-            later.c.position > outbox.c.position,
-            later.c.state.in_([State.DELIVERED.value, State.LEASED.value]),
-        ),
-    )
-    return connection.execute(found).first() is not None
+def caused(connection: Connection, exchange_id: uuid.UUID, system: str, operation: str) -> uuid.UUID | None:
+    """The exchange of an operation that one caused; None where it caused none, or where that is forgotten."""
+    mine = (outbox.c.cause == exchange_id, outbox.c.system == system, outbox.c.operation == operation)
+    found: uuid.UUID | None = connection.execute(select(outbox.c.id).where(*mine)).scalar()
+    return found
 
 
-def replay(
-    connection: Connection,
-    exchange_id: uuid.UUID,
-    *,
-    give_up_after: timedelta,
-    decided: bool = False,
-    out_of_order: bool = False,
-) -> Row:
-    """Have a row delivered again: the same exchange with the same MessageID.
-
-    `decided` says that a person knows it took no effect or may take one more; `out_of_order` that it may come after
-    a later message about the same person. Raises: NotFound, InvalidRequest for a row that is delivered or under way,
-    or overtaken without leave.
-    """
-    now = database_now(connection)
-    if not out_of_order and overtaken(connection, exchange_id):
-        raise errors.InvalidRequest("a later message about the same person was delivered or is under way")
-    values = {"unclear": False} if decided else {}
-    return _moved(
-        connection,
-        exchange_id,
-        (State.WAITING, State.DEAD, State.UNKNOWN, State.PARKED),
-        state=State.WAITING.value,
-        due=now,
-        lapses=0,
-        give_up_at=now + give_up_after,
-        settled_at=None,
-        published_at=None,
-        **values,
-    )
-
-
-def park(connection: Connection, exchange_id: uuid.UUID) -> Row:
-    """Set a row aside: it is not delivered by itself, and the later ones of the same person go on.
-
-    Raises: NotFound, InvalidRequest for a row that is delivered or under way.
-    """
-    return _moved(
-        connection,
-        exchange_id,
-        (State.WAITING, State.DEAD, State.UNKNOWN),
-        state=State.PARKED.value,
-        settled_at=database_now(connection),
-    )
-
-
-def _deliverable(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+def deliverable(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """The condition for a row that may be delivered now: due or left, its route on, no earlier one in its way."""
     earlier = outbox.alias("earlier")
     blocked = exists().where(
         earlier.c.subject_order == outbox.c.subject_order,
@@ -487,18 +371,8 @@ def _deliverable(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]
     return and_(ready, ~blocked, ~off)
 
 
-_ANY_DUE = Statement(select(outbox.c.position).where(_deliverable(bindparam("now", type_=Instant))).limit(1))
+_ANY_DUE = Statement(select(outbox.c.position).where(deliverable(bindparam("now", type_=Instant))).limit(1))
 _SOONEST = Statement(select(func.min(outbox.c.due).label("due")).where(outbox.c.state == State.WAITING.value))
-
-
-def _unpublished(
-    now: datetime, without: Collection[str], again_after: timedelta
-) -> list[ColumnElement[bool]]:
-    return [
-        _deliverable(now),
-        outbox.c.system.not_in(list(without)),
-        or_(outbox.c.published_at.is_(None), outbox.c.published_at < now - again_after),
-    ]
 
 
 def _fenced(connection: Connection, lease: Lease, *also: ColumnElement[bool], **values: object) -> None:
@@ -517,38 +391,6 @@ def _fenced(connection: Connection, lease: Lease, *also: ColumnElement[bool], **
         raise errors.Busy("the lease has run out", retry_after=1)
 
 
-def _moved(connection: Connection, exchange_id: uuid.UUID, allowed: Sequence[State], **values: object) -> Row:
-    # A lease that ran out is nobody's: its row waits to be taken over.
-    given_up = and_(outbox.c.state == State.LEASED.value, outbox.c.leased_until < database_now(connection))
-    moved = connection.execute(
-        update(outbox)
-        .where(
-            outbox.c.id == exchange_id, or_(outbox.c.state.in_([state.value for state in allowed]), given_up)
-        )
-        .values({**values, "holder": None, "leased_until": None})
-        .returning(*_SEEN)
-    ).first()
-    if moved is None:
-        state = find(connection, exchange_id).state
-        raise errors.InvalidRequest(f"the row is {state.value}")
-    ring(connection)
-    return _row(moved._mapping)
-
-
 def _row(values: object) -> Row:
     row = dict(values)  # type: ignore[call-overload] # — a RowMapping, whose stubs are not a Mapping's
     return Row(**row | {"state": State(row["state"])})
-
-
-def _may_have_taken_effect(error: errors.GatewayError) -> bool:
-    """Whether a message that left may have been carried out. A system that refused it says that it was not; one that
-    failed on it may have failed afterwards.
-    """
-    said_no = (errors.RequestRefused, errors.NotFound, errors.SystemUnreachable)
-    return not isinstance(error, said_no)
-
-
-def _worth_another(error: errors.GatewayError, attempts: int) -> bool:
-    if isinstance(error, errors.AnswerRefused) and not error.retryable:
-        return attempts < MOST_BAD_ANSWERS
-    return error.retryable or isinstance(error, errors.OutcomeUnknown)

@@ -57,7 +57,7 @@ class PersonServicesPlan:
         before_send(1, b"")
         with reading(self.engine).begin() as connection:
             return PersonServices(
-                {name: _all(connection, register, self.subject) for name, register in LISTS.items()}
+                {name: all_rows(connection, register, self.subject) for name, register in LISTS.items()}
             )
 
 
@@ -94,7 +94,8 @@ class PersonServices:
         return Fed()
 
 
-def _all(connection: Connection, register: str, code: str) -> tuple[Row, ...]:
+def all_rows(connection: Connection, register: str, code: str) -> tuple[Row, ...]:
+    """Every current row of a register about a person."""
     found: tuple[Row, ...] = ()
     while len(found) % MOST == 0:
         more = registers.search(connection, register, {"person_code": code}, MOST, len(found))

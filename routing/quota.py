@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import Column, Connection, Date, Insert, Integer, String, Table, bindparam, func, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Date,
+    Insert,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    select,
+)
 
 from errors import QuotaExceeded
 from exchange import RIGA, instant_text, utc_now
@@ -124,6 +136,12 @@ def _meet(connection: Connection, recipient: str, subjects: Collection[str], quo
     counted = _MET.first(connection, recipient=recipient, day=day)
     if counted is None or counted.met > quota.persons_day:
         raise _exceeded("persons", day)
+
+
+def forget(connection: Connection, before: date) -> None:
+    """Remove what was counted before a day: the keyed digests of persons with it."""
+    for table in (persons, requests, refused):
+        connection.execute(delete(table).where(table.c.day < before))
 
 
 def last_day(connection: Connection, recipient: str) -> date | None:

@@ -255,9 +255,10 @@ class WrittenAnswer:
 
 
 def _subjects(connection: Connection, rows: Sequence[Row]) -> tuple[str, ...]:
-    """The codes in force of the persons whose rows are seen: who asks later who saw his data must find this."""
+    """How the persons whose rows are seen stand in the log: who asks later who saw his data must find this."""
     persons = dict.fromkeys(row.person_id for row in rows if row.person_id is not None)
-    return tuple(code for person in persons for code in registers.codes_of(connection, person)[:1])
+    found = (registers.subject_of(connection, person) for person in persons)
+    return tuple(subject for subject in found if subject is not None)
 
 
 def _count(arguments: Arguments, name: str, default: int) -> int:

@@ -1,7 +1,8 @@
 """Routes of our own services: an operation goes on to what answers it, hands in a record, or reads a register.
 
 A record that is handed in is kept in the transaction of the outcome, with its supplier as its source. What is read of
-a register is told as a record of the service's own table. Source: p16, p17, p18.
+a register is told as a record of the service's own table, and of all registers to a person himself.
+Source: p16, p17, p18.
 """
 
 from __future__ import annotations
@@ -11,34 +12,37 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 import errors
 from exchange import Argument, Disclosed, Grant, Json, Lease, Provenance, Request
 from mappings.mapping import Mapping as Table
-from mappings.services import Reading, Service, ServiceOperation, Submission
+from mappings.services import OwnReading, Reading, Service, ServiceOperation, Submission
 from registers import Fed, Register, Row, feed
 from routing.delivery import Exchanged
+from routing.own_data import OwnDataRoute
 from routing.register_routes import SYSTEM as REGISTERS
 from routing.register_routes import RowsAnswer, SearchPlan, SearchRoute, operation_name
-from routing.routes import HERE, BeforeSend, Manner, Plan, Route
+from routing.routes import HERE, BeforeSend, Manner, Plan, Route, SystemRoute
 
 
 def service_routes(
-    services: Mapping[str, Service], others: Mapping[tuple[str, str], Route]
+    engine: Engine, services: Mapping[str, Service], others: Mapping[tuple[str, str], Route]
 ) -> dict[tuple[str, str], Route]:
     """A route from every operation of our own services to what answers it, which is among `others`.
 
     Raises: ConfigurationError when a service names an operation that there is not.
     """
     return {
-        (service.name, operation.name): _route(service, operation, others)
+        (service.name, operation.name): _route(engine, service, operation, others)
         for service in services.values()
         for operation in service.operations
     }
 
 
-def _route(service: Service, operation: ServiceOperation, others: Mapping[tuple[str, str], Route]) -> Route:
+def _route(
+    engine: Engine, service: Service, operation: ServiceOperation, others: Mapping[tuple[str, str], Route]
+) -> Route:
     if isinstance(operation.via, Submission):
         return SubmissionRoute(service, operation.via)
     if isinstance(operation.via, Reading):
@@ -46,6 +50,11 @@ def _route(service: Service, operation: ServiceOperation, others: Mapping[tuple[
         search = others.get(via)
         if isinstance(search, SearchRoute):
             return ReadingRoute(operation, operation.via, search)
+    elif isinstance(operation.via, OwnReading):
+        via = (operation.via.system, operation.via.operation)
+        asked = others.get(via)
+        if isinstance(asked, SystemRoute):
+            return OwnDataRoute(engine, operation.via, asked)
     else:
         via = operation.via
         if (route := others.get(via)) is not None:
@@ -85,7 +94,7 @@ class SubmissionRoute:
         record = submission.table.from_json(given)
         if submission.supplier:
             record = replace(record, **{submission.supplier: request.caller.name})
-        return SubmissionPlan(self, record, next(submission.table.persons(record), None))
+        return SubmissionPlan(self, record, submission.subject(record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +112,10 @@ class SubmissionPlan:
         """Nothing leaves: the record is kept in the transaction of the outcome."""
         before_send(1, b"")
         submission = self.route.submission
-        others = tuple(dict.fromkeys(submission.table.persons(self.record)))
+        about = () if self.subject is None else (self.subject,)
+        persons = tuple(dict.fromkeys((*about, *submission.table.persons(self.record))))
         origin = (submission.source, self.route.service.version, submission.table.version)
-        return SubmissionAnswer(self.record, others, origin)
+        return SubmissionAnswer(self.record, persons, origin)
 
 
 @dataclass(frozen=True, slots=True)

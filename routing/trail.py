@@ -17,7 +17,7 @@ from audit import Entry, Kind
 from errors import InvalidPersonCode
 from exchange import Addressing, Argument, Arguments, Disclosed, Environment, Json, Outcome, Received, Request
 from mappings.mapping import plain
-from mappings.person_code import canonical, check_digit_fits
+from mappings.person_code import canonical, check_digit_fits, is_personal_code
 from registers import Fed
 from routing.access import Decision
 from routing.routes import Delivered, Plan
@@ -196,6 +196,6 @@ def _outcome(trail: Trail, fed: Fed) -> dict[str, Json]:
     if delivered is not None:
         source, contract, mapping = delivered.origin
         facts |= {"source": source, "contract": contract, "mapping": mapping}
-    if not all(map(check_digit_fits, trail.named)):
+    if not all(map(check_digit_fits, filter(is_personal_code, trail.named))):
         facts["warnings"] = ["person_code_check_digit"]
     return facts

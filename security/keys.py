@@ -38,7 +38,9 @@ MARK = "environment"
 _TEST_AUTHORITY = "Test authority "
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_RESERVED = frozenset({"authority", "gateway", "tls", "log", "master", "subject"})
+_RESERVED = frozenset(
+    {"authority", "gateway", "tls", "log", "master", "master-next", "master-previous", "subject"}
+)
 # Clocks differ a little: a certificate made now must hold on a machine that is behind.
 _BACKDATED = timedelta(hours=1)
 
@@ -110,19 +112,19 @@ def new_keys(directory: Path, names: Iterable[str]) -> None:
     Raises: ConfigurationError for a bad name, or when half of a pair is missing that cannot be made again.
     """
     wanted = tuple(_checked(name) for name in names)
-    with _locked(directory):
+    with locked(directory):
         for name in ("master", "subject"):
             if not (path := directory / f"{name}.key").exists():
-                _write(path, os.urandom(SECRET_BYTES))
+                write_file(path, os.urandom(SECRET_BYTES))
         _log_pair(directory)
         authority = directory / "authority.pem"
         if not authority.exists():
             key = _missing_key(directory, "authority", "rsa")
-            _write(authority, _pem(_authority_certificate(key)))
+            write_file(authority, _pem(_authority_certificate(key)))
         for name in ("gateway", "tls", *wanted):
             if not (path := directory / f"{name}.pem").exists():
                 key = _missing_key(directory, name, "rsa")
-                _write(path, _pem(_leaf_certificate(directory, name, key, LEAF_DAYS)))
+                write_file(path, _pem(_leaf_certificate(directory, name, key, LEAF_DAYS)))
             elif not (directory / f"{name}.key").exists():
                 raise ConfigurationError(f"{directory / name}.key is missing while {name}.pem exists")
 
@@ -132,10 +134,10 @@ def claim(directory: Path, environment: Environment) -> None:
 
     Raises: ConfigurationError when they are the other one's.
     """
-    with _locked(directory):
+    with locked(directory):
         mark = directory / MARK
         if not mark.exists():
-            _write(mark, f"{environment.value}\n".encode())
+            write_file(mark, f"{environment.value}\n".encode())
         elif (said := mark.read_text(encoding="utf-8", errors="replace").strip()) != environment.value:
             raise ConfigurationError(f"{directory} holds the keys of another environment: {said[:20]}")
 
@@ -153,11 +155,11 @@ def issue(directory: Path, name: str, *, key_type: str = "rsa", days: int = LEAF
     Raises: ConfigurationError for a bad name or key type, or without the test authority's key.
     """
     _checked(name)
-    with _locked(directory):
+    with locked(directory):
         key = _new_key(key_type)
         certificate = _leaf_certificate(directory, name, key, days)
-        _write(directory / f"{name}.key", _private_pem(key))
-        _write(directory / f"{name}.pem", _pem(certificate))
+        write_file(directory / f"{name}.key", _private_pem(key))
+        write_file(directory / f"{name}.pem", _pem(certificate))
     return Identity(certificate, key)
 
 
@@ -168,7 +170,7 @@ def read_files(directory: Path) -> dict[str, bytes]:
     """
     files = {
         path.name: path.read_bytes()
-        for pattern in ("*.key", "*.pem", "log.pub", MARK)
+        for pattern in ("*.key", "*.pem", "log.pub", "*.vkey", MARK)
         for path in sorted(directory.glob(pattern))
         if not path.name.startswith(".")
     }
@@ -185,7 +187,7 @@ def put_files(directory: Path, files: Mapping[str, bytes]) -> list[str]:
 
     Raises: ConfigurationError when one is there with other content: nothing is changed then.
     """
-    with _locked(directory):
+    with locked(directory):
         there = {name for name in files if (directory / name).exists()}
         for name in sorted(there):
             if (directory / name).read_bytes() != files[name]:
@@ -194,14 +196,14 @@ def put_files(directory: Path, files: Mapping[str, bytes]) -> list[str]:
                 )
         missing = sorted(files.keys() - there)
         for name in missing:
-            _write(directory / name, files[name])
+            write_file(directory / name, files[name])
     return missing
 
 
 def replace_file(directory: Path, name: str, data: bytes) -> None:
     """Put one file of the directory in place whole, 0600, whatever was there before."""
-    with _locked(directory):
-        _write(directory / name, data)
+    with locked(directory):
+        write_file(directory / name, data)
 
 
 def _checked(name: str) -> str:
@@ -211,7 +213,7 @@ def _checked(name: str) -> str:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
     """Hold the directory's lock: the process that comes second finds the files of the first."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     directory.chmod(0o700)
@@ -223,7 +225,7 @@ def _locked(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
     """Put a file in place whole: written beside, synced, renamed; the directory synced too."""
     # mkstemp makes the file 0600, so the key is never readable for others, not even for a moment.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -249,9 +251,9 @@ def _log_pair(directory: Path) -> None:
         if public.exists():
             # A new key under the old name would make the log look forged.
             raise ConfigurationError(f"{private} is missing while log.pub exists")
-        _write(private, _private_pem(ed25519.Ed25519PrivateKey.generate()))
+        write_file(private, _private_pem(ed25519.Ed25519PrivateKey.generate()))
     if not public.exists():
-        _write(
+        write_file(
             public,
             load_log_key(private)
             .public_key()
@@ -263,7 +265,7 @@ def _missing_key(directory: Path, name: str, key_type: str) -> PrivateKey:
     """The key for a certificate to be made: the one an interrupted run left, or a new one, in its file."""
     path = directory / f"{name}.key"
     if not path.exists():
-        _write(path, _private_pem(_new_key(key_type)))
+        write_file(path, _private_pem(_new_key(key_type)))
     key = _load_key(path)
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise ConfigurationError(f"{path}: neither an RSA nor an EC key")

@@ -33,7 +33,6 @@ from simulators.population import Population
 from simulators.stand_in import NOT_PROCESSED, Answer, Answering, WsSecurity, at_once
 from wsdl import contract
 
-MAX_BODY = 4_194_304
 IDLE_S = 120.0
 HTML = (
     "<!DOCTYPE html><html><head><title>503</title></head>"
@@ -172,7 +171,7 @@ class Handler(BaseHTTPRequestHandler):
         if not length.isascii() or not length.isdigit():
             self._send(411, "text/plain; charset=utf-8", b"a Content-Length is needed\n", last=True)
             return None
-        if int(length) > MAX_BODY:
+        if int(length) > self.server.stand_in.most_bytes:
             self._send(413, "text/plain; charset=utf-8", b"too large\n", last=True)
             return None
         content = self.rfile.read(int(length))

@@ -93,6 +93,8 @@ class Answering(Protocol):
 
     contract: Contract
     content_type: str
+    # Of a longer message nothing is read.
+    most_bytes: int
 
     def see(self, content: bytes) -> Seen:
         """What a request says of itself, believed or not."""
@@ -105,6 +107,7 @@ class StandIn:
     """A system behind its contract, in the test environment."""
 
     content_type = "text/xml; charset=utf-8"
+    most_bytes = 4_194_304
 
     def __init__(self, contract: Contract, application: Model, seals: Seals) -> None:
         self.contract = contract
@@ -168,10 +171,11 @@ def seen_in(
     soap: str,
     operations: Collection[str],
     within: Callable[[Element], Element | None] = lambda payload: payload,
+    most_bytes: int = StandIn.most_bytes,
 ) -> Seen:
     """What a message says of itself, believed or not; `within` finds the operation's element in the Body's."""
     try:
-        envelope = parse(content)
+        envelope = parse(content, max_bytes=most_bytes)
         body = envelope.find(f"{{{soap}}}Body")
         if body is None:
             return Seen()

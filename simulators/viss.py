@@ -109,6 +109,8 @@ class Integrator:
     """The integrator before the systems that it passes messages on to."""
 
     content_type = "application/soap+xml; charset=utf-8"
+    # What is over the limit of the integrator is read, to be refused by its code.
+    most_bytes = 2 * MAX_BYTES
 
     def __init__(
         self, contract: Contract, systems: Mapping[str, Serving], seals: Seals, *, limit: int = MAX_BYTES
@@ -129,7 +131,7 @@ class Integrator:
 
     def see(self, content: bytes) -> Seen:
         """What a request says of itself, believed or not; its operation is that of the system."""
-        return seen_in(content, SOAP, self._operations, self._content)
+        return seen_in(content, SOAP, self._operations, self._content, self.most_bytes)
 
     def answer(self, content: bytes, mode: Mode, before_effect: Callable[[], None] = at_once) -> Answer:
         """Serve a request in a mode. What is not signed as agreed, or no IVISRequest, gets a fault."""
@@ -151,7 +153,7 @@ class Integrator:
     ) -> tuple[_Passed, str]:
         """What becomes of a request, and the operation of the integrator that it asks for."""
         try:
-            verified = self._seals.verify(parse(content))
+            verified = self._seals.verify(parse(content, max_bytes=self.most_bytes))
             asked = {name: operation for operation, name in self.contract.actions.items()}
             action = asked.get(verified.action or "", "")
             if verified.soap_version != "1.2" or not action:

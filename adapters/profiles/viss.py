@@ -179,7 +179,7 @@ class VissProfile:
             Draft(SOAP, headers, canonical(request)), self._identity, now=self._clock(), engine=self._engine
         )
         if len(content) > self._limit:
-            raise errors.TooLarge(f"VISS takes {self._limit} bytes; ask for less at a time")
+            raise errors.TooLarge(f"VISS takes {self._limit} bytes (19 BodyToBig); ask for less at a time")
         return Message(message_id, action, content)
 
     def _add_sender(self, request: Element, official: Official) -> None:

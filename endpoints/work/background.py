@@ -1,7 +1,7 @@
 """All the background work of one process: what `serve` has beside its listeners, and what `gateway work` is.
 
-Deliveries, the bell that wakes them, the sequencer, the watch, the sweeper of orphans, the look at certificates and
-what is scheduled.
+Deliveries, the bell that wakes them, the sequencer, what shows checkpoints to the witness, the watch, the sweeper of
+orphans, the look at certificates and what is scheduled.
 `python -m endpoints.work.background` is a process of `serve`.
 """
 
@@ -16,19 +16,17 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy import Connection
+from sqlalchemy import Engine
 
 import config
 import gateway
-from adapters import Adapter, Operation, Schedule
+from audit import stamps
 from audit.sequencer import Sequencer
+from audit.stamp_client import StampClient
 from audit.sweeper import grace, sweep
 from config import Settings
 from endpoints.processes import die_with
@@ -36,24 +34,22 @@ from endpoints.work import children, questions
 from endpoints.work.bell import Bell
 from endpoints.work.certificates import Certificates
 from endpoints.work.children import CHILDREN_HOURS
+from endpoints.work.cosigning import Cosigning
 from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
 from endpoints.work.jobs import Loop, Scheduled, Work
 from endpoints.work.looks import looks
 from endpoints.work.revocations import EVERY, Revocations
+from endpoints.work.schedules import editions_published, every, syncs
 from endpoints.work.watch import Watch
-from errors import Busy, GatewayError, InvalidRequest
-from exchange import RIGA, utc_now
-from routing import editions, following, jobs, outbox
-from routing.slots import takes_place
+from errors import GatewayError
+from exchange import RIGA
+from routing import anonymising, following, outbox
 from security.keys import load_log_key
 from telemetry import start_diagnostics
 
 _SWEEP = timedelta(seconds=30)
 _LOOK = timedelta(seconds=30)
-_LOOK_FOR_EDITIONS = timedelta(minutes=5)
-# Longer than any row of days off.
-_LONGEST_PAUSE = timedelta(days=30)
 _KEPT_DELIVERED = timedelta(days=90)
 _DRAIN_SECONDS = 30.0
 
@@ -94,6 +90,9 @@ class Background:
             loops.append(Loop("postman", Postman(wired, self._bell).step))
         if self._bell.rings:
             loops.append(Loop("bell", self._bell.listen))
+        self._cosigning = Cosigning(settings, wired.engine, wired.log) if settings.log.witness_url else None
+        if self._cosigning is not None:
+            loops.append(Loop("witness", self._cosigning.step, self._cosigning.lag))
         after = grace(settings.limits.exchange_seconds)
         self.work = Work(
             wired.engine,
@@ -101,15 +100,19 @@ class Background:
             [
                 Scheduled("sweeper", every(_SWEEP), lambda _slot: sweep(wired.engine, wired.log, after)),
                 Scheduled("certificates", every(_LOOK), lambda _slot: certificates.look(), everywhere=True),
-                Scheduled("tidying", CronTrigger(hour=2, timezone=UTC), self._tidy),
+                Scheduled(
+                    "tidying", CronTrigger(hour=2, timezone=UTC), lambda slot: tidy(wired.engine, slot)
+                ),
+                *self._stamping(),
                 *self._revocations(),
-                *self._syncs(),
-                *self._editions(),
+                *syncs(wired, f"{socket.gethostname()}:{os.getpid()}"),
+                *editions_published(wired),
                 Scheduled("children", CHILDREN_HOURS, self._children),
                 Scheduled("unusual", questions.UNUSUAL_HOUR, partial(questions.flag_unusual, wired)),
                 Scheduled(
                     "corrections", questions.CORRECTIONS_MINUTE, partial(questions.tell_corrections, wired)
                 ),
+                Scheduled("anonymising", CronTrigger(hour=3, timezone=UTC), self._anonymise),
             ],
         )
         gateway.warm(wired)
@@ -129,8 +132,18 @@ class Background:
             self._sequencer.release()
         except GatewayError as error:
             diagnostics.warning("records are left for the next start: %s", error)
+        if self._cosigning is not None:
+            self._cosigning.last()
         self._gateway.tracing.close()
         self._gateway.engine.dispose()
+
+    def _stamping(self) -> Iterator[Scheduled]:
+        """Time stamps over the newest checkpoint, where an authority is set: one process for each slot."""
+        settings, engine = self._gateway.settings.log, self._gateway.engine
+        if settings.tsa_url:
+            client, roots = StampClient(settings.tsa_url), stamps.roots_of(settings.tsa_trust)
+            often = every(timedelta(minutes=settings.tsa_minutes))
+            yield Scheduled("stamping", often, lambda _slot: stamps.stamp(engine, client, roots))
 
     def _revocations(self) -> Iterator[Scheduled]:
         """What the issuers of partners' certificates revoked: answers for all processes, lists for each host."""
@@ -144,92 +157,24 @@ class Background:
         if settings.revocation.crl:
             yield Scheduled("revocation-lists", often, asking.fetch, everywhere=True)
 
-    def _syncs(self) -> Iterator[Scheduled]:
-        """What is asked on a schedule: the job only queues the question, which goes its way like any other."""
-        wired, process = self._gateway, f"{socket.gethostname()}:{os.getpid()}"
-        for adapter in wired.adapters.values():
-            for operation in adapter.operations:
-                if operation.sync is None:
-                    continue
-
-                def ask(slot: datetime, adapter: Adapter = adapter, operation: Operation = operation) -> None:
-                    begin_run(wired, adapter, operation, slot, process)
-
-                name = f"sync-{adapter.name}.{operation.name}"
-                yield Scheduled(name, OnDays(operation.sync.schedule), ask, everywhere=True)
-
-    def _editions(self) -> Iterator[Scheduled]:
-        """What systems publish whole: looked at every few minutes whether the newest slot has had its run.
-
-        So one that was killed amid a load, or that nobody was there for, is made up for.
-        """
+    def _anonymise(self, slot: datetime) -> None:
+        """Register rows whose purpose has ended."""
         wired = self._gateway
-        for adapter in wired.adapters.values():
-            system = wired.settings.systems.get(adapter.name)
-            if adapter.edition is None or system is None or system.edition is None:
-                continue
-            slots = OnDays(adapter.edition.schedule)
-
-            def look(now: datetime, adapter: Adapter = adapter, slots: OnDays = slots) -> None:
-                # Another process is at it; or the edition cannot be taken, which its run says.
-                with suppress(Busy, InvalidRequest):
-                    editions.load(wired.settings, wired.engine, wired.log, adapter, slot=slots.newest(now))
-
-            yield Scheduled(f"edition-{adapter.name}", every(_LOOK_FOR_EDITIONS), look, everywhere=True)
+        today = slot.astimezone(RIGA).date()
+        gone = anonymising.anonymise(wired.engine, wired.log, wired.settings.environment, today, "scheduled")
+        diagnostics.info("anonymised: archived=%d persons=%d", gone["archived"], gone["persons"])
 
     def _children(self, slot: datetime) -> None:
         """The watch over children in institutions: alerts, and reports for the social services."""
         wired = self._gateway
         children.look(wired.settings, wired.engine, wired.log, slot)
 
-    def _tidy(self, slot: datetime) -> None:
-        with self._gateway.engine.begin() as connection:
-            outbox.forget_delivered(connection, slot - _KEPT_DELIVERED)
-            following.forget(connection, slot - _KEPT_DELIVERED)
 
-
-def every(period: timedelta) -> IntervalTrigger:
-    """At multiples of a period since 1970, so that all processes plan the same slots."""
-    return IntervalTrigger(
-        seconds=int(period.total_seconds()), start_date=datetime(1970, 1, 1, tzinfo=UTC), timezone=UTC
-    )
-
-
-def begin_run(
-    wired: gateway.Gateway, adapter: Adapter, operation: Operation, slot: datetime, process: str
-) -> bool:
-    """Begin the run of a sync's slot, unless another process has; whether this one did."""
-
-    def work(connection: Connection) -> bool:
-        # Claimed and queued together: a process that dies in between has claimed nothing.
-        if not jobs.claim_slot(connection, f"sync-{adapter.name}.{operation.name}", slot, process):
-            return False
-        return wired.queue.ask(connection, adapter, operation, slot, slot=slot) is not None
-
-    wired.archive.begin_month(wired.log, utc_now())
-    return wired.log.commit(work)
-
-
-class OnDays(BaseTrigger):  # type: ignore[misc] # — APScheduler publishes no types
-    """The slots of a schedule: its hours, on the days on which it takes place."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        self._schedule = schedule
-        self._hours = CronTrigger(hour=schedule.hours, timezone=RIGA)
-
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """The next slot, as APScheduler asks for it."""
-        at: datetime | None = self._hours.get_next_fire_time(previous_fire_time, now)
-        while at is not None and not takes_place(self._schedule, at.date()):
-            at = self._hours.get_next_fire_time(at, at + timedelta(microseconds=1))
-        return at
-
-    def newest(self, now: datetime) -> datetime | None:
-        """The newest slot that is not in the future; None where there was none for long."""
-        newest, at = None, self.get_next_fire_time(None, now - _LONGEST_PAUSE)
-        while at is not None and at <= now:
-            newest, at = at, self.get_next_fire_time(at, at + timedelta(microseconds=1))
-        return newest
+def tidy(engine: Engine, slot: datetime) -> None:
+    """Forget what was delivered, and runs of syncs that ended, long ago."""
+    with engine.begin() as connection:
+        outbox.forget_delivered(connection, slot - _KEPT_DELIVERED)
+        following.forget(connection, slot - _KEPT_DELIVERED)
 
 
 class Told:

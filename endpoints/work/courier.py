@@ -15,7 +15,7 @@ from datetime import timedelta
 from endpoints.work.bell import Bell
 from endpoints.work.deliveries import Deliveries
 from gateway import Gateway
-from routing import outbox
+from routing import publishing
 from routing.broker import BrokerUnavailable, Publisher, Subscription
 from storage import reading
 
@@ -44,18 +44,18 @@ class Postman:
         engine = self._gateway.engine
         with reading(engine).begin() as connection:
             without = self._gateway.breakers.open_systems(connection)
-            due = outbox.any_unpublished(connection, without=without)
+            due = publishing.any_unpublished(connection, without=without)
         if due:
             # Ids that the broker still has are not given to it again: it would only grow.
             busy = self._publisher.waiting() >= _BATCH
-            again_after = _AGAIN_WHEN_BUSY if busy else outbox.REPUBLISH
+            again_after = _AGAIN_WHEN_BUSY if busy else publishing.REPUBLISH
             with engine.begin() as connection:
-                ids = outbox.publishable(connection, _BATCH, without=without, again_after=again_after)
+                ids = publishing.publishable(connection, _BATCH, without=without, again_after=again_after)
             try:
                 self._publisher.publish(ids)
             except BrokerUnavailable:
                 with engine.begin() as connection:
-                    outbox.mark(connection, ids, None)
+                    publishing.mark(connection, ids, None)
                 raise
             return 0.0 if ids else _TAKE_SECONDS
         if stop.is_set():
@@ -104,7 +104,7 @@ class Courier:
             self._deliveries.deliver(held)
             return
         with self._gateway.engine.begin() as connection:
-            outbox.mark(connection, [row_id], None)
+            publishing.mark(connection, [row_id], None)
 
     def _subscription(self) -> Subscription | None:
         found: Subscription | None = getattr(self._of_thread, "subscription", None)

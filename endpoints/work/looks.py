@@ -20,7 +20,14 @@ from audit import flags
 from audit.tables import leases
 from endpoints import metered, revocation_state
 from endpoints.partner_trust import PartnerTrust
-from endpoints.readiness import MOST_BEHIND_SECONDS, MOST_OFFSET_SECONDS, by_job, is_alive, lag
+from endpoints.readiness import (
+    MOST_BEHIND_SECONDS,
+    MOST_OFFSET_SECONDS,
+    by_job,
+    exposure,
+    is_alive,
+    lag,
+)
 from endpoints.revocation_state import Source
 from exchange import utc_now
 from gateway import Gateway
@@ -75,6 +82,8 @@ def looks(
         ),
         "disk": Look(partial(_disk, gateway, host), Finding("disk", host)),
     }
+    if gateway.settings.log.witness_url:
+        found["exposure"] = Look(partial(_exposure, gateway))
     if gateway.settings.amqp_url:
         found["broker"] = Look(_Seldom(partial(_broker, gateway), _BROKER_EVERY), Finding("broker", ""))
     return found
@@ -137,6 +146,14 @@ def _tables(gateway: Gateway, clock: Callable[[], datetime]) -> Findings:
     return found
 
 
+def _exposure(gateway: Gateway) -> Findings:
+    """Records that have no cosignature for too long; why, the job of the witness and its diagnostics say."""
+    exposed = exposure(gateway)
+    if exposed.seconds <= gateway.settings.log.exposure_seconds:
+        return []
+    return [Finding("exposure", "", f"seconds={exposed.seconds:.0f} records={exposed.records}")]
+
+
 def _quota(connection: Connection, day: date) -> Iterator[Finding]:
     """Recipients that were refused today for their quota: one incident each, which is over when the day is."""
     for recipient, count in quota.noted(connection, day).items():
@@ -173,6 +190,8 @@ def _outbox(connection: Connection, backlog: int) -> Iterator[Finding]:
 
 def _jobs(connection: Connection) -> Iterator[Finding]:
     for name, statuses in by_job(jobs.status(connection)).items():
+        if name == "witness":
+            continue  # what its failing costs is an incident of its own: exposure
         failing = [status for status in statuses if status.state is JobState.FAILING]
         if failing:
             yield Finding("job_failing", name, f"error={failing[0].error} processes={len(failing)}")

@@ -15,6 +15,7 @@ from typing import Any
 
 from errors import ConfigurationError
 from exchange import Argument, Disclosed
+from mappings.clients import client_subject
 from mappings.mapping import Mapping
 from security.xml import Element
 
@@ -25,13 +26,22 @@ class Submission:
 
     `argument` names the record in the request, `table` maps it, `source` is who supplies it: a supplier may hand in
     the fields whose (rule, source) it is granted. `supplier` names the field of the record that gets the registered
-    name of the caller, where a record is corrected and deleted only by who handed it in. Source: p17.
+    name of the caller, where a record is corrected and deleted only by who handed it in. `client` names the field
+    that holds the supplier's own code of a person whose personal code it does not know. Source: p17.
     """
 
     argument: str
     table: Mapping[Any]
     source: str
     supplier: str = ""
+    client: str = ""
+
+    def subject(self, record: object) -> str | None:
+        """Whom a record is about: the first personal code in it, or supplier and client code; None: nobody."""
+        client: str | None = getattr(record, self.client) if self.client else None
+        if client is not None:
+            return client_subject(getattr(record, self.supplier), client)
+        return next(self.table.persons(record), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +59,37 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnReading:
+    """What an operation reads of all registers about one person: the one who asks, or whom he represents.
+
+    Who asks stands in the context with this `role` and his personal code. Who represents a person, an operation of a
+    system says on that day, asked with these `arguments`; only representatives of these `kinds` are told anything.
+    Each field leaves when the pair of its rule in the register and the source of its row is granted.
+    """
+
+    role: str
+    system: str
+    operation: str
+    arguments: abc.Mapping[str, Argument]
+    kinds: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceOperation:
     """One operation of a service.
 
-    `via` names what answers it: an operation of a system or of the registers, a `Submission` or a `Reading`.
-    `arguments` stand where the caller gives none. `compose` makes the record of our answer of what may be given.
+    `via` names what answers it: an operation of a system or of the registers, a `Submission`, a `Reading` or an
+    `OwnReading`. `arguments` stand where the caller gives none. `compose` makes the record of our answer of what may be
+    given. Without `once`, a repeated message is carried out anew: what it may be told depends on the day.
     """
 
     name: str
     request: Mapping[Any]
     answer: Mapping[Any]
-    via: tuple[str, str] | Submission | Reading
+    via: tuple[str, str] | Submission | Reading | OwnReading
     compose: Callable[[uuid.UUID, Disclosed], object]
     arguments: abc.Mapping[str, Argument] = field(default_factory=dict)
+    once: bool = True
 
     def write(self, exchange_id: uuid.UUID, disclosed: Disclosed) -> Element:
         """Our answer as an element, from what may be given of the system's."""

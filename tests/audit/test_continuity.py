@@ -15,7 +15,7 @@ from audit.merkle import Frontier, leaf_hash
 from audit.tables import leases, log_checkpoints, log_records, log_tree, log_values, sequencer_queue
 from errors import ConfigurationError, InvalidRequest
 from exchange import Environment, Json, utc_now
-from tests.audit.logs import KEY, fill, open_log, opened, sequence, sequencer, verified
+from tests.audit.logs import KEY, fill, open_log, opened, sequence, sequencer, unguard, verified
 
 LOST: dict[str, Json] = {"records": 3}
 
@@ -40,6 +40,7 @@ def begin_again(engine: Engine) -> origin.Origin:
 
 def back_to(engine: Engine, size: int) -> None:
     """The log as it was when it had that many records: what a restore brings."""
+    unguard(engine)
     with engine.begin() as connection:
         gone = connection.execute(select(log_tree.c.record_id).where(log_tree.c.idx >= size)).scalars().all()
         connection.execute(delete(sequencer_queue))

@@ -12,7 +12,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.leaf import Entry, Kind, canonical, commitment, parse, seal, subject_index, value
+from audit.leaf import Entry, Kind, canonical, commitment, parse, seal, subject_index, subject_text, value
 from errors import InvalidPersonCode, InvalidRequest
 from exchange import Json, new_id, utc_now
 from tests.audit.logs import SUBJECT_KEY
@@ -95,6 +95,14 @@ def test_the_same_value_is_committed_differently_each_time() -> None:
 def test_both_forms_of_a_code_have_one_index() -> None:
     expected = hmac.new(SUBJECT_KEY, b"32010112345", hashlib.sha256).hexdigest()
     assert subject_index(SUBJECT_KEY, "320101-12345") == subject_index(SUBJECT_KEY, "32010112345") == expected
+
+
+def test_a_client_of_a_provider_is_asked_for_by_both_and_a_mistyped_code_is_an_error() -> None:
+    assert subject_text(" rehabilitation/K-17\n") == "rehabilitation/K-17"
+    assert subject_text("320101-12345") == "32010112345"
+    for wrong in ("320101-1234", "/K-17", "rehabilitation/", "K-17"):
+        with pytest.raises(InvalidPersonCode):
+            subject_text(wrong)
 
 
 def test_several_subjects_are_indexed_each() -> None:

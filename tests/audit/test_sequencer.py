@@ -15,7 +15,7 @@ from audit.sequencer import Sequencer
 from audit.tables import log_checkpoints, log_records, log_tree, sequencer_queue
 from errors import ConfigurationError, LogUnavailable
 from exchange import Environment
-from tests.audit.logs import KEY, exchange, fill, open_log, opened, sequence, sequencer, verified
+from tests.audit.logs import KEY, exchange, fill, open_log, opened, sequence, sequencer, unguard, verified
 from tests.audit.test_log import wait_until
 
 
@@ -140,6 +140,7 @@ def the_last_checkpoint_of_another_key(connection: Connection) -> None:
 def test_nothing_is_built_upon_a_damaged_tree(engine: Engine, damage: Callable[[Connection], None]) -> None:
     fill(engine, exchanges=3, batch=4)
     assert verified(engine).size == 10
+    unguard(engine)
     with engine.begin() as connection:
         damage(connection)
     open_log(engine).write(opened())
@@ -154,6 +155,7 @@ def test_a_running_one_remembers_a_tail_that_is_gone(engine: Engine) -> None:
     running = sequencer(engine, batch=8)
     open_log(engine).write(*exchange())
     assert running.run_once() == 3
+    unguard(engine)
     with engine.begin() as connection:
         connection.execute(delete(log_tree).where(log_tree.c.idx >= 7))
         connection.execute(delete(log_checkpoints).where(log_checkpoints.c.size == 10))

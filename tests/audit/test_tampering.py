@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -12,15 +13,27 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
+from audit.outside import Outside
 from audit.verify import Report
+from audit.witnessed import Exposure
 from storage import open_engine
-from tests.audit.logs import exchange, fill, open_log, verified
+from tests.audit.logs import (
+    WITNESS,
+    begun_witness,
+    exchange,
+    fill_cosigned,
+    open_log,
+    unguard,
+    verified,
+)
 from tests.conftest import Template
 
 # Thirteen leaves (the origin and four exchanges) under checkpoints at 5, 10 and 13.
 SIZE = 13
 CHECKPOINTS = (5, 10, 13)
-TABLES = ("log_records", "log_tree", "log_checkpoints", "log_values")
+TABLES = ("log_records", "log_tree", "log_checkpoints", "log_values", "log_cosignatures", "log_timestamps")
+# The witness's key is known, and it is not asked: only rows speak here (tests/audit/test_anchoring.py asks it).
+OFFLINE = Outside(WITNESS)
 
 # Every way in which a cell is changed, as an SQL expression of the old value.
 CHANGES = {
@@ -56,9 +69,12 @@ def good(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("log") / "gateway.db"
     shutil.copy(template("sqlite"), path)
     engine = open_engine(f"sqlite:///{path}")
-    fill(engine)
-    report = verified(engine)
-    assert (report.status, report.size, report.pending, report.first_bad) == ("unanchored", SIZE, 0, None)
+    fill_cosigned(engine, begun_witness(path.with_name("witness.json")))
+    report = verified(engine, OFFLINE)
+    assert (report.status, report.size, report.pending, report.first_bad) == ("anchored", SIZE, 0, None)
+    assert report.exposure == Exposure(SIZE, 0, 0.0)
+    assert not report.warnings
+    unguard(engine)
     engine.dispose()
     return path
 
@@ -82,7 +98,7 @@ def by_hand(file: Path, *statements: str) -> bool:
 def check(file: Path) -> Report:
     engine = open_engine(f"sqlite:///{file}")
     try:
-        return verified(engine)
+        return verified(engine, OFFLINE)
     finally:
         engine.dispose()
 
@@ -110,6 +126,8 @@ def index_of(original: sqlite3.Connection, table: str, rowid: int) -> int:
         return [0, *CHECKPOINTS][CHECKPOINTS.index(rowid)]
     if table == "log_tree":
         return rowid
+    if table == "log_cosignatures":
+        return [0, *CHECKPOINTS][rowid - 1]
     record = "id" if table == "log_records" else "record_id"
     (index,) = original.execute(
         f"SELECT idx FROM log_tree WHERE record_id = (SELECT {record} FROM {table} WHERE rowid = ?)", (rowid,)
@@ -125,7 +143,7 @@ def test_every_cell_of_every_column(good: Path, file: Path) -> None:
     tried = 0
     for table, column in columns(good):
         before = cells(original, table, column)
-        for rowid, *_ in before if table == "log_checkpoints" else before[2::9]:
+        for rowid, *_ in before if table in ("log_checkpoints", "log_cosignatures") else before[2::9]:
             for name, expression in CHANGES.items():
                 changed.rollback()
                 original.backup(changed)
@@ -139,9 +157,13 @@ def test_every_cell_of_every_column(good: Path, file: Path) -> None:
                     continue
                 changed.commit()
                 tried += 1
-                report = verified(engine)
+                report = verified(engine, OFFLINE)
                 what = f"{table}.{column} of row {rowid}: {name}: {report}"
                 expected = index_of(original, table, rowid)
+                if (table, column) == ("log_cosignatures", "size"):
+                    # Under another size nothing says where it stood: the first leaf after the checkpoint before it.
+                    assert report.first_bad in (0, *CHECKPOINTS), what
+                    expected = report.first_bad
                 assert (report.status, report.exit_code, report.first_bad) == ("bad", 1, expected), what
                 last_good = max((size for size in CHECKPOINTS if size <= expected), default=None)
                 assert report.last_good_checkpoint == last_good, what
@@ -207,7 +229,10 @@ def test_the_tail_cut_off(file: Path) -> None:
     assert (report.status, report.first_bad) == ("bad", 10)
     assert "value" in report.reason
     by_hand(file, f"DELETE FROM log_values WHERE {left}")
-    assert check(file).status == "unanchored"
+    report = check(file)
+    assert (report.status, report.first_bad) == ("bad", 10), "the cosignature of 13 is left"
+    by_hand(file, "DELETE FROM log_cosignatures WHERE size = 13")
+    assert check(file).status == "anchored", "now only the witness itself knows better"
 
 
 @pytest.mark.parametrize(
@@ -340,10 +365,11 @@ def test_the_newest_checkpoint_of_another_key(file: Path) -> None:
     assert check(file).first_bad == 10
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", TABLES[:-1])  # nothing is stamped in this log
 def test_a_table_emptied_or_dropped(file: Path, table: str) -> None:
     by_hand(file, f"DELETE FROM {table}")
-    assert check(file).status == "bad"
+    # Without cosignatures nobody vouches for the log; that is never called anchored.
+    assert check(file).status == ("unanchored" if table == "log_cosignatures" else "bad")
     by_hand(file, f"DROP TABLE {table}")
     assert check(file).status == "bad"
 
@@ -371,7 +397,128 @@ def test_a_change_while_a_record_waits(file: Path, change: str) -> None:
     ids = open_log(engine).write(*exchange())
     engine.dispose()
     report = check(file)
-    assert (report.status, report.pending) == ("unanchored", 3)
+    assert (report.status, report.pending) == ("anchored", 3)
+    assert (report.exposure.size, report.exposure.records) == (SIZE, 3)
     by_hand(file, CHANGES_WHILE_WAITING[change](str(ids[2])))
     report = check(file)
     assert (report.status, report.first_bad, report.last_good_checkpoint) == ("bad", SIZE, SIZE)
+
+
+def test_a_cosignature_of_a_witness_that_the_log_does_not_know(file: Path) -> None:
+    """As somebody adds it who has the database and a key of his own."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from audit.checkpoint import parse
+    from audit.notes import cosign
+
+    connection = sqlite3.connect(file)
+    (note,) = connection.execute("SELECT note FROM log_checkpoints WHERE size = 10").fetchone()
+    line = cosign(parse(note).body().decode(), "other.example", Ed25519PrivateKey.generate(), 1_700_000_000)
+    connection.execute(
+        "INSERT INTO log_cosignatures VALUES (10, 'other.example', ?, ?)", (line.key.hex(), line.line())
+    )
+    connection.commit()
+    connection.close()
+    report = check(file)
+    assert (report.status, report.first_bad, report.last_good_checkpoint) == ("bad", 5, 5)
+    assert "does not know" in report.reason
+
+
+def test_a_cosignature_of_another_checkpoint(file: Path) -> None:
+    by_hand(
+        file,
+        "UPDATE log_cosignatures SET line = (SELECT line FROM log_cosignatures WHERE size = 5) WHERE size = 10",
+    )
+    report = check(file)
+    assert (report.status, report.first_bad, report.last_good_checkpoint) == ("bad", 5, 5)
+    assert "does not hold" in report.reason
+
+
+def test_a_record_back_dated(file: Path) -> None:
+    """The instant changed in leaf and column alike, with the leaf's new hash: the signed root is another."""
+    from audit.merkle import leaf_hash
+
+    connection = sqlite3.connect(file)
+    id_, text, instant = connection.execute(
+        "SELECT r.id, r.leaf, r.instant FROM log_records r JOIN log_tree t ON t.record_id = r.id WHERE t.idx = 7"
+    ).fetchone()
+    earlier = f"{int(instant[:4]) - 1}{instant[4:]}"
+    connection.execute("UPDATE log_records SET instant = ? WHERE id = ?", (earlier, id_))
+    connection.commit()
+    assert check(file).first_bad == 7, "only the column"
+    changed = text.replace(instant, earlier)
+    connection.execute("UPDATE log_records SET leaf = ? WHERE id = ?", (changed, id_))
+    connection.commit()
+    assert check(file).first_bad == 7, "the leaf too"
+    connection.execute("UPDATE log_tree SET leaf_hash = ? WHERE idx = 7", (leaf_hash(changed.encode()),))
+    connection.commit()
+    connection.close()
+    report = check(file)
+    assert (report.status, report.first_bad, report.last_good_checkpoint) == ("bad", 5, 5), "and its hash"
+
+
+# The same to the eye, or to a careless reader, and not the same bytes: each in a value, and in the leaf's own text.
+FORMS = {
+    "null against empty": ("null", '""'),
+    "composed against decomposed": ('"\u0101"', '"a\u0304"'),
+    "a letter against its escape": ('"\u0101"', '"\\u0101"'),
+    "a compatible letter": ('"MT-1042"', '"\uff2dT-1042"'),
+    "with a space that is not seen": ('"MT-1042"', '"MT-1042\u200b"'),
+    "a number against its text": ("1042", '"1042"'),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_the_same_value_are_told_apart(file: Path, form: str) -> None:
+    """A value under its own salt, with the commitment of the one spelling in its leaf, written in the other."""
+    from audit import Entry, Kind
+    from exchange import new_id, utc_now
+    from tests.audit.logs import sequence
+
+    true, other = FORMS[form]
+    engine = open_engine(f"sqlite:///{file}")
+    entry = Entry(Kind.ADMIN, new_id(), utc_now(), {"act": "x"}, {"case": json.loads(true)})
+    (id_,) = open_log(engine).write(entry)
+    sequence(engine)
+    engine.dispose()
+    assert check(file).status == "anchored"
+    connection = sqlite3.connect(file)
+    assert connection.execute(
+        "UPDATE log_values SET value = ? WHERE record_id = ?", (other, str(id_))
+    ).rowcount
+    connection.commit()
+    connection.close()
+    assert check(file).first_bad == SIZE
+
+
+def test_a_field_moved_across_its_border(file: Path) -> None:
+    """System and operation hold the same letters together, divided elsewhere: columns and leaf alike."""
+    by_hand(
+        file,
+        "UPDATE log_records SET system = 'pml', operation = 'pGetPerson' WHERE system = 'pmlp' AND kind = 'attempt'",
+    )
+    assert check(file).first_bad == 2
+    by_hand(
+        file,
+        "UPDATE log_records SET leaf = replace(replace(leaf, '\"pmlp\"', '\"pml\"'), '\"GetPerson\"',"
+        " '\"pGetPerson\"') WHERE kind = 'attempt'",
+    )
+    assert check(file).first_bad == 2
+
+
+@pytest.mark.parametrize("index", [4, 8])
+def test_a_leaf_that_stands_there_twice(file: Path, index: int) -> None:
+    """Inserted right behind itself, with all later ones moved on and the newest checkpoint left as it was."""
+    by_hand(
+        file,
+        "CREATE TABLE copy AS SELECT * FROM log_tree",
+        "DROP TABLE log_tree",
+        "CREATE TABLE log_tree (idx INTEGER PRIMARY KEY, record_id TEXT, leaf_hash BLOB, checkpoint INTEGER)",
+        f"INSERT INTO log_tree SELECT idx + (idx > {index}), record_id, leaf_hash, checkpoint FROM copy",
+        f"INSERT INTO log_tree SELECT idx + 1, record_id, leaf_hash, checkpoint FROM copy WHERE idx = {index}",
+    )
+    report = check(file)
+    assert report.status == "bad"
+    # An `opened` twice is seen at once, any other where the next signed root is reached.
+    last = max((size for size in CHECKPOINTS if size <= index), default=0)
+    assert report.first_bad in (index + 1, last)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
+import subprocess
+import sys
 import uuid
+import zipfile
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -22,10 +26,18 @@ from exchange import RIGA, Json, Provenance, new_id, utc_now
 from mappings.pmlp import Person
 from security.keys import load_log_key, load_secret
 from storage import migrate, open_engine
-from tests.audit.logs import exchange
+from tests.audit.logs import exchange, unguard
 from tests.commands.conftest import Home
 
-REPORT = {"status", "size", "root", "pending", "first_bad", "last_good_checkpoint", "reason"}
+REPORT = {"status", "size", "root", "pending", "first_bad", "last_good_checkpoint", "reason"} | {
+    "anchored_size",
+    "exposure",
+    "witness",
+    "stamped",
+    "erased",
+    "erasures",
+    "warnings",
+}
 
 
 @pytest.fixture
@@ -75,6 +87,7 @@ def test_verify_a_good_log(home: Home) -> None:
 
 
 def test_verify_a_changed_log(home: Home, engine: Engine) -> None:
+    unguard(engine)
     by_hand(engine, "UPDATE log_records SET outcome = 'ok' WHERE outcome = 'denied'")
     code, found = report(home)
     assert (code, found["status"], found["first_bad"]) == (1, "bad", 6)
@@ -278,6 +291,48 @@ def test_subject_finds_what_was_asked_under_another_code_of_the_person(home: Hom
         found = json.loads(subject(home, code, "--purpose", "request of the person", "--json").stdout)
         indexes = [tuple(one["indexes"]) for one in found["entries"] if one["outcome"]]
         assert indexes == [(2, 3), (5, 6)], "both exchanges are about this person"
+
+
+def test_subject_finds_a_client_whom_a_provider_knows_by_its_own_code(home: Home, engine: Engine) -> None:
+    entry = Entry(Kind.OUTCOME, new_id(), utc_now(), {}, {"subject": "rehabilitation/K-17"})
+    open_log(home.settings, engine).write(entry)
+    found = json.loads(subject(home, "rehabilitation/K-17", "--purpose", "request", "--json").stdout)
+    assert [one["exchange_id"] for one in found["entries"]] == [str(entry.exchange_id)]
+
+
+def test_evidence_is_a_container_with_a_cover_in_two_languages(
+    home: Home, engine: Engine, tmp_path: Path
+) -> None:
+    (found,) = search.search(engine, outcome="denied")
+    exchange_id, out = str(found.leaf["exchange"]), tmp_path / "one.asice"
+    made = home.json("audit", "evidence", exchange_id, "--purpose", "court case C-2026/17", "--out", str(out))
+    assert (made["records"], made["witnessed"], made["messages"]) == ([4, 5, 6], False, [])
+    (act,) = [
+        one for one in search.search(engine, official=operating_user()) if one.leaf["of"] == exchange_id
+    ]
+    assert (act.leaf["act"], act.leaf["purpose"]) == ("audit evidence", "court case C-2026/17")
+    with zipfile.ZipFile(out) as container:
+        cover = container.read("cover.html").decode()
+        container.extractall(tmp_path / "unpacked")
+    for words in (
+        "Apliecinājums par datu apmaiņu",
+        "Evidence of an exchange of data",
+        "court case C-2026/17",
+    ):
+        assert words in cover
+    assert "320101-12346" in cover
+    assert "None" not in cover
+    checked = subprocess.run(
+        [sys.executable, "-I", "check.py"],
+        cwd=tmp_path / "unpacked",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
+    again = home.run("audit", "evidence", str(new_id()), "--purpose", "x", "--out", str(out))
+    assert again.exit_code != 0
+    assert "not_found" in again.stderr
 
 
 @pytest.mark.usefixtures("engine")

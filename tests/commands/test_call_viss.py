@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import requests
 from sqlalchemy import select
 
+from adapters.profiles.viss import VissProfile
 from audit.tables import archive_payloads
 from gateway import Gateway, wire
-from routing import outbox
+from routing import interventions, outbox
 from routing.outbox import State
+from security.keys import Identity
 from security.xml import Element, parse
 from simulators.population import Population
 from tests.commands.conftest import Home
 from tests.commands.processes import simulators
-from tests.steps.test_from_outbox import deliver
+from tests.steps.test_contact_reports import report
+from tests.steps.test_from_outbox import deliver, only
 from tests.steps.wired import Door, arrive, kinds, leaves, stay
 from wsdl import contract
+from wsdl.ivis import MAX_BYTES
 
 POPULATION = Population(20, 1)
 SOMEBODY, ANOTHER = POPULATION.person(0).code, POPULATION.person(1).code
@@ -31,7 +37,7 @@ SOAP = "{http://www.w3.org/2003/05/soap-envelope}"
 
 @dataclass(frozen=True)
 class World:
-    """An installation whose PMLP and SAIS are asked by way of an integrator in a process of its own."""
+    """An installation whose PMLP, SAIS and NPAIS are asked by way of an integrator in a process of its own."""
 
     home: Home
     url: str
@@ -53,7 +59,8 @@ def world(home: Home, tmp_path: Path) -> Iterator[World]:
         (home.folder / "gateway.toml").write_text(
             '[state]\ndirectory = "state"\n[limits]\nexchange_seconds = 5.0\n'
             f'[viss]\nurl = "{url}"\nsystem_id = "URN:IVIS:100001:ISS-SPOLIS"\nagency = "100680"\n'
-            '[systems.pmlp]\nprofile = "viss"\n[systems.sais]\nprofile = "viss"\n',
+            '[systems.pmlp]\nprofile = "viss"\n[systems.sais]\nprofile = "viss"\n'
+            '[systems.npais]\nprofile = "viss"\n',
             encoding="utf-8",
         )
         yield World(home, url, journal)
@@ -153,3 +160,50 @@ def test_a_notice_whose_transaction_fails_is_not_unclear(world: World, gateway: 
         (row,) = outbox.listed(connection)
     assert (row.state, row.unclear) == (State.WAITING, False)
     assert [operation for operation, _, _ in world.seen()] == ["StartTransaction"]
+
+
+def over_the_limit() -> Door:
+    """A report that our register takes, and that is too long for the integrator: four bytes a letter."""
+    contact = {"with_whom": "MOTHER", "kind": "CALL", "held_on": "2026-03-01", "remark": "\U0001d11e" * 1000}
+    return report(person_code=SOMEBODY, contacts=[contact] * 1000)
+
+
+@contextmanager
+def without_our_limit(gateway: Gateway) -> Iterator[Gateway]:
+    """The same gateway, which sends to NPAIS whatever its length."""
+    settings = gateway.settings
+    identity = Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key")
+    npais = VissProfile(
+        gateway.adapters["npais"],
+        settings.systems["npais"],
+        identity,
+        settings.keys / "authority.pem",
+        limit=2 * MAX_BYTES,
+    )
+    made = wire(settings, profile=lambda _system: npais)
+    try:
+        yield made
+    finally:
+        made.log.close()
+        made.engine.dispose()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_is_over_the_limit_never_leaves_and_the_integrator_would_refuse_it(
+    world: World, gateway: Gateway
+) -> None:
+    assert arrive(gateway, over_the_limit()).status == 200
+    deliver(gateway)
+    row = only(gateway)
+    assert (row.state, row.last_error, row.attempts, row.unclear) == (State.DEAD, "too_large", 0, False)
+    assert kinds(gateway)[-1] == "outcome"
+    assert world.seen() == []
+    with gateway.engine.begin() as connection:
+        interventions.replay(connection, row.id, give_up_after=timedelta(hours=1))
+    with without_our_limit(gateway) as other:
+        deliver(other)
+    row = only(gateway)
+    assert (row.state, row.last_error, row.unclear) == (State.DEAD, "system_refused", False)
+    assert world.seen() == [("StartTransaction", "none", "ok"), ("ReportChildContact", "none", "fault")]
+    answered = kept(gateway, str(row.id), "received-2")
+    assert answered.findtext("/".join(f"{NS}{step}" for step in ("Errors", "Error", "ErrorCode"))) == "19"

@@ -62,6 +62,9 @@ def test_its_facts_have_the_published_form(shown: tuple[Home, str, dict[str, Any
         "first_bad",
         "last_good_checkpoint",
         "reason",
+        "anchored_size",
+        "exposure",
+        "witness",
     }
     for exchange in facts["exchanges"]:
         assert set(exchange) == {
@@ -139,13 +142,20 @@ def test_one_is_refused_and_one_is_saved_by_a_retry(shown: tuple[Home, str, dict
 
 def test_another_process_verifies_what_it_left(shown: tuple[Home, str, dict[str, Any]]) -> None:
     home, _, facts = shown
-    assert (facts["audit"]["status"], facts["audit"]["pending"]) == ("unanchored", 0)
+    audit = facts["audit"]
+    assert (audit["status"], audit["pending"]) == ("anchored", 0)
+    assert (audit["anchored_size"], audit["exposure"]) == (audit["size"], {"records": 0, "seconds": 0.0})
+    assert audit["witness"]["asked"]
     places = [one["log_index"] for one in facts["exchanges"]]
     assert len(set(places)) == len(places)
     assert max(places) < facts["audit"]["size"]
     verified = gateway(home.environ, "audit", "verify", "--json")
-    assert verified.returncode == 3
-    assert json.loads(verified.stdout) == facts["audit"]
+    assert verified.returncode == 0
+    found = json.loads(verified.stdout)
+    for name in ("status", "size", "root", "pending", "first_bad", "last_good_checkpoint", "anchored_size"):
+        assert found[name] == audit[name], name
+    assert found["witness"]["key"] == audit["witness"]["key"]
+    assert (found["witness"]["asked"], found["witness"]["pinned_on_first_use"]) == (False, True)
 
 
 def test_it_tells_people_what_happened_and_what_to_try(shown: tuple[Home, str, dict[str, Any]]) -> None:
@@ -180,7 +190,7 @@ def test_on_a_used_database_with_a_right_missing_it_says_what_did_not_hold_and_k
             assert line, said
             said += line
         assert "did not hold: vzd answered nothing" in said
-        size = re.search(r"unanchored, (\d+) records, 0 pending", said)
+        size = re.search(r"exchange log: anchored, (\d+) records, 0 pending", said)
         assert size
         assert int(size[1]) > before["audit"]["size"]
         _ask_as_printed(said)

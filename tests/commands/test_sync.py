@@ -20,7 +20,7 @@ from mappings.vdeavk import DisabilityChange, DisabilityChanges
 from tests.commands.conftest import Home
 from tests.registers.invented import person_code
 from tests.registers.varis.country import small
-from tests.steps.wired import Wire, wired
+from tests.steps.wired import Wire, leaves, wired
 
 
 def page(cursor: str, *, more: bool) -> DisabilityChanges:
@@ -116,6 +116,16 @@ def test_without_a_folder_there_is_no_edition(home: Home) -> None:
     result = home.run("sync", "vzd", "edition")
     assert result.exit_code == 78
     assert "[systems.vzd] edition" in result.stderr
+
+
+def test_counts_that_cannot_be_told_again_are_no_counts(home: Home, transport: Wire) -> None:
+    """What the fake answers is no message: whoever recounts is told, and is on record."""
+    transport.answers = [page("a", more=False)]
+    with working(home, transport) as made:
+        home.json("sync", "vdeavk", "--wait", "--seconds", "30")
+        result = home.run("sync", "vdeavk", "--recount", "--json")
+        assert result.exit_code == 2, result.output
+        assert [leaf["run"] for leaf in leaves(made) if leaf.get("act") == "sync recount"] != []
 
 
 def test_it_must_be_said_what_to_ask(home: Home) -> None:

@@ -66,25 +66,32 @@ def test_the_lineage_names_register_columns(home: Home) -> None:
     group = next(row for row in rows if row["canonical_field"] == "disability.group")
     assert group["rule"] == "p8.13.2"
     assert group["register_column"] == "vdeavk_disability.group"
-    assert group["recipients"] == "riga-social-service, spolis-core, spolis-registers, talsi-social-service"
+    assert group["recipients"] == (
+        "private-person, riga-social-service, spolis-core, spolis-registers, talsi-social-service"
+    )
     cause = next(row for row in rows if row["canonical_field"] == "disability.cause")
-    assert cause["recipients"] == "spolis-core, spolis-registers"
+    assert cause["recipients"] == "private-person, spolis-core, spolis-registers"
 
 
 def test_recipients_are_all_who_can_have_a_field_by_any_way(home: Home) -> None:
     rows = home.json("mappings", "table")
     told = {(row["operation"], row["canonical_field"]): row["recipients"] for row in rows}
     municipalities = "riga-social-service, spolis-core, talsi-social-service"
-    assert told["GetPerson", "family_name"] == municipalities, "a partner's service gives it"
-    assert told["GetPerson", "birth_date"] == "spolis-core", "the partner's service does not ask for it"
+    own = f"private-person, {municipalities}"
+    assert told["GetPerson", "family_name"] == own, "a partner's service gives it"
+    assert told["GetPerson", "birth_date"] == "private-person, spolis-core", (
+        "the partner's service does not ask for it"
+    )
     assert told["GetPerson", "data_sets"] == municipalities, "no right is asked for it"
-    nameless = "labis, ministry, researcher, riga-social-service, spolis-core, talsi-social-service"
-    stays = "iem-ic, labis, ministry, nvd, researcher, riga-social-service, spolis-core, talsi-social-service, vsaa"
+    nameless = (
+        "labis, ministry, private-person, researcher, riga-social-service, spolis-core, talsi-social-service"
+    )
+    stays = f"iem-ic, {nameless.replace('private-person', 'nvd, private-person')}, vsaa"
     assert told["WriteCareStays", "entered_on"] == stays
     assert told["WriteServices", "municipality"] == nameless
     assert (
         told["WriteServices", "case_number"]
-        == "ministry, riga-social-service, spolis-core, talsi-social-service"
+        == "ministry, private-person, riga-social-service, spolis-core, talsi-social-service"
     )
     # Only the outbox asks whether a notice took effect; point 18 gives the document of a placement to nobody by name.
     notices = {
@@ -106,10 +113,10 @@ def test_what_a_service_hands_in_or_reads_has_its_lineage(home: Home) -> None:
     assert party["recipients"] == "spolis-core"
     assert (
         told["SubmitStay", "stay.ended_on"]["recipients"]
-        == "iem-ic, ministry, nvd, riga-social-service, spolis-core, vsaa"
+        == "iem-ic, ministry, nvd, private-person, riga-social-service, spolis-core, vsaa"
     )
-    assert told["SubmitPlacement", "entered_on"]["recipients"] == "csp, spolis-core, vsaa"
-    assert told["SubmitStay", "stay.person_code"]["recipients"] == "spolis-core"
+    assert told["SubmitPlacement", "entered_on"]["recipients"] == "csp, private-person, spolis-core, vsaa"
+    assert told["SubmitStay", "stay.person_code"]["recipients"] == "private-person, spolis-core"
     ended = told["GetStays", "stays[].ended_on"]
     assert (ended["rule"], ended["register_column"]) == ("p12.8.14", "spolis_care_stay.ended_on")
     assert ended["recipients"] == "iem-ic, vsaa"
@@ -122,6 +129,21 @@ def test_every_sub_point_of_12_is_handed_in_or_comes_from_sais(home: Home) -> No
     handed_in = {row["rule"] for row in rows if row["operation"].startswith("Submit")}
     asked = {row["rule"] for row in rows if row["operation"] == "GetPayments"}
     assert points - handed_in == {"p12.8.3"} <= asked
+
+
+@pytest.mark.parametrize("point", ["p6", "p11^2", "p13^1", "p13^2", "p13^3", "p14", "p15", "p15^1"])
+def test_every_sub_point_of_the_ministry_and_providers_is_handed_in_and_read(home: Home, point: str) -> None:
+    rows = home.json("mappings", "table", "--system", "providers")
+    heads = {rule.rpartition(".")[0] for rule in rules()}
+    points = {
+        rule for rule in rules() if (rule == point or rule.startswith(f"{point}.")) and rule not in heads
+    }
+    handed_in = {row["rule"]: row for row in rows if row["operation"].startswith("Submit")}
+    assert points
+    assert points <= handed_in.keys()
+    for rule in points:
+        assert "ministry" in handed_in[rule]["recipients"]
+        assert "spolis-core" in handed_in[rule]["recipients"]
 
 
 def test_care_stays_have_their_lineage_too(home: Home) -> None:

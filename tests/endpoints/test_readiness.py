@@ -22,9 +22,10 @@ from audit.tables import sequencer_queue
 from endpoints import readiness
 from endpoints.bounded import Bounded
 from endpoints.readiness import MOST_BEHIND_SECONDS, Readiness
+from endpoints.work.looks import looks
 from exchange import new_id, utc_now
 from gateway import Gateway, wire
-from routing import jobs, outbox
+from routing import incidents, jobs, outbox
 from routing.breakers import MOST_FAILURES
 from routing.jobs import JobState, JobStatus
 from security.keys import issue
@@ -232,3 +233,29 @@ def test_a_database_that_stands_still_gets_an_answer(api_keys: Path, tmp_path: P
         until = time.monotonic() + 60
         while not ready.report()["ready"]:
             assert time.monotonic() < until
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_records_that_no_witness_has_cosigned(wired: Gateway) -> None:
+    """Shown from the start, a fault when they get too old, and one that stops nothing."""
+    log = dataclasses.replace(wired.settings.log, witness_url="http://127.0.0.1:9")
+    assert "witness" not in Readiness(wired).report()["checks"]  # type: ignore[operator] # a table of checks
+    watched = with_settings(wired, log=log)
+    wired.log.write(Entry(Kind.ADMIN, new_id(), utc_now(), {"act": "x"}))
+    told = check(Readiness(watched).report(), "witness")
+    assert (told["ok"], told["cosigned"], told["exposed_records"], told["fork"]) == (True, None, 2, False)
+    assert exposed(watched) == []
+    late = with_settings(wired, log=dataclasses.replace(log, exposure_seconds=0.001))
+    report = Readiness(late).report()
+    assert not check(report, "witness")["ok"]
+    assert "witness" not in readiness.DECIDING
+    (finding,) = exposed(late)
+    assert (finding.kind, "records=2" in finding.detail) == ("exposure", True)
+    with wired.engine.begin() as connection:
+        incidents.see(connection, incidents.Finding("fork", "witness.example"))
+    told = check(Readiness(watched).report(), "witness")
+    assert (told["ok"], told["fork"]) == (False, True)
+
+
+def exposed(gateway: Gateway) -> list[incidents.Finding]:
+    return looks(gateway, list)["exposure"].run()

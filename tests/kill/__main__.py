@@ -188,6 +188,7 @@ def _tell_progress(
     "--repeat", type=click.Choice(["", "queryable", "neither"]), default="", help="[systems.sais] repeat."
 )
 @click.option("--forgetful", is_flag=True, help="SAIS does not know a repeated MessageID again.")
+@click.option("--viss", is_flag=True, help="SAIS is reached by way of the state integrator.")
 @click.option(
     "--pause", type=float, default=0.6, show_default=True, help="Seconds between faults, on average."
 )
@@ -211,6 +212,7 @@ def main(
     only: str,
     repeat: str,
     forgetful: bool,
+    viss: bool,
     pause: float,
     apart: bool,
     recovery_limit: float,
@@ -240,6 +242,7 @@ def main(
         repeat=repeat,
         embedded=workers + hosts == 0,
         kills=kills,
+        viss=viss,
         hosts=hosts,
     )
     with world:

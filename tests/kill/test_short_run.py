@@ -40,9 +40,9 @@ def kill(*arguments: str) -> tuple[int, dict[str, int], str]:
     [
         ("--kills", "12", "--seed", "11"),
         ("--kills", "4", "--seed", "12", "--database", "sqlite", "--no-broker", "--workers", "0"),
-        ("--kills", "4", "--seed", "13", "--no-broker", "--forgetful", "--repeat", "queryable"),
+        ("--kills", "4", "--seed", "13", "--no-broker", "--forgetful", "--repeat", "queryable", "--viss"),
     ],
-    ids=["postgresql-rabbitmq", "sqlite-embedded", "queryable-forgetful"],
+    ids=["postgresql-rabbitmq", "sqlite-embedded", "queryable-forgetful-viss"],
 )
 def test_nothing_is_lost_or_doubled(arguments: tuple[str, ...]) -> None:
     code, figures, said = kill(*arguments)

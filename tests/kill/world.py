@@ -83,6 +83,7 @@ class World:
     embedded: bool
     hosts: int = 0
     kills: int = 100
+    viss: bool = False
     rng: random.Random = field(init=False)
     kept: dict[str, Kept] = field(default_factory=dict)
     reached: dict[str, Host] = field(default_factory=dict)
@@ -152,7 +153,7 @@ class World:
         raise TimeoutError(f"the gateway does not answer:\n{said}")
 
     def misbehave(self, mode: str, count: int, delay_ms: int = 0) -> None:
-        """Tell SAIS how to answer the next requests."""
+        """Tell SAIS, or the integrator before it, how to answer the next requests."""
         body: dict[str, object] = {"mode": mode, "count": count}
         if delay_ms:
             body["delay_ms"] = delay_ms
@@ -209,16 +210,21 @@ class World:
             self.environ["GATEWAY_AMQP_URL"] = self.rabbit.url
 
     def _simulate(self) -> None:
-        arguments = ["simulate", "sais", "--json", "--ports", "free", "--journal", str(self.journal)]
+        system = "viss" if self.viss else "sais"
+        arguments = ["simulate", system, "--json", "--ports", "free", "--journal", str(self.journal)]
         arguments += ["--persons", "200000", "--seed", str(self.seed), *(("--forgetful",) * self.forgetful)]
         process = subprocess.Popen(  # noqa: S603 — our own interpreter and program
             [*GATEWAY, *arguments], env=self.environ, stdout=subprocess.PIPE, stderr=self.errors
         )
         self._end.callback(_end_process, process)
         assert process.stdout is not None
-        self.sais = str(json.loads(process.stdout.readline())["systems"]["sais"])
+        self.sais = str(json.loads(process.stdout.readline())["systems"][system])
         with self.config_file.open("a") as file:
-            file.write(f'[systems.sais]\nurl = "{self.sais}"\ntimeout_s = {SYSTEM_SECONDS}\n')
+            if self.viss:
+                file.write(f'[viss]\nurl = "{self.sais}"\nsystem_id = "URN:IVIS:100001:ISS-SPOLIS"\n')
+                file.write('agency = "100680"\n')
+            way = 'profile = "viss"' if self.viss else f'url = "{self.sais}"'
+            file.write(f"[systems.sais]\n{way}\ntimeout_s = {SYSTEM_SECONDS}\n")
             file.write(f'repeat = "{self.repeat}"\n' if self.repeat else "")
 
     def _keep(self, name: str, *arguments: str) -> None:

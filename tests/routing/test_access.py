@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,102 @@ def test_a_grant_says_for_whom_pseudonyms_are(tmp_path: Path) -> None:
     assert decision.grant.pseudonyms_of == "labis"
     plain = Access((RIGHT,)).decide("spolis-core", "pmlp.GetPerson", context())
     assert plain.grant.pseudonyms_of is None
+
+
+TASK = """[[grant]]
+recipient = "association"
+basis = "p18.4"
+operations = ["persons.GetDisability"]
+purposes = ["technical-aids"]
+rules = ["p18.4", "p8.13.6"]
+sources = ["vdeavk"]
+requests_day = 1
+persons_day = 1
+"""
+SIGNED = """task = "technical aids"
+contract = "No. 17 of 2 January 2026"
+until = 2026-12-31
+"""
+
+
+def delegated(folder: Path, more: str, day: date = date(2026, 6, 1)) -> Access:
+    (folder / "delegated.toml").write_text(TASK + more, encoding="utf-8")
+    return Access(Access.load(folder).rights, today=lambda: day)
+
+
+@pytest.mark.parametrize("line", SIGNED.splitlines())
+def test_a_delegated_task_names_task_contract_and_last_day(tmp_path: Path, line: str) -> None:
+    name = line.partition(" ")[0]
+    with pytest.raises(ConfigurationError, match=rf"delegated\.toml: grant 1: .*names {name}"):
+        delegated(tmp_path, SIGNED.replace(f"{line}\n", ""))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'task = "  "',
+        'contract = ""',
+        'until = "2026-12-31"',
+        "until = 2026-12-31T00:00:00Z",
+        "since = 2027-01-01",
+        "draft = 1",
+    ],
+)
+def test_what_is_said_of_a_task_is_really_said(tmp_path: Path, line: str) -> None:
+    name = line.partition(" ")[0]
+    others = "".join(f"{one}\n" for one in SIGNED.splitlines() if not one.startswith(name))
+    with pytest.raises(ConfigurationError, match=name):
+        delegated(tmp_path, others + line)
+
+
+@pytest.mark.parametrize(
+    ("day", "open_"),
+    [("2026-01-01", False), ("2026-01-02", True), ("2026-12-31", True), ("2027-01-01", False)],
+)
+def test_a_grant_holds_on_its_first_and_last_day_and_on_no_other(
+    tmp_path: Path, day: str, open_: bool
+) -> None:
+    access = delegated(tmp_path, f"{SIGNED}since = 2026-01-02\n", date.fromisoformat(day))
+    assert bool(access.rights_of("association")) == bool(access.in_force()) == open_
+    asked = context("technical-aids", "p8.13.6")
+    if open_:
+        assert access.decide("association", "persons.GetDisability", asked)
+    else:
+        with pytest.raises(AccessDenied):
+            access.decide("association", "persons.GetDisability", asked)
+
+
+def test_access_ends_with_the_day_while_the_gateway_runs(tmp_path: Path) -> None:
+    days = iter([date(2026, 12, 31), date(2027, 1, 1)])
+    access = Access(delegated(tmp_path, SIGNED).rights, today=lambda: next(days))
+    asked = context("technical-aids", "p8.13.6")
+    assert access.decide("association", "persons.GetDisability", asked)
+    with pytest.raises(AccessDenied):
+        access.decide("association", "persons.GetDisability", asked)
+
+
+def test_a_draft_gives_nothing_and_is_opened_only_by_a_contract(tmp_path: Path) -> None:
+    draft = 'task = "technical aids"\ndraft = true\n'
+    asked = context("technical-aids", "p8.13.6")
+    for more in (draft, f"{SIGNED}draft = true\n"):
+        access = delegated(tmp_path, more)
+        assert [right.recipient for right in access.rights] == ["association"]
+        with pytest.raises(AccessDenied):
+            access.decide("association", "persons.GetDisability", asked)
+    for more in ("draft = true\n", 'task = "technical aids"\ndraft = false\n', 'task = "technical aids"\n'):
+        with pytest.raises(ConfigurationError, match="delegated task"):
+            delegated(tmp_path, more)
+
+
+def test_what_is_shipped_for_delegated_tasks_is_closed() -> None:
+    access = Access.load(config.DEFAULTS / "access.d")
+    tasks = [right for right in access.rights if right.basis == "p18.4"]
+    assert {right.recipient for right in tasks} == {"association-of-the-blind", "association-of-the-deaf"}
+    for right in tasks:
+        asked = context(right.purposes[0], right.rules[-1])
+        assert right not in access.rights_of(right.recipient)
+        with pytest.raises(AccessDenied):
+            access.decide(right.recipient, right.operations[0], asked)
 
 
 def test_the_shipped_rights_load() -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, update
 import errors
 from adapters import Repeat
 from exchange import Lease, new_id
-from routing import outbox, switches
+from routing import interventions, outbox, publishing, settling, switches
 from routing.outbox import Settled, State
 from storage import database_now, open_engine
 
@@ -203,14 +203,14 @@ def test_systems_can_be_left_out(engine: Engine) -> None:
 def test_ids_are_published_once_and_again_when_they_seem_lost(engine: Engine) -> None:
     one = queue(engine)
     with engine.begin() as connection:
-        assert outbox.any_unpublished(connection)
-        assert outbox.publishable(connection, 10) == [one]
-        assert outbox.publishable(connection, 10) == []
-        outbox.mark(connection, [one], database_now(connection) - timedelta(minutes=1))
-        assert outbox.publishable(connection, 10, again_after=HOUR) == []
-        assert outbox.publishable(connection, 10) == [one]
-        outbox.mark(connection, [one], None)
-        assert outbox.publishable(connection, 10) == [one]
+        assert publishing.any_unpublished(connection)
+        assert publishing.publishable(connection, 10) == [one]
+        assert publishing.publishable(connection, 10) == []
+        publishing.mark(connection, [one], database_now(connection) - timedelta(minutes=1))
+        assert publishing.publishable(connection, 10, again_after=HOUR) == []
+        assert publishing.publishable(connection, 10) == [one]
+        publishing.mark(connection, [one], None)
+        assert publishing.publishable(connection, 10) == [one]
 
 
 def test_a_system_that_is_back_gets_at_once_what_waited_for_it(engine: Engine) -> None:
@@ -233,21 +233,21 @@ def test_replay_and_park(engine: Engine) -> None:
     with engine.begin() as connection:
         outbox.settle(connection, lease, Settled(State.UNKNOWN, "outcome_unknown", unclear=True))
     with engine.begin() as connection:
-        assert outbox.park(connection, one).state is State.PARKED
+        assert interventions.park(connection, one).state is State.PARKED
         with pytest.raises(errors.InvalidRequest, match="parked"):
-            outbox.park(connection, one)
-        again = outbox.replay(connection, one, give_up_after=HOUR)
+            interventions.park(connection, one)
+        again = interventions.replay(connection, one, give_up_after=HOUR)
         assert (again.state, again.unclear, again.attempts) == (State.WAITING, True, 1)
-        assert not outbox.replay(connection, one, give_up_after=HOUR, decided=True).unclear
+        assert not interventions.replay(connection, one, give_up_after=HOUR, decided=True).unclear
     lease = taken(engine)
     with engine.begin() as connection, pytest.raises(errors.InvalidRequest, match="leased"):
-        outbox.replay(connection, one, give_up_after=HOUR)
+        interventions.replay(connection, one, give_up_after=HOUR)
     settle(engine, lease)
     with engine.begin() as connection:
         with pytest.raises(errors.InvalidRequest, match="delivered"):
-            outbox.replay(connection, one, give_up_after=HOUR)
+            interventions.replay(connection, one, give_up_after=HOUR)
         with pytest.raises(errors.NotFound):
-            outbox.replay(connection, new_id(), give_up_after=HOUR)
+            interventions.replay(connection, new_id(), give_up_after=HOUR)
 
 
 def test_counts_lag_and_what_is_forgotten(engine: Engine) -> None:
@@ -279,7 +279,7 @@ SAID_NO = (errors.SystemUnreachable, errors.RequestRefused, errors.NotFound)
 def test_what_may_have_taken_effect_is_never_sent_again_to_a_system_that_cannot_know_it(
     kind: type[errors.GatewayError],
 ) -> None:
-    after = outbox.judge(kind(), Repeat.NEITHER, lease_of(), sent=1)
+    after = settling.judge(kind(), Repeat.NEITHER, lease_of(), sent=1)
     if issubclass(kind, SAID_NO):
         assert after.state in (State.WAITING, State.DEAD)
         assert not after.unclear
@@ -289,18 +289,20 @@ def test_what_may_have_taken_effect_is_never_sent_again_to_a_system_that_cannot_
 
 @pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
 def test_a_system_that_can_be_asked_is_asked_before_it_is_sent_again(kind: type[errors.GatewayError]) -> None:
-    after = outbox.judge(kind(), Repeat.QUERYABLE, lease_of(), sent=1)
+    after = settling.judge(kind(), Repeat.QUERYABLE, lease_of(), sent=1)
     assert after.unclear is (not issubclass(kind, SAID_NO))
 
 
 def test_a_system_is_asked_only_after_it_has_settled() -> None:
     timeout = errors.SystemTimeout()
-    assert outbox.judge(timeout, Repeat.QUERYABLE, lease_of(), 1, settles_after=50).pause >= 50
+    assert settling.judge(timeout, Repeat.QUERYABLE, lease_of(), 1, settles_after=50).pause >= 50
     assert (
-        outbox.judge(errors.SystemUnreachable(), Repeat.QUERYABLE, lease_of(), 1, settles_after=50).pause < 50
+        settling.judge(errors.SystemUnreachable(), Repeat.QUERYABLE, lease_of(), 1, settles_after=50).pause
+        < 50
     )
     assert (
-        outbox.judge(errors.Busy(), Repeat.QUERYABLE, lease_of(unclear=True), 0, settles_after=50).pause < 50
+        settling.judge(errors.Busy(), Repeat.QUERYABLE, lease_of(unclear=True), 0, settles_after=50).pause
+        < 50
     )
 
 
@@ -308,27 +310,28 @@ def test_a_system_is_asked_only_after_it_has_settled() -> None:
 def test_what_was_overtaken_is_not_replayed_by_mistake(engine: Engine, later: State) -> None:
     entered, left = queue(engine, digest(1)), queue(engine, digest(1))
     with engine.begin() as connection:
-        outbox.park(connection, entered)
+        interventions.park(connection, entered)
     lease = taken(engine)
     assert lease.exchange_id == left
     if later is State.DELIVERED:
         settle(engine, lease)
     with engine.begin() as connection, pytest.raises(errors.InvalidRequest, match="a later message"):
-        outbox.replay(connection, entered, give_up_after=HOUR)
+        interventions.replay(connection, entered, give_up_after=HOUR)
     assert state_of(engine, entered) is State.PARKED
     with engine.begin() as connection:
         assert (
-            outbox.replay(connection, entered, give_up_after=HOUR, out_of_order=True).state is State.WAITING
+            interventions.replay(connection, entered, give_up_after=HOUR, out_of_order=True).state
+            is State.WAITING
         )
 
 
 def test_a_row_whose_lease_ran_out_can_be_parked(engine: Engine) -> None:
     one, lease = queue(engine), taken(engine)
     with engine.begin() as connection, pytest.raises(errors.InvalidRequest, match="leased"):
-        outbox.park(connection, one)
+        interventions.park(connection, one)
     expire(engine)
     with engine.begin() as connection:
-        outbox.park(connection, one)
+        interventions.park(connection, one)
     with pytest.raises(errors.Busy):
         begin(engine, lease)
     assert (state_of(engine, one), take(engine)) == (State.PARKED, None)
@@ -349,21 +352,23 @@ def test_what_cannot_be_delivered_now_is_no_lag(engine: Engine) -> None:
 
 def test_what_never_left_stays_as_unclear_as_it_was() -> None:
     for unclear in (False, True):
-        after = outbox.judge(errors.Busy(), Repeat.QUERYABLE, lease_of(unclear=unclear), sent=0)
+        after = settling.judge(errors.Busy(), Repeat.QUERYABLE, lease_of(unclear=unclear), sent=0)
         assert (after.state, after.unclear) == (State.WAITING, unclear)
-    assert outbox.judge(errors.Busy(), Repeat.NEITHER, lease_of(unclear=True), sent=0).state is State.UNKNOWN
+    assert (
+        settling.judge(errors.Busy(), Repeat.NEITHER, lease_of(unclear=True), sent=0).state is State.UNKNOWN
+    )
 
 
 def test_refusals_and_denials_end_in_a_dead_letter() -> None:
     for error in (errors.RequestRefused("WRONG"), errors.AccessDenied("rule"), errors.InvalidRequest("x")):
-        after = outbox.judge(error, Repeat.DEDUPES, lease_of(), sent=1)
+        after = settling.judge(error, Repeat.DEDUPES, lease_of(), sent=1)
         assert (after.state, after.error) == (State.DEAD, error.code)
 
 
 def test_answers_that_cannot_be_trusted_are_asked_for_again_but_not_for_ever() -> None:
     states = [
-        outbox.judge(errors.AnswerMismatch(), Repeat.DEDUPES, lease_of(attempts), sent=1).state
-        for attempts in range(outbox.MOST_BAD_ANSWERS + 2)
+        settling.judge(errors.AnswerMismatch(), Repeat.DEDUPES, lease_of(attempts), sent=1).state
+        for attempts in range(settling.MOST_BAD_ANSWERS + 2)
     ]
     assert states[0] is State.WAITING
     assert states[-1] is State.DEAD
@@ -371,21 +376,21 @@ def test_answers_that_cannot_be_trusted_are_asked_for_again_but_not_for_ever() -
 
 def test_pauses_grow_vary_and_have_an_end() -> None:
     def pause(attempts: int) -> float:
-        return outbox.judge(errors.SystemTimeout(), Repeat.DEDUPES, lease_of(attempts), sent=1).pause
+        return settling.judge(errors.SystemTimeout(), Repeat.DEDUPES, lease_of(attempts), sent=1).pause
 
     assert 0.8 <= pause(0) <= 1.2
     assert all(pause(more) > pause(fewer) for fewer, more in ((0, 2), (2, 4), (4, 6), (6, 9)))
     assert pause(500) <= 1.2 * 3600
     assert len({pause(3) for _ in range(20)}) > 1
     quota = errors.QuotaExceeded("requests", retry_after=5000)
-    assert outbox.judge(quota, Repeat.DEDUPES, lease_of(), sent=0).pause >= 5000
+    assert settling.judge(quota, Repeat.DEDUPES, lease_of(), sent=0).pause >= 5000
 
 
 def test_after_its_time_one_more_failure_is_the_last() -> None:
     timeout = errors.SystemTimeout()
-    assert outbox.judge(timeout, Repeat.DEDUPES, lease_of(late=True), sent=1).state is State.DEAD
+    assert settling.judge(timeout, Repeat.DEDUPES, lease_of(late=True), sent=1).state is State.DEAD
     # Nothing left: the breaker was open. It still gets its last attempt.
-    assert outbox.judge(timeout, Repeat.DEDUPES, lease_of(late=True), sent=0).state is State.WAITING
+    assert settling.judge(timeout, Repeat.DEDUPES, lease_of(late=True), sent=0).state is State.WAITING
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,7 +13,8 @@ from mappings.services import Reading, Service
 from routing.register_routes import register_routes
 from routing.service_routes import ReadingRoute, SubmissionRoute, service_routes
 
-OTHERS = register_routes(create_engine("sqlite://"))
+ENGINE = create_engine("sqlite://")
+OTHERS = register_routes(ENGINE)
 CARE = services.discover()["care-stays"]
 
 
@@ -26,7 +27,7 @@ def one(service: Service, name: str, **changes: object) -> dict[str, Service]:
 
 
 def test_every_operation_of_the_service_has_its_way() -> None:
-    routes = service_routes({"care-stays": CARE}, OTHERS)
+    routes = service_routes(ENGINE, {"care-stays": CARE}, OTHERS)
     kinds = {name: type(route) for (_, name), route in routes.items()}
     assert kinds["GetStays"] is kinds["GetPlacements"] is ReadingRoute
     assert {kind for name, kind in kinds.items() if not name.startswith("Get")} == {SubmissionRoute}
@@ -36,6 +37,6 @@ def test_an_operation_that_goes_nowhere_stops_start_up() -> None:
     reading = CARE.operations[-1].via
     assert isinstance(reading, Reading)
     with pytest.raises(ConfigurationError, match=r"registers\.SearchShoes"):
-        service_routes(one(CARE, "GetStays", via=replace(reading, register="shoes")), OTHERS)
+        service_routes(ENGINE, one(CARE, "GetStays", via=replace(reading, register="shoes")), OTHERS)
     with pytest.raises(ConfigurationError, match=r"pmlp\.GetShoes"):
-        service_routes(one(CARE, "GetStays", via=("pmlp", "GetShoes")), OTHERS)
+        service_routes(ENGINE, one(CARE, "GetStays", via=("pmlp", "GetShoes")), OTHERS)

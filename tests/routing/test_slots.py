@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import OffDays, Schedule
-from endpoints.work.background import OnDays
+from endpoints.work.schedules import OnDays
 from exchange import RIGA
 from routing.slots import takes_place
 from routing.working_days import is_working_day

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,12 +14,15 @@ from sqlalchemy import select
 
 import errors
 from adapters import Adapter, Edition
+from exchange import new_id
 from gateway import Gateway
 from registers.edition import EDITION
 from registers.taken import Taken
+from registers.varis.forms import Form
 from routing import editions, following
 from routing.following import Run, RunState
 from tests.registers.varis.country import SAMPLE, small
+from tests.routing.publishing import Site, edition, packed, publishing
 from tests.steps.wired import leaves
 
 SLOT = datetime(2026, 5, 4, 1, 0, tzinfo=UTC)
@@ -36,6 +39,14 @@ def at(gateway: Gateway, folder: Path) -> Gateway:
     vzd = dataclasses.replace(gateway.settings.systems["vzd"], edition=folder)
     systems = {**gateway.settings.systems, "vzd": vzd}
     return dataclasses.replace(gateway, settings=dataclasses.replace(gateway.settings, systems=systems))
+
+
+def published(gateway: Gateway, site: Site) -> Gateway:
+    """A gateway that knows an address of editions, and a state directory of its own."""
+    vzd = dataclasses.replace(gateway.settings.systems["vzd"], edition=None, edition_url=site.url)
+    systems = {**gateway.settings.systems, "vzd": vzd}
+    settings = dataclasses.replace(gateway.settings, systems=systems)
+    return dataclasses.replace(gateway, settings=settings)
 
 
 def folder(gateway: Gateway) -> Path:
@@ -182,3 +193,123 @@ def test_the_switch_and_the_end_of_the_run_stand_or_fall_together(gateway: Gatew
     assert "current" not in [state for _, state in in_use(gateway)]
     assert load(gateway) is not None
     assert in_use(gateway)[-1][1] == "current"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with publishing() as made:
+        yield made
+
+
+def test_an_edition_from_an_address_comes_when_it_has_changed(
+    gateway: Gateway, site: Site, tmp_path: Path
+) -> None:
+    """In either form of its files."""
+    gateway = published(gateway, site)
+    site.publish(edition(small(), tmp_path / "first", Form.OLD), '"1"')
+    first = load(gateway)
+    assert first is not None
+    assert (first.state, first.pages, first.counted.missing) == (RunState.DONE, 1, 0)
+    assert first.counted.theirs > 10
+    second = load(gateway, SLOT + timedelta(days=1))
+    assert second is not None
+    assert (second.state, second.pages, second.counted, site.sent) == (RunState.DONE, 0, first.counted, 1)
+    changed = small().change("200000601", DAT_MOD="2026.05.02")
+    site.publish(edition(changed, tmp_path / "second"), '"2"')
+    third = load(gateway, SLOT + timedelta(days=2))
+    assert third is not None
+    assert (third.pages, site.sent) == (1, 2)
+    assert in_use(gateway) == [(1, "superseded"), (2, "current")]
+    begun = [leaf for leaf in leaves(gateway) if leaf.get("stage") == "begun"]
+    assert [leaf["from"] for leaf in begun] == [site.url, site.url]
+    assert not (gateway.settings.state / "editions" / "vzd").exists(), "nothing of it is left lying"
+
+
+def test_a_download_that_breaks_off_changes_nothing_and_the_slot_is_not_lost(
+    gateway: Gateway, site: Site, tmp_path: Path
+) -> None:
+    gateway = published(gateway, site)
+    site.publish(edition(small(), tmp_path / "first"), '"1"')
+    load(gateway)
+    changed = small().change("200000601", DAT_MOD="2026.05.02")
+    site.publish(edition(changed, tmp_path / "second"), '"2"')
+    site.cut, later = 100, SLOT + timedelta(days=1)
+    with pytest.raises(errors.SystemUnavailable):
+        load(gateway, later)
+    assert (newest(gateway).state, newest(gateway).error) == (RunState.LEFT, "system_unavailable")
+    assert in_use(gateway) == [(1, "current")]
+    site.cut = 0
+    run = load(gateway, later)
+    assert run is not None
+    assert (run.state, run.slot, run.error) == (RunState.DONE, later, None)
+    assert in_use(gateway) == [(1, "superseded"), (2, "current")]
+
+
+def test_what_cannot_be_taken_is_refused_and_looked_at_anew(
+    gateway: Gateway, site: Site, tmp_path: Path
+) -> None:
+    gateway = published(gateway, site)
+    site.publish(edition(small(), tmp_path / "first"), '"1"')
+    load(gateway)
+    for broken in (b"no zip", packed({"aw_pilseta.csv": b"not a row"})):
+        site.publish(broken, '"2"')
+        slot = SLOT + timedelta(days=site.sent)
+        with pytest.raises(errors.InvalidRequest):
+            load(gateway, slot)
+        assert (newest(gateway).state, newest(gateway).error) == (RunState.REFUSED, "invalid_request")
+        assert load(gateway, slot) is None, "a person decides, or the next slot looks"
+    assert site.sent == 3, "what was refused is not what is known"
+    assert in_use(gateway) == [(1, "current"), (2, "refused")]
+
+
+def test_a_version_is_known_when_it_is_in_use_and_not_before(
+    gateway: Gateway, site: Site, tmp_path: Path
+) -> None:
+    gateway = published(gateway, site)
+    site.publish(edition(small(), tmp_path / "first"), '"1"')
+
+    def killed(*_arguments: object, **_named: object) -> Any:
+        raise Killed
+
+    with pytest.raises(Killed):
+        load(gateway, adapter=torn(gateway.adapters["vzd"], killed))
+    (gateway.settings.state / "editions" / "vzd").mkdir(parents=True)
+    (gateway.settings.state / "editions" / "vzd" / "aw_iela.csv").write_text("of one that was killed")
+    run = load(gateway)
+    assert run is not None
+    assert (run.state, run.pages, site.sent) == (RunState.DONE, 1, 2)
+
+
+def test_another_process_that_loads_does_not_take_the_slot(gateway: Gateway) -> None:
+    """The load itself is under way by hand; when that has ended, the slot has its run."""
+    small().write(folder(gateway))
+
+    def busy(*_arguments: object, **_named: object) -> Any:
+        raise errors.Busy("a load is under way")
+
+    with pytest.raises(errors.Busy):
+        load(gateway, adapter=torn(gateway.adapters["vzd"], busy))
+    assert newest(gateway).state is RunState.LEFT
+    run = load(gateway)
+    assert run is not None
+    assert (run.state, run.slot) == (RunState.DONE, SLOT)
+
+
+def test_a_load_that_was_overtaken_ends_nothing(gateway: Gateway) -> None:
+    """Whoever is taken for dead and goes on finds its run taken over, and switches nothing."""
+    small().write(folder(gateway))
+    whole = gateway.adapters["vzd"].edition
+    assert whole is not None
+
+    def overtaken(*arguments: Any, **named: Any) -> Any:
+        name = ("vzd", editions.OPERATION)
+        with gateway.engine.begin() as connection:
+            following.leave(connection, *name)
+            following.begin(connection, taker, name, following.Beginning(slot=SLOT), question=None)
+        return whole.load(*arguments, **named)
+
+    taker = new_id()
+    with pytest.raises(errors.Busy):
+        load(gateway, adapter=torn(gateway.adapters["vzd"], overtaken))
+    assert (newest(gateway).id, newest(gateway).state) == (taker, RunState.RUNNING)
+    assert "current" not in [state for _, state in in_use(gateway)]

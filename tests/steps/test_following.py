@@ -14,9 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 import errors
 from adapters import Adapter, Operation
-from endpoints.work.background import begin_run
 from endpoints.work.bell import Bell
 from endpoints.work.deliveries import Deliveries
+from endpoints.work.schedules import begin_run
 from exchange import Context, Environment, Official
 from gateway import Gateway
 from mappings.codes import Code
@@ -27,7 +27,7 @@ from mappings.vdeavk import DisabilityChange, DisabilityChanges, DisabilityStatu
 from registers import feed, search
 from registers.persons import person_of
 from registers.taken import Taken
-from routing import following, outbox
+from routing import following, interventions, outbox
 from routing.following import Run, RunState
 from routing.outbox import State
 from routing.queue import Queue, load
@@ -211,7 +211,7 @@ def test_a_run_whose_question_died_is_stopped_and_the_next_goes_on_behind_it(
     assert stopped.question is not None
     assert later is not None
     with gateway.engine.begin() as connection:
-        outbox.replay(connection, stopped.question, give_up_after=timedelta(hours=1))
+        interventions.replay(connection, stopped.question, give_up_after=timedelta(hours=1))
         connection.execute(
             update(outbox.outbox)
             .where(outbox.outbox.c.id == later)

@@ -20,7 +20,7 @@ from endpoints.work.deliveries import Deliveries
 from exchange import Arguments
 from gateway import Gateway
 from mappings.sais import NoticeStatus
-from routing import outbox
+from routing import interventions, outbox
 from routing.access import Access
 from routing.outbox import MOST_LAPSES, Row, State
 from routing.queue import PAYLOAD
@@ -216,7 +216,7 @@ def test_a_fault_is_final_and_a_person_may_replay_it(gateway: Gateway, transport
     assert dead.state is State.DEAD
     assert deliveries(gateway).lease() is None
     with gateway.engine.begin() as connection:
-        outbox.replay(connection, dead.id, give_up_after=dead.queued_at - dead.queued_at)
+        interventions.replay(connection, dead.id, give_up_after=dead.queued_at - dead.queued_at)
     transport.answers = [DONE]
     deliver(gateway)
     assert only(gateway).state is State.DELIVERED
@@ -271,7 +271,7 @@ def test_what_nobody_can_say_is_left_to_a_person(repeating: Gateway, transport: 
     assert outcomes(repeating, row.id)[-1] == "unknown"
     assert deliveries(repeating).lease() is None
     with repeating.engine.begin() as connection:
-        outbox.replay(connection, row.id, give_up_after=row.queued_at - row.queued_at, decided=True)
+        interventions.replay(connection, row.id, give_up_after=row.queued_at - row.queued_at, decided=True)
     transport.answers = [DONE]
     deliver(repeating)
     assert only(repeating).state is State.DELIVERED

@@ -12,14 +12,22 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, Table, inspect, text
 from sqlalchemy.schema import SchemaItem
 
-from audit.tables import LOG_TABLES, archive_keys, archive_payloads, leases, sequencer_queue, sweeps
+from audit.tables import (
+    LOG_TABLES,
+    archive_keys,
+    archive_payloads,
+    leases,
+    sequencer_queue,
+    sweeps,
+    tree_nodes,
+)
 from errors import ConfigurationError
 from storage import metadata, open_engine
 from storage.migrate import upgrade
 
 CHECKOUT = Path(__file__).parent.parent.parent
 
-AUDIT = (*LOG_TABLES, leases, sequencer_queue, sweeps, archive_keys, archive_payloads)
+AUDIT = (*LOG_TABLES, leases, sequencer_queue, sweeps, tree_nodes, archive_keys, archive_payloads)
 
 BRANCH = """
 import sqlalchemy as sa

@@ -20,7 +20,7 @@ from endpoints.work.courier import Courier, Postman
 from endpoints.work.deliveries import Deliveries
 from gateway import Gateway
 from mappings.sais import NoticeStatus
-from routing import broker, outbox
+from routing import broker, outbox, publishing
 from routing.broker import BrokerUnavailable, Publisher
 from routing.outbox import State
 from security.keys import new_keys
@@ -110,7 +110,7 @@ def test_what_the_broker_lost_it_gets_again(gateway: Gateway, transport: Wire) -
     remove(SHARED, gateway.settings.amqp_queue)
     with gateway.engine.begin() as connection:
         (row,) = outbox.listed(connection)
-        outbox.mark(connection, [row.id], database_now(connection) - 2 * outbox.REPUBLISH)
+        publishing.mark(connection, [row.id], database_now(connection) - 2 * publishing.REPUBLISH)
     with pytest.raises(BrokerUnavailable):
         postman.step(RUNNING)  # the queue is gone; whoever connects makes it anew
     postman.step(RUNNING)

@@ -1,4 +1,7 @@
-"""Workers that are killed while they follow changes page by page: each change is kept, and kept once."""
+"""Workers that are killed while they follow changes page by page: each change is kept, and kept once.
+
+VDEAVK tells of everybody; PMLP of those who are followed, and of who changed it is asked anew in sets of persons.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +12,43 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
-from sqlalchemy import Engine, select, update
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine, Table, select, update
 
 from adapters import discover
+from commands import cli
+from config import Settings
 from exchange import today_in_riga
-from registers.disability import CHANGE
-from registers.persons import PERSON_CODE, person_of
+from gateway import Gateway, wire
+from mappings.pmlp import MOST_PERSONS
+from registers import disability, person_changes, persons
+from registers.history import recorded
+from registers.persons import person_of
 from registers.taken import Taken
 from routing import following, outbox
 from routing.following import Run, RunState
-from simulators.changes import Change, behind
+from simulators.changes import Change, behind, changes
 from simulators.disability import disability_changes
-from simulators.population import Population
+from simulators.population import Person, Population
+from simulators.residents import addresses
 from storage import database_now, reading
 from tests.commands.conftest import Home, closed_port, home, made_keys
-from tests.commands.processes import GATEWAY, gateway, simulators
+from tests.commands.processes import GATEWAY, simulators
 from tests.registers.invented import provenance
+from tests.steps.wired import Door, arrive
 
 __all__ = ["home", "made_keys"]
 
 PERSONS, SEED, SINCE = 3000, 5, "20100101"
+POPULATION = Population(PERSONS, SEED)
+FOLLOWED = 120
 MOST_KILLS = 60
 SECONDS = 240.0
 
@@ -58,10 +72,22 @@ def worker(environ: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
         process.stdout.close()
 
 
-def newest(engine: Engine) -> Run:
+def command(environ: Mapping[str, str], *arguments: str) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(cli, arguments, env=environ)
+
+
+def newest(engine: Engine) -> dict[str, Run]:
+    """The newest run of each system."""
     with reading(engine).begin() as connection:
-        (run,) = following.newest(connection)
-        return run
+        return {run.system: run for run in following.newest(connection)}
+
+
+def rows(engine: Engine, *states: outbox.State) -> Counter[str]:
+    """How many rows of the outbox there are in these states, of each operation."""
+    with reading(engine).begin() as connection:
+        found = outbox.listed(connection, states=list(states), limit=None)
+    return Counter(f"{row.system}.{row.operation}" for row in found)
 
 
 def take_for_dead(engine: Engine) -> None:
@@ -73,7 +99,34 @@ def take_for_dead(engine: Engine) -> None:
 
 
 def told() -> list[Change]:
-    return behind(disability_changes(Population(PERSONS, SEED)), SINCE, today_in_riga())
+    return behind(disability_changes(POPULATION), SINCE, today_in_riga())
+
+
+def told_of(persons: Iterable[Person]) -> list[Change]:
+    """What PMLP tells of those who are followed."""
+    every = (change for person in persons for change in changes(POPULATION, person))
+    return behind(every, SINCE, today_in_riga())
+
+
+def follow(settings: Settings, persons: list[Person]) -> None:
+    """Have PMLP tell of persons from now on."""
+    with closing_gateway(settings) as wired:
+        for begin in range(0, len(persons), MOST_PERSONS):
+            codes = tuple(person.code for person in persons[begin : begin + MOST_PERSONS])
+            door = Door(
+                operation="Subscribe", arguments={"person_codes": codes}, rule="p17.2", effect_once=True
+            )
+            assert arrive(wired, door).status == 200
+
+
+@contextmanager
+def closing_gateway(settings: Settings) -> Iterator[Gateway]:
+    wired = wire(settings)
+    try:
+        yield wired
+    finally:
+        wired.log.close()
+        wired.engine.dispose()
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -86,43 +139,98 @@ def test_every_change_is_kept_once_whatever_dies(
     with engine.begin() as connection:
         for code in sorted(known):
             person_of(connection, code, provenance())
+    followed = [one for one in POPULATION if one.code in known and any(changes(POPULATION, one))][:FOLLOWED]
     environ = {"GATEWAY_CONFIG": str(tmp_path), "GATEWAY_DATABASE_URL": database}
-    arguments = ("vdeavk", "--persons", str(PERSONS), "--seed", str(SEED))
+    journal = tmp_path / "journal.jsonl"
+    arguments = ("vdeavk", "pmlp", "--persons", str(PERSONS), "--seed", str(SEED), "--journal", str(journal))
     with simulators(tmp_path, environ, *arguments) as ready:
-        url = ready["systems"]["vdeavk"]
         away = {name: f"http://127.0.0.1:{closed_port()}/{name}/v1-0" for name in discover()}
-        home.configure({**away, "vdeavk": url})
-        slow = {"mode": "slow", "count": 1_000_000, "delay_ms": 150}
-        assert requests.post(f"{url}/_control", json=slow, timeout=10).status_code == 200
-        begun = gateway(environ, "sync", "vdeavk", "GetChanges", "--since", "2010-01-01", "--json")
-        assert begun.returncode == 0, begun.stderr
-        kills, between = 0, Counter[int]()
+        home.configure({**away, **ready["systems"]})
+        follow(replace(home.settings, database_url=database), followed)
+        for name, delay in (("vdeavk", 150), ("pmlp", 400)):
+            slow = {"mode": "slow", "count": 1_000_000, "delay_ms": delay}
+            told_so = requests.post(f"{ready['systems'][name]}/_control", json=slow, timeout=10)
+            assert told_so.status_code == 200
+            begun = command(environ, "sync", name, "GetChanges", "--since", "2010-01-01", "--json")
+            assert begun.exit_code == 0, begun.stderr
+        died_with, kills = Counter[str](), 0
         until = time.monotonic() + SECONDS
-        while newest(engine).state is RunState.RUNNING:
+        while rows(engine, outbox.State.WAITING, outbox.State.LEASED):
             assert kills < MOST_KILLS
             assert time.monotonic() < until
+            before = rows(engine, outbox.State.DELIVERED).total()
             with worker(environ):
-                time.sleep(rng.uniform(0.5, 4.0))
+                # Once at least amid such a question; else after some progress, so that no row is taken for poison.
+                while not (
+                    rows(engine, outbox.State.DELIVERED).total() > before
+                    if died_with["pmlp.GetPersonSet"]
+                    else rows(engine, outbox.State.LEASED)["pmlp.GetPersonSet"]
+                ):
+                    assert time.monotonic() < until
+                    time.sleep(0.05)
+                if died_with["pmlp.GetPersonSet"]:
+                    time.sleep(rng.uniform(0.0, 2.0))
             kills += 1
+            died_with += rows(engine, outbox.State.LEASED)
             take_for_dead(engine)
-            between[newest(engine).pages] += 1
-    run = newest(engine)
-    assert run.state is RunState.DONE, run
-    assert run.pages == -(-len(every) // 100) > 5
     assert kills >= 2
-    ours = [change for change in every if change.person.code in known]
-    assert run.counted == Taken(len(every), len(ours), len(every) - len(ours))
-    with reading(engine).begin() as connection:
-        rows = connection.execute(
-            select(PERSON_CODE.c.code, CHANGE.c.changed_on).join(
-                PERSON_CODE, PERSON_CODE.c.person_id == CHANGE.c.person_id
-            )
-        ).all()
-        states = Counter(row.state for row in outbox.listed(connection, limit=None))
-    kept = Counter((row.code.replace("-", ""), row.changed_on) for row in rows)
-    assert set(kept) == {(change.person.code.replace("-", ""), change.changed_on) for change in ours}
-    assert set(kept.values()) == {1}, "no version too many"
-    assert states == {outbox.State.DELIVERED: run.pages}, "a question for each page, and no more"
-    shown = gateway(environ, "sync", "vdeavk", "--status", "--json")
+    assert died_with["pmlp.GetPersonSet"] > 0
+    runs = newest(engine)
+    delivered = rows(engine, outbox.State.DELIVERED)
+    judge_disabilities(engine, runs["vdeavk"], every, known)
+    judge_persons(engine, runs["pmlp"], followed)
+    assert delivered == rows(engine, *outbox.State), "nothing dead, nothing parked"
+    assert delivered == {
+        "vdeavk.GetChanges": runs["vdeavk"].pages,
+        "pmlp.GetChanges": runs["pmlp"].pages,
+        "pmlp.GetPersonSet": runs["pmlp"].asked_anew,
+    }, "a question for each page and for who changed, and no more"
+    asked = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+    questions = Counter(line["message_id"] for line in asked if line["operation"] == "GetPersonSet")
+    assert len(questions) == runs["pmlp"].asked_anew < questions.total(), "asked again under its own name"
+    for name, run in runs.items():
+        (found,) = json.loads(command(environ, "sync", name, "--recount", "--json").stdout)
+        assert (found["agrees"], found["entries"], found["doubled"]) == (True, run.counted.theirs, 0)
+    shown = command(environ, "sync", "vdeavk", "--status", "--json")
     (line,) = json.loads(shown.stdout)
     assert (line["state"], line["theirs"], line["missing"]) == ("done", len(every), 0)
+
+
+def judge_disabilities(engine: Engine, run: Run, every: list[Change], known: set[str]) -> None:
+    """Each change of somebody known is kept, once; both sides are counted."""
+    assert run.state is RunState.DONE, (run.state, run.error)
+    assert run.pages == -(-len(every) // 100) > 5
+    ours = [change for change in every if change.person.code in known]
+    assert run.counted == Taken(len(every), len(ours), len(every) - len(ours))
+    kept = kept_of(engine, disability.CHANGE, "changed_on")
+    assert set(kept) == {(change.person.code, change.changed_on) for change in ours}
+    assert set(kept.values()) == {1}, "no version too many"
+
+
+def judge_persons(engine: Engine, run: Run, followed: list[Person]) -> None:
+    """Each change is kept, once, and what has changed of whom is as PMLP has it, in one version."""
+    every = told_of(followed)
+    assert run.state is RunState.DONE, (run.state, run.error)
+    assert run.pages == -(-len(every) // 100) > 1
+    assert run.counted == Taken(len(every), len(every), 0)
+    kept = kept_of(engine, person_changes.CHANGE, "changed_on", "data_sets")
+    assert kept == Counter((one.person.code, one.changed_on, one.data_sets) for one in every)
+    moved = {one.person.index: one.person for one in every if "ADDRESSES" in one.data_sets}.values()
+    assert kept_of(engine, persons.ADDRESS, "kind", "varis_code", "text") == Counter(
+        (person.code, *address) for person in moved for address in addresses(POPULATION, person)
+    )
+    exchanged = [one.person for one in every if one.previous_code]
+    assert exchanged
+    assert kept_of(engine, persons.DOCUMENT, "number") == Counter(
+        (person.code, document.number) for person in exchanged for document in POPULATION.documents(person)
+    )
+
+
+def kept_of(engine: Engine, table: Table, *columns: str) -> Counter[tuple[object, ...]]:
+    """Every version of a table that ever was: the code in force of its person, and some columns."""
+    code = persons.PERSON_CODE
+    joined = table.join(code, code.c.person_id == table.c.person_id)
+    asked = select(code.c.code, *(table.c[name] for name in columns)).select_from(joined)
+    with reading(engine).begin() as connection:
+        found = connection.execute(asked.where(recorded(code), code.c.valid_to.is_(None))).all()
+    return Counter((row[0].replace("-", ""), *row[1:]) for row in found)

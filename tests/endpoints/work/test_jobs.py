@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from audit.sequencer import Sequencer
-from endpoints.work.background import every
 from endpoints.work.bell import Bell
 from endpoints.work.jobs import Loop, Scheduled, Work
+from endpoints.work.schedules import every
 from exchange import Environment
 from routing import jobs, outbox
 from routing.jobs import JobState

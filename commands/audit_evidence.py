@@ -1,0 +1,74 @@
+"""`gateway audit evidence`: one exchange as a signed container that a stranger can check."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import click
+
+import config
+from audit import Archive, evidence, snapshot, witnessed
+from commands import print_json
+from commands.audit_acts import opened, record
+from exchange import utc_now
+from questions.cover import cover
+from security.keys import Identity
+
+_BESIDE = Path(evidence.__file__).parent
+
+
+@click.command(name="evidence")
+@click.argument("exchange", type=click.UUID)
+@click.option(
+    "--purpose", required=True, help="Why it is made; it is recorded, and stands on the cover page."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="The file to write.  [default: EXCHANGE.asice]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+def command(exchange: uuid.UUID, purpose: str, out: Path | None, as_json: bool) -> None:
+    """Make a container (ASiC-E) of one exchange: request and answer bytes with their signatures and certificates, the
+    log's records with what they commit to, the proofs, the checkpoint with its cosignature, and a cover page in Latvian
+    and English; sealed with the gateway's certificate.
+
+    It holds personal data in the clear. That it was made, and why, is recorded first.
+
+    \b
+    Example:  gateway audit evidence 01a205a3-6758-78d4-86d6-bd5e4180ecc7 --purpose "court case C-2026/17"
+    """
+    settings = config.load()
+    engine = opened(settings)
+    record(settings, engine, "audit evidence", purpose, {"of": str(exchange)}, {})
+    witness = witnessed.chosen(settings)
+    archive = Archive(settings)
+    with snapshot.at_one_moment(engine) as connection:
+        found = evidence.collect(
+            connection, archive, exchange, settings.keys / "log.pub", None if witness is None else witness.key
+        )
+    now = utc_now()
+    files = {
+        "cover.html": cover(found, now, purpose),
+        **found.files,
+        **{name: (_BESIDE / name).read_bytes() for name in ("README.txt", "check.py")},
+    }
+    path = out or Path(f"{exchange}.asice")
+    evidence.write(
+        path, files, Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key"), now
+    )
+    if as_json:
+        print_json(
+            {
+                "file": str(path),
+                "exchange": str(exchange),
+                "records": [one.index for one in found.records],
+                "checkpoint": found.checkpoint.size,
+                "witnessed": found.witnessed,
+                "messages": [name for name in found.files if name.startswith("messages/")],
+            }
+        )
+    else:
+        click.echo(path)

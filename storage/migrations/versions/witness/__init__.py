@@ -1,0 +1,1 @@
+"""What witnesses outside have signed of the exchange log."""
