@@ -44,18 +44,11 @@ def read(line: bytes, *names: str) -> dict[str, Any]:
 
 
 def excused(erasure: dict[str, Any], leaf: dict[str, Any], name: str) -> bool:
-    """Whether an erasure on record says that this value may be missing, and came after the months that it states.
-
-    How long a class is kept the auditor knows; of what class an exchange is, its outcome says.
-    """
-    (end, end_rest), (now, now_rest) = (
-        (int(at[:4]) * 12 + int(at[5:7]), at[8:]) for at in (erasure["before"], erasure["instant"])
-    )
-    over = (end + erasure["months"], end_rest) <= (now, now_rest)
-    of_it = (
-        leaf.get("retention", erasure["class"]) == erasure["class"] and leaf["instant"] < erasure["before"]
-    )
-    return name.split(".")[0] in erasure["names"] and of_it and over and erasure["months"] > 0
+    """Whether an erasure on record, after the months that it states, says that this value may be missing."""
+    before, of_it = erasure["before"], leaf.get("retention", erasure["class"]) == erasure["class"]
+    end, now = ((int(at[:4]) * 12 + int(at[5:7]), at[8:]) for at in (before, erasure["instant"]))
+    over = leaf["instant"] < before and (end[0] + erasure["months"], end[1]) <= now
+    return of_it and over and name.split(".")[0] in erasure["names"]
 
 
 class Export:
@@ -95,9 +88,7 @@ class Export:
 
     def walk(self) -> None:
         """Every leaf in order, with its place in the tree, its values, and the checkpoints over it."""
-        self.erasures = {
-            each["index"]: each["leaf"] for each in map(json.loads, self.lines("erasures.jsonl"))
-        }
+        self.erasures = {it["index"]: it["leaf"] for it in map(json.loads, self.lines("erasures.jsonl"))}
         self.notes, places = self.lines("checkpoints.jsonl"), self.lines("tree.jsonl")
         self.values = self.lines("values.jsonl") if self.manifest["values"] else iter([])
         self.value, checkpoint = next(self.values, None), None
