@@ -368,7 +368,7 @@ def test_it_says_of_a_changed_database_what_audit_verify_says(template: Template
     tried = 0
     for table, column in columns(good):
         before = cells(original, table, column)
-        for expression in list(CHANGES.values())[::3] if len(before) > 1 else ():
+        for expression in list(CHANGES.values())[::7] if len(before) > 1 else ():
             changed.rollback()
             original.backup(changed)
             where = f"rowid = {before[1][0]}"
@@ -396,7 +396,7 @@ def test_it_says_of_a_changed_database_what_audit_verify_says(template: Template
     original.close()
     changed.close()
     engine.dispose()
-    assert tried > 60
+    assert tried > 25
 
 
 @pytest.mark.parametrize("index", [12, ERASED, 99])
