@@ -16,7 +16,7 @@ import registers
 from audit import Entry, Kind, search
 from errors import InvalidRequest
 from exchange import Environment, Json, new_id
-from mappings.long_term_care import CARE_LEVEL
+from mappings.institution_care import CARE_LEVEL
 from questions import notices
 from questions.acting import Acting
 from questions.corrections import Made, make_notices, recipients_of
