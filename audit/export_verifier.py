@@ -52,7 +52,7 @@ def excused(erasure: dict[str, Any], leaf: dict[str, Any], name: str, kept: str,
 
 class Export:
     def __init__(self, folder: Path) -> None:
-        self.folder, self.index = folder, 0
+        self.folder, self.index, self.size = folder, 0, 0
         self.subtrees: list[bytes] = []
         self.good: int | None = None
         self.anchored: int | None = None
@@ -64,7 +64,7 @@ class Export:
         self.key = b64decode("".join(pem[1:-1]), validate=True)[12:]  # the bytes before say: Ed25519
         vkeys = (witness or folder / "keys" / "witness.vkey").read_text().split()
         self.witnesses = {each.split("+")[0]: b64decode(each.split("+", 2)[2])[1:] for each in vkeys}
-        self.start = self.index = self.manifest["from"]
+        self.start, self.index, self.size = (self.manifest[name] for name in ("from", "from", "size"))
         self.origin, self.subtrees = self.manifest["origin"], list(map(b64decode, self.manifest["frontier"]))
 
     def files(self) -> None:
@@ -90,12 +90,12 @@ class Export:
         self.erasures = {
             each["index"]: each["leaf"] for each in map(json.loads, self.lines("erasures.jsonl"))
         }
-        self.notes, places = self.lines("checkpoints.jsonl"), self.lines("tree.jsonl")
+        self.notes, places, leaves = map(self.lines, ("checkpoints.jsonl", "tree.jsonl", "leaves.jsonl"))
         self.values = self.lines("values.jsonl") if self.manifest["values"] else iter([])
         self.value, checkpoint = next(self.values, None), None
         if self.start and self.checkpoint() != (self.start, self.root()):
             raise Bad(self.start, "the subtrees at the beginning are not those of the first checkpoint")
-        for line in self.lines("leaves.jsonl"):
+        for _, line in zip(range(self.start, self.size), leaves, strict=False):
             place, hashed = read(next(places, b""), "index", "hash", "checkpoint"), sha256(b"\0", line)
             if (place["index"], place["hash"]) != (self.index, hashed.hex()):
                 raise Bad(self.index, "the record is missing, or is not the one that the tree has")
@@ -112,8 +112,8 @@ class Export:
                 if self.root() != checkpoint[1]:
                     raise Bad(self.good or self.start, f"another root than that signed at {self.index}")
                 self.good, checkpoint = self.index, None
-        if self.index != self.manifest["size"] or checkpoint or next(places, None) or next(self.notes, None):
-            raise Bad(self.index, "leaves are missing at the end")
+        if self.index != self.size or checkpoint or [*leaves, *places, *self.notes]:
+            raise Bad(self.index, "lines are missing at the end, or too many")
         if self.value or self.erasures or any(self.manifest["strays"].values()):
             raise Bad(self.index, f"rows that belong to nothing: {self.manifest['strays']}")
 
@@ -159,13 +159,12 @@ class Export:
         (origin, size, root), (*signatures, end) = text.split("\n"), under.split("\n")
         for _, name, blob in (each.split(" ") for each in signatures):
             signature, message = b64decode(blob, validate=True), f"{text}\n".encode()
-            witness = self.witnesses.get(name, b"")
             stamp = f"cosignature/v1\ntime {int.from_bytes(signature[4:12])}\n".encode()
             if signature[:4] == sha256(origin.encode(), b"\n\1", self.key)[:4] and name == origin:
                 check(self.key, signature[4:], message)
                 self.done["checkpoints"], ours = self.done["checkpoints"] + 1, True
-            elif signature[:4] == sha256(name.encode(), b"\n\4", witness)[:4]:
-                check(witness, signature[12:], stamp + message)
+            elif signature[:4] == sha256(name.encode(), b"\n\4", self.witnesses.get(name, b""))[:4]:
+                check(self.witnesses[name], signature[12:], stamp + message)
                 self.done["cosignatures"], self.anchored = self.done["cosignatures"] + 1, int(size)
         if end or not ours or origin != self.origin or line["size"] != int(size):
             raise Bad(self.index, f"checkpoint {size} is not signed by the log's key for its origin")
@@ -186,7 +185,8 @@ def main(words: list[str] | None = None) -> int:
     except Bad as error:
         index, reason = error.args
     except Exception as error:  # whatever cannot be read, or bears a signature that does not hold, is bad
-        index, reason = export.index, f"{type(error).__name__} {error}"
+        index = export.index if export.index != export.size else None  # all leaves held
+        reason = f"{type(error).__name__} {error}"
     status = "bad" if reason else "unanchored" if export.anchored is None else "anchored"
     found = {"status": status, "size": export.index, "root": b64encode(export.root()).decode()}
     found |= {"first_bad": index, "last_good_checkpoint": export.good, "anchored_size": export.anchored}

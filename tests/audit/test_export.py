@@ -275,6 +275,8 @@ def test_every_member_of_the_manifest(changed: Path) -> None:
             continue
         (changed / "manifest.json").write_text(json.dumps(variant, indent=1, ensure_ascii=False) + "\n")
         assert judged(changed)[0] == 1, what
+    (changed / "manifest.json").write_text("")
+    assert judged(changed)[1]["first_bad"] is None
 
 
 def test_every_file(changed: Path, whole: Path) -> None:
@@ -336,7 +338,8 @@ def test_a_manifest_of_another_key(changed: Path) -> None:
     resigned(changed, KEY)
     assert judged(changed)[0] == 0
     resigned(changed, Ed25519PrivateKey.generate())
-    assert judged(changed)[0] == 1
+    code, found = judged(changed)
+    assert (code, found["first_bad"]) == (1, None), "no leaf is at fault"
 
 
 def test_the_border_of_salt_and_value_shifted(changed: Path) -> None:
@@ -368,7 +371,7 @@ def test_it_says_of_a_changed_database_what_audit_verify_says(template: Template
     tried = 0
     for table, column in columns(good):
         before = cells(original, table, column)
-        for expression in list(CHANGES.values())[::3] if len(before) > 1 else ():
+        for expression in list(CHANGES.values())[::7] if len(before) > 1 else ():
             changed.rollback()
             original.backup(changed)
             where = f"rowid = {before[1][0]}"
@@ -396,7 +399,7 @@ def test_it_says_of_a_changed_database_what_audit_verify_says(template: Template
     original.close()
     changed.close()
     engine.dispose()
-    assert tried > 60
+    assert tried > 25
 
 
 @pytest.mark.parametrize("index", [12, ERASED, 99])
