@@ -1,8 +1,7 @@
 """Verify an export of the exchange log without the gateway: Python 3.11 or newer and the package `cryptography`.
 
-python verify.py [FOLDER] [--log-key log.pub] [--witness witness.vkey] prints what it found as JSON. Exit code 0: whole,
-and the witness vouches for it. 3: whole, no witness does. 1: changed. Without the two options the keys are those in the
-export: compare them with what you were told otherwise. Source: docs/exchange-log.md of the gateway.
+python verify.py [FOLDER] [--log-key log.pub] [--witness witness.vkey] prints JSON. Exit code 0: whole, witnessed;
+3: whole, not witnessed; 1: changed. Without the options the keys are those in the export: compare them with your own.
 """
 
 from __future__ import annotations
@@ -38,24 +37,17 @@ def check(key: bytes, signature: bytes, message: bytes) -> None:
 def read(line: bytes, *names: str) -> dict[str, Any]:
     """A line of ours: one JSON object with these members, and what is missing, in the one way it is written."""
     value: dict[str, Any] = json.loads(line.decode())
-    if encode(value).encode() != line or value.keys() - {"missing"} != set(names):
+    if encode(value).encode() != line or value.keys() - {"missing", "class"} != set(names):
         raise ValueError(f"a line is not in its exact form, or the database says otherwise: {sorted(value)}")
     return value
 
 
-def excused(erasure: dict[str, Any], leaf: dict[str, Any], name: str) -> bool:
-    """Whether an erasure on record says that this value may be missing, and came after the months that it states.
-
-    How long a class is kept the auditor knows; of what class an exchange is, its outcome says.
-    """
-    (end, end_rest), (now, now_rest) = (
-        (int(at[:4]) * 12 + int(at[5:7]), at[8:]) for at in (erasure["before"], erasure["instant"])
-    )
-    over = (end + erasure["months"], end_rest) <= (now, now_rest)
-    of_it = (
-        leaf.get("retention", erasure["class"]) == erasure["class"] and leaf["instant"] < erasure["before"]
-    )
-    return name.split(".")[0] in erasure["names"] and of_it and over and erasure["months"] > 0
+def excused(erasure: dict[str, Any], leaf: dict[str, Any], name: str, kept: str, months: int) -> bool:
+    """Whether an erasure on record says that this value may be missing, and that its time was over."""
+    before, names = erasure["before"], erasure["names"]
+    year, month = divmod(int(before[:4]) * 12 + int(before[5:7]) - 1 + months, 12)
+    over = months > 0 and f"{year:04}-{month + 1:02}{before[7:]}" <= erasure["instant"]
+    return over and erasure["class"] == kept and leaf["instant"] < before and name.split(".")[0] in names
 
 
 class Export:
@@ -139,11 +131,11 @@ class Export:
         if self.manifest["values"] and names[1:] != sorted(commitments.keys() - missing):
             raise Bad(self.index, "a value is missing from the export")
         later = [json.loads(text) for at, text in self.erasures.items() if missing and at > self.index]
-        for name in missing:
-            if name not in commitments or not any(excused(each, leaf, name) for each in later):
-                raise Bad(self.index, f"the value {name} is missing and no erasure is on record")
-        self.done["values"] += len(names) - 1
-        self.done["erased"] += len(missing)
+        time = (place["class"], self.manifest["retention"][place["class"]]) if missing else ("", 0)
+        if not all(any(excused(each, leaf, name, *time) for each in later) for name in missing):
+            raise Bad(self.index, f"a value is missing and no erasure is on record: {missing}")
+        for what, more in ("values", len(names) - 1), ("erased", len(missing)):
+            self.done[what] += more
         if self.erasures.pop(self.index, None) != (line.decode() if leaf["kind"] == "erasure" else None):
             raise Bad(self.index, "the erasures are not those of the leaves")
         if leaf["v"] != 1 or (leaf["kind"] != "origin" and self.index == 0):
@@ -198,8 +190,7 @@ def main(words: list[str] | None = None) -> int:
     status = "bad" if reason else "unanchored" if export.anchored is None else "anchored"
     found = {"status": status, "size": export.index, "root": b64encode(export.root()).decode()}
     found |= {"first_bad": index, "last_good_checkpoint": export.good, "anchored_size": export.anchored}
-    keys = "as given" if given.log_key and given.witness else "from the export: compare them"
-    found |= {"reason": reason, "checked": export.done, "keys": keys}
+    found |= {"reason": reason, "checked": export.done, "own_keys": bool(given.log_key and given.witness)}
     print(json.dumps(found, indent=1))
     return {"anchored": 0, "unanchored": 3, "bad": 1}[status]
 
