@@ -58,9 +58,15 @@ def message_tables() -> dict[str, tuple[Mapping[Any], wsdl.Contract]]:
 
 def records(table: Mapping[Any], contract: wsdl.Contract) -> st.SearchStrategy[Any]:
     """Records whose messages the contract takes: facets come from the schema, the rest from the table."""
-    published = declared(contract.xsd, table.element)
+    return _messages(table, contract.xsd)
+
+
+@cache
+def _messages(table: Mapping[Any], xsd: Path) -> st.SearchStrategy[Any]:
+    # Made once: every example asks for it, and making it costs more than drawing from it.
+    published = declared(xsd, table.element)
     assert published is not None
-    return _records(table, published, contract.xsd).filter(lambda record: _whole(table, record))
+    return _records(table, published, xsd).filter(lambda record: _whole(table, record))
 
 
 def _whole(table: Mapping[Any], record: Any) -> bool:
