@@ -21,4 +21,6 @@ def test_sixteen_processes_make_one_gapless_log(migrated_postgresql: str) -> Non
         connection.execute(text("ALTER TABLE log.log_tree DISABLE TRIGGER ALL"))
         connection.execute(text("DELETE FROM log.log_tree WHERE idx = 400"))
     engine.dispose()
-    assert len(list(_wrong(migrated_postgresql, 16, 50, 4))) == 2, "a gap in the indexes, and a thread's record"
+    assert len(list(_wrong(migrated_postgresql, 16, 50, 4))) == 2, (
+        "a gap in the indexes, and a thread's record"
+    )

@@ -108,7 +108,8 @@ ACTS: Sequence[tuple[str, Act]] = (
 
 # They need a world of their own: the test that finds them on record, and the words in it by which it does.
 ELSEWHERE = {
-    "audit dismiss": "commands/test_audit.py::test_unusual_look_ups_are_shown_and_dismissed_on_record: audit unusual dismiss",
+    "audit dismiss": "commands/test_audit.py"
+    "::test_unusual_look_ups_are_shown_and_dismissed_on_record: audit unusual dismiss",
     "call": "commands/test_call.py::test_a_call_prints_what_may_be_given_and_has_its_place_in_the_log: outcome",
     "children acknowledge": "routing/test_child_watch.py"
     "::test_an_alert_is_acknowledged_once_and_its_record_says_by_whom: children acknowledge",
@@ -240,7 +241,9 @@ def test_evidence_is_about_the_persons_in_it(worked: tuple[Home, Engine, uuid.UU
     assert "audit evidence" in [one.leaf.get("act") for one in about]
 
 
-def test_the_rights_of_roles_are_on_record(worked: tuple[Home, Engine, uuid.UUID], migrated_postgresql: str) -> None:
+def test_the_rights_of_roles_are_on_record(
+    worked: tuple[Home, Engine, uuid.UUID], migrated_postgresql: str
+) -> None:
     mark = uuid.uuid4().hex[:8]
     names = f"test_app_{mark}", f"test_eraser_{mark}"
     environ = worked[0].environ | {"GATEWAY_DATABASE_URL": migrated_postgresql}
@@ -272,5 +275,7 @@ def test_each_start_is_on_record(worked: tuple[Home, Engine, uuid.UUID], name: s
 def admin(engine: Engine) -> dict[str, dict[str, Any]]:
     """The leaf of every act of administration, by the record's id."""
     with engine.connect() as connection:
-        rows = connection.execute(select(log_records.c.id, log_records.c.leaf).where(log_records.c.kind == "admin"))
+        rows = connection.execute(
+            select(log_records.c.id, log_records.c.leaf).where(log_records.c.kind == "admin")
+        )
         return {row.id: json.loads(row.leaf) for row in rows}

@@ -18,6 +18,7 @@ _SECONDS = 60.0
 # What only an answer about a person has: the code with its dash, which no other part of an answer is written in.
 _PERSONAL = re.compile(rb"(?<![\dA-Fa-f-])[0-9]{6}-[0-9]{5}(?![\dA-Fa-f-])")
 _MESSAGE_ID = re.compile(rb":MessageID[^>]*>urn:uuid:([0-9a-f-]{36})<")
+_CODE = re.compile(rb'"code":"([a-z_]+)"|Kods>([a-z_]+)<')
 _HOP = frozenset({"connection", "keep-alive", "host", "content-length", "transfer-encoding"})
 
 
@@ -31,6 +32,7 @@ class Message:
     status: int = 0
     receipt: str = ""
     retryable: bool = False
+    code: str = ""
 
 
 @dataclass
@@ -73,6 +75,7 @@ def _answer(response: http.client.HTTPResponse, body: bytes) -> Message | None:
         personal=_PERSONAL.search(body) is not None,
         status=response.status,
         receipt=response.headers.get("X-Receipt", ""),
+        code=b"".join(_CODE.findall(body)[0]).decode() if _CODE.search(body) else "",
         retryable=b'"retryable":true' in body or b"AtkartotVar>true<" in body,
     )
 

@@ -23,6 +23,7 @@ from routing.parties import add_caller, add_partner
 from security.keys import Identity, issue, new_keys
 from storage import migrate, open_engine
 from tests.counting.proxies import Counted, Relay, before, behind
+from tests.counting.proxies import Message as Answer
 from tests.endpoints.serving import command, configure, serving
 from tests.endpoints.soap.messages import ACTION, CONTENT_TYPE, Message, get_person
 
@@ -75,6 +76,19 @@ class World:
         for each in workers:
             each.join()
         return ended
+
+    def counted(self) -> tuple[int, int]:
+        """How many answers each way in has given until now."""
+        return len(self.partners.messages), len(self.internal.messages)
+
+    def refused(self, since: tuple[int, int]) -> list[Answer]:
+        """What was answered since then and gave nothing."""
+        return [
+            each
+            for counted, past in zip((self.partners, self.internal), since, strict=True)
+            for each in counted.messages[past:]
+            if each.status != 200
+        ]
 
     def _json(self, session: requests.Session, code: str) -> requests.Response:
         context = {

@@ -59,7 +59,11 @@ def test_an_outcome_says_everything_and_its_leaf_names_nobody(gateway: Gateway, 
         "p8.1",
     )
     assert leaf["bases"] == sorted(
-        {right.basis for right in gateway.access.rights_of("spolis-core") if "pmlp.GetPerson" in right.operations}
+        {
+            right.basis
+            for right in gateway.access.rights_of("spolis-core")
+            if "pmlp.GetPerson" in right.operations
+        }
     )
     # What came of it, by which contract and mapping, and what was given and not given.
     assert (leaf["outcome"], leaf["code"], leaf["attempts"]) == ("ok", None, 1)
