@@ -6,6 +6,7 @@ import click
 
 import config
 from commands import print_json
+from commands.opening import administer, open_database
 from endpoints import alerts
 from errors import ConfigurationError
 from exchange import Json, new_id, utc_now
@@ -20,7 +21,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @click.pass_context
 def test(ctx: click.Context, as_json: bool) -> None:
-    """Send a test alert by every channel of [alerts].
+    """Send a test alert by every channel of [alerts]. It is recorded first.
 
     Exit codes: 0 each channel took it, 1 one did not, 78 none is set up.
 
@@ -32,6 +33,16 @@ def test(ctx: click.Context, as_json: bool) -> None:
     if not channels:
         raise ConfigurationError("no channel is set up: [alerts] webhook_url, or mail_to with smtp_host")
     message = alerts.Message(new_id(), "test", "test", "", "", settings.environment, utc_now())
+    names = ", ".join(channel.value for channel in channels)
+    administer(
+        settings,
+        open_database(settings),
+        "alert test",
+        names,
+        "",
+        lambda _connection: None,
+        facts={"message": str(message.id)},
+    )
     failures: dict[str, str | None] = {}
     for channel in channels:
         failures[channel.value] = None

@@ -272,7 +272,7 @@ def subject(
 @_JSON
 @click.pass_context
 def catalogue(ctx: click.Context, anew: bool, as_json: bool) -> None:
-    """Compare the catalogue, by which records are found, with the log; or make it anew.
+    """Compare the catalogue, by which records are found, with the log; or make it anew, which is recorded.
 
     Exit code 0: it says what the log says. 1: it does not, at the indexes that are named.
 
@@ -282,6 +282,8 @@ def catalogue(ctx: click.Context, anew: bool, as_json: bool) -> None:
     """
     settings = config.load()
     engine = opened(settings)
+    if anew:
+        record(settings, engine, "audit catalogue", _PURPOSE, {"anew": True}, {})
     records = catalogues.make_anew(engine) if anew else catalogues.catch_up(engine)
     with progress.shown("comparing", quiet=as_json) as heard:
         wrong = catalogues.differing(engine, heard)

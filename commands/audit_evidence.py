@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 import config
-from audit import Archive, evidence, snapshot, witnessed
+from audit import Archive, evidence, search, snapshot, witnessed
 from commands import print_json
-from commands.audit_acts import opened, record
+from commands.audit_acts import about, opened, record
 from exchange import utc_now
 from questions.cover import cover
 from security.keys import Identity
@@ -42,7 +42,8 @@ def command(exchange: uuid.UUID, purpose: str, out: Path | None, as_json: bool) 
     """
     settings = config.load()
     engine = opened(settings)
-    record(settings, engine, "audit evidence", purpose, {"of": str(exchange)}, {})
+    persons = about(search.persons_of(engine, exchange))
+    record(settings, engine, "audit evidence", purpose, {"of": str(exchange)}, persons)
     witness = witnessed.chosen(settings)
     archive = Archive(settings)
     with snapshot.at_one_moment(engine) as connection:

@@ -109,18 +109,20 @@ def unescrow(
     else:
         files = escrow.open_with_shares(outside, _shares(shares, outside))
     written = [] if only_try else put_files(settings.keys, files)
-    recorded = False
-    if not only_try:
+    if only_try:
+        recorded = _on_record(settings, "keys unescrow try", f"set {outside.set_id}: opened, nothing written")
+    else:
         if outside.opened_by == "shares":
             replace_file(settings.keys, BUNDLE, sealed)
-        recorded = _on_record(settings, f"set {outside.set_id}: " + (", ".join(written) or "nothing missing"))
+        what = f"set {outside.set_id}: " + (", ".join(written) or "nothing missing")
+        recorded = _on_record(settings, "keys unescrow", what)
     if as_json:
         print_json(_told(outside) | {"written": list[Json](written), "recorded": recorded})
         return
     if only_try:
         click.echo(f"It opens: {', '.join(sorted(files))} of {outside.made_at}. Nothing was written.")
-        return
-    click.echo(f"{settings.keys}: {len(written)} of {len(files)} files were missing and are back.")
+    else:
+        click.echo(f"{settings.keys}: {len(written)} of {len(files)} files were missing and are back.")
     if not recorded:
         click.echo(
             "There is no exchange log yet, so this is not on record; `gateway recover` will be.", err=True
@@ -230,13 +232,13 @@ def _shares(paths: tuple[Path, ...], outside: escrow.Bundle) -> list[escrow.Shar
     return list(found.values())
 
 
-def _on_record(settings: Settings, what: str) -> bool:
+def _on_record(settings: Settings, act: str, what: str) -> bool:
     """Put it on record where there is a log; a database that is still to be restored must stay empty."""
     engine = _database(settings)
     if engine is None:
         return False
     with suppress(GatewayFailure):
-        administer(settings, engine, "keys unescrow", what, "", lambda _connection: None)
+        administer(settings, engine, act, what, "", lambda _connection: None)
         return True
     return False
 

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import partial
 
 import click
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 import adapters
 import config
@@ -76,6 +76,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Begin a sync now, or all of a system; the workers carry it out. One that is under way is left to go on.
+
+    Who began it is on record.
 
     An edition (`vzd edition`) is loaded by this process from where the system's settings say: a folder, or an address.
     With --wait exit code 3 says that it is still under way, 5 that it waits for a person; with --recount 1 that
@@ -148,9 +150,20 @@ def _ask(wired: gateway.Gateway, one: _Named, since: date | None) -> tuple[uuid.
     operation = one.operation
     assert operation is not None  # noqa: S101 — an edition is loaded, not asked for
     wired.archive.begin_month(wired.log, utc_now())
-    queued = wired.log.commit(
-        lambda connection: wired.queue.ask(connection, one.adapter, operation, utc_now(), since=since)
-    )
+    facts: dict[str, Json] = {
+        "act": "sync",
+        "system": one.adapter.name,
+        "operation": operation.name,
+        "since": since.isoformat() if since else None,
+    }
+
+    def work(connection: Connection) -> uuid.UUID | None:
+        run_id = wired.queue.ask(connection, one.adapter, operation, utc_now(), since=since)
+        begun = {**facts, "run": None if run_id is None else str(run_id)}
+        wired.log.append(connection, admin_entry(wired.settings, begun, {}))
+        return run_id
+
+    queued = wired.log.commit(work)
     if queued is not None:
         return queued, True
     with reading(wired.engine).begin() as connection:

@@ -66,9 +66,7 @@ def opened_record(trail: Trail) -> Entry:
         "target": arrival.target,
         "request_sha256": trail.received.digest.hex(),
     }
-    facts = _way(trail) | ({} if trail.cause is None else {"cause": str(trail.cause)})
-    if arrival.peer.certificate is not None:
-        facts["tls_certificate"] = hashlib.sha256(arrival.peer.certificate).hexdigest()
+    facts = _way(trail) | _connection(trail) | ({} if trail.cause is None else {"cause": str(trail.cause)})
     return Entry(Kind.OPENED, trail.received.exchange_id, trail.received.instant, facts, personal)
 
 
@@ -87,7 +85,9 @@ def outcome_record(trail: Trail, fed: Fed, content: bytes, instant: datetime) ->
     }
     if trail.request is not None:
         personal["selection"] = plain(trail.request.arguments)
-    facts = _way(trail) | _request(trail) | _outcome(trail, fed)
+    if received := _received(trail):
+        personal["received_sha256"] = received
+    facts = _way(trail) | _connection(trail) | _request(trail) | _outcome(trail, fed)
     return Entry(Kind.OUTCOME, trail.received.exchange_id, instant, facts, personal)
 
 
@@ -131,6 +131,18 @@ def outcome(trail: Trail) -> Outcome:
 
 def _way(trail: Trail) -> dict[str, Json]:
     return {"way": trail.received.arrival.way.value, "environment": trail.environment.value}
+
+
+def _connection(trail: Trail) -> dict[str, Json]:
+    """The certificate of the connection, where it has one; that of a signature is another."""
+    certificate = trail.received.arrival.peer.certificate
+    return {} if certificate is None else {"tls_certificate": hashlib.sha256(certificate).hexdigest()}
+
+
+def _received(trail: Trail) -> list[Json]:
+    """The digests of the exact bytes that systems answered with, an attempt each."""
+    attempts = () if trail.delivered is None else trail.delivered.attempts
+    return [hashlib.sha256(one.received).hexdigest() for one in attempts if one.received is not None]
 
 
 def _request(trail: Trail) -> dict[str, Json]:
@@ -193,6 +205,8 @@ def _outcome(trail: Trail, fed: Fed) -> dict[str, Json]:
         "notices": [str(notice) for notice in trail.notices],
         "ms": int((time.monotonic() - trail.began) * 1000),
     }
+    if trail.decision is not None:  # the points of the law that entitle the caller, as access.d names them
+        facts["bases"] = sorted({right.basis for right in trail.decision.rights if right.basis})
     if delivered is not None:
         source, contract, mapping = delivered.origin
         facts |= {"source": source, "contract": contract, "mapping": mapping}

@@ -61,7 +61,9 @@ def commitments(root: Path, records: dict[str, Any]) -> None:
         made = sha256(TAG + bytes.fromhex(one["salt"]) + one["value"].encode()).hex()
         committed = records[one["record"]]["commitments"].get(one["name"])
         say(len(one["salt"]) == 32 and made == committed, one["name"] + " of record " + one["record"])
-        found.setdefault(one["name"], set()).add(json.loads(one["value"]) if "sha256" in one["name"] else "")
+        if one["name"].endswith("_sha256"):
+            value = json.loads(one["value"])
+            found.setdefault(one["name"], set()).update(value if isinstance(value, list) else [value])
     for path in sorted((root / "messages").glob("*")):
         kind = path.stem.partition("-")[0]
         if kind + "_sha256" in found:

@@ -326,6 +326,7 @@ def test_a_correction_request_is_a_file_for_the_source(place: Place, town: Town,
         assert wanted in text
     assert (folder / handed["reference"]).stat().st_mode & 0o077 == 0
     answered = place.run("reconcile", "answered", handed["request"], "--refused", *WHO)
+    assert place.json("audit", "search", "--act", "reconcile answered refused")
     assert answered.exit_code == 0, answered.stderr
     shown = place.json("reconcile", "show", found["id"], "--reason", "tests")
     assert (shown["state"], shown["requests"][0]["answer"]) == ("open", "refused")
