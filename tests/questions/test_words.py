@@ -50,6 +50,6 @@ def test_only_what_was_chosen_is_told_as_given() -> None:
 
 
 def test_a_name_that_no_file_has_stays() -> None:
-    assert words.operation("csdd", "GetVehicles").en == "csdd get vehicles"
+    assert words.operation("nowhere", "GetSuchThings").en == "nowhere get such things"
     assert words.institution("90009999999", "") == words.Words("90009999999", "90009999999")
     assert words.rule("p999").lv == "MK noteikumu Nr. 587 999. punkts"
