@@ -115,7 +115,9 @@ def test_what_a_service_hands_in_or_reads_has_its_lineage(home: Home) -> None:
         told["SubmitStay", "stay.ended_on"]["recipients"]
         == "iem-ic, ministry, nvd, private-person, riga-social-service, spolis-core, vsaa"
     )
-    assert told["SubmitPlacement", "entered_on"]["recipients"] == "csp, private-person, spolis-core, vsaa"
+    assert told["SubmitPlacement", "entered_on"]["recipients"] == (
+        "csp, labis, ministry, private-person, researcher, spolis-core, vsaa"
+    )
     assert told["SubmitStay", "stay.person_code"]["recipients"] == "private-person, spolis-core"
     ended = told["GetStays", "stays[].ended_on"]
     assert (ended["rule"], ended["register_column"]) == ("p12.8.14", "spolis_care_stay.ended_on")
