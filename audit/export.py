@@ -22,9 +22,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from audit import checkpoint, leaf, snapshot
+from audit import checkpoint, leaf, retention, snapshot
 from audit.nodes import Tree
 from audit.notes import VerifierKey
+from audit.records import Records
 from audit.snapshot import MEMBERS, Place, Stored, Values
 from audit.tables import log_cosignatures, log_records, log_tree, log_values
 from errors import InvalidRequest, LogUnavailable, NotFound
@@ -84,7 +85,7 @@ def export(
     (folder / VERIFIER).write_bytes(Path(__file__).with_name("export_verifier.py").read_bytes())
     try:
         with snapshot.at_one_moment(engine) as connection:
-            writing = _Writing(connection, folder, wanted)
+            writing = _Writing(connection, folder, wanted, made_at)
             facts = writing.run(progress)
     except SQLAlchemyError as error:
         raise LogUnavailable(type(error).__name__) from error
@@ -94,6 +95,7 @@ def export(
         "environment": environment.value,
         **facts,
         "values": wanted.values,
+        "retention": {name: one.months for name, one in retention.classes().items()},
         "files": [_listed(folder, path) for path in sorted(folder.rglob("*")) if path.is_file()],
     }
     data = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
@@ -111,10 +113,11 @@ def export(
 class _Writing:
     """One pass over the tables. Memory: a page of rows."""
 
-    def __init__(self, connection: Connection, folder: Path, wanted: Wanted) -> None:
+    def __init__(self, connection: Connection, folder: Path, wanted: Wanted, made_at: datetime) -> None:
         self._connection = connection
         self._folder = folder
         self._wanted = wanted
+        self._records = Records(connection, None, made_at)
         self.size = snapshot.count(connection, log_tree.c.idx)
         self.root = b""
         self.pending, self._waiting_values, self._dangling = snapshot.unplaced(connection)
@@ -162,7 +165,9 @@ class _Writing:
         for size, note in snapshot.checkpoints(self._connection):
             if size < start:
                 continue
-            if isinstance(note, str):
+            if type(note) is not str:
+                note = None
+            else:
                 for _, _, _, line in snapshot.cosignatures(self._connection, after, size):
                     self._seen_cosignatures += 1
                     note += line if isinstance(line, str) else f"{line!r}\n"
@@ -198,7 +203,7 @@ class _Writing:
                 # A leaf in its canonical form has no line end, so that a line is a leaf.
                 text = stored.leaf if isinstance(stored.leaf, str) and "\n" not in stored.leaf else ""
                 leaves.write(text.encode() + b"\n")
-                places.write(_line(_place(place, stored, found)))
+                places.write(_line(self._place(place, stored, found)))
                 self._seen_values += len(found)
                 if values is not None:
                     for name, salt, value in sorted(found, key=lambda row: str(row[0])):
@@ -206,6 +211,28 @@ class _Writing:
                         row = {"index": place.idx, "name": str(name), "salt": shown, "value": str(value)}
                         values.write(_line(row))
         progress(self.size - start, self.size - start)
+
+    def _place(self, place: Place, stored: Stored, values: Values) -> dict[str, Json]:
+        """What the tree says of a leaf; and where its columns or values say otherwise than the leaf, that they do."""
+        row: dict[str, Json] = {
+            "index": place.idx,
+            "hash": _hex(place.leaf_hash),
+            "checkpoint": place.checkpoint if type(place.checkpoint) is int else None,
+        }
+        try:
+            members = leaf.parse(stored.leaf)
+        except (TypeError, ValueError):
+            return row
+        columns = stored.columns().items()
+        differs = [name for name, cell in columns if cell != members.get(MEMBERS.get(name, name))]
+        commitments = members.get("commitments")
+        ours = commitments if isinstance(commitments, dict) else {}
+        broken = [str(name) for name, salt, value in values if not leaf.commits(ours.get(name), salt, value)]
+        missing = sorted(ours.keys() - {name for name, _, _ in values})
+        told: dict[str, list[str]] = {"differs": differs, "broken": broken, "missing": missing}
+        if missing:
+            row["class"] = self._records.class_of(members)
+        return row | {name: list[Json](names) for name, names in told.items() if names}
 
     def _strays(self, start: int) -> dict[str, Json]:
         """How many rows of each table belong to nothing that was exported; not told of the part of a log."""
@@ -231,24 +258,6 @@ class _Writing:
             return
         with gzip.open(self._folder / f"{name}.gz", "wb", compresslevel=6) as packed:
             yield packed
-
-
-def _place(place: Place, stored: Stored, values: Values) -> dict[str, Json]:
-    """What the tree says of a leaf; and where its columns or values say otherwise than the leaf, that they do."""
-    row: dict[str, Json] = {"index": place.idx, "hash": _hex(place.leaf_hash), "checkpoint": place.checkpoint}
-    try:
-        members = leaf.parse(stored.leaf)
-    except (TypeError, ValueError):
-        return row
-    differs = [
-        name for name, cell in stored.columns().items() if cell != members.get(MEMBERS.get(name, name))
-    ]
-    commitments = members.get("commitments")
-    ours = commitments if isinstance(commitments, dict) else {}
-    broken = [str(name) for name, salt, value in values if not leaf.commits(ours.get(name), salt, value)]
-    missing = sorted(ours.keys() - {name for name, _, _ in values})
-    told: dict[str, list[str]] = {"differs": differs, "broken": broken, "missing": missing}
-    return row | {name: list[Json](names) for name, names in told.items() if names}
 
 
 def _hex(value: object) -> Json:

@@ -1,8 +1,7 @@
 """Verify an export of the exchange log without the gateway: Python 3.11 or newer and the package `cryptography`.
 
-python verify.py [FOLDER] [--log-key log.pub] [--witness witness.vkey] prints what it found as JSON. Exit code 0: whole,
-and the witness vouches for it. 3: whole, no witness does. 1: changed. Without the two options the keys are those in the
-export: compare them with what you were told otherwise. Source: docs/exchange-log.md of the gateway.
+python verify.py [FOLDER] [--log-key log.pub] [--witness witness.vkey] prints JSON. Exit code 0: whole, witnessed;
+3: whole, not witnessed; 1: changed. Without the options the keys are those in the export: compare them with your own.
 """
 
 from __future__ import annotations
@@ -38,29 +37,22 @@ def check(key: bytes, signature: bytes, message: bytes) -> None:
 def read(line: bytes, *names: str) -> dict[str, Any]:
     """A line of ours: one JSON object with these members, and what is missing, in the one way it is written."""
     value: dict[str, Any] = json.loads(line.decode())
-    if encode(value).encode() != line or value.keys() - {"missing"} != set(names):
+    if encode(value).encode() != line or value.keys() - {"missing", "class"} != set(names):
         raise ValueError(f"a line is not in its exact form, or the database says otherwise: {sorted(value)}")
     return value
 
 
-def excused(erasure: dict[str, Any], leaf: dict[str, Any], name: str) -> bool:
-    """Whether an erasure on record says that this value may be missing, and came after the months that it states.
-
-    How long a class is kept the auditor knows; of what class an exchange is, its outcome says.
-    """
-    (end, end_rest), (now, now_rest) = (
-        (int(at[:4]) * 12 + int(at[5:7]), at[8:]) for at in (erasure["before"], erasure["instant"])
-    )
-    over = (end + erasure["months"], end_rest) <= (now, now_rest)
-    of_it = (
-        leaf.get("retention", erasure["class"]) == erasure["class"] and leaf["instant"] < erasure["before"]
-    )
-    return name.split(".")[0] in erasure["names"] and of_it and over and erasure["months"] > 0
+def excused(erasure: dict[str, Any], leaf: dict[str, Any], name: str, kept: str, months: int) -> bool:
+    """Whether an erasure on record says that this value may be missing, and that its time was over."""
+    before, names = erasure["before"], erasure["names"]
+    year, month = divmod(int(before[:4]) * 12 + int(before[5:7]) - 1 + months, 12)
+    over = months > 0 and f"{year:04}-{month + 1:02}{before[7:]}" <= erasure["instant"]
+    return over and erasure["class"] == kept and leaf["instant"] < before and name.split(".")[0] in names
 
 
 class Export:
     def __init__(self, folder: Path) -> None:
-        self.folder, self.index = folder, 0
+        self.folder, self.index, self.size = folder, 0, 0
         self.subtrees: list[bytes] = []
         self.good: int | None = None
         self.anchored: int | None = None
@@ -72,7 +64,7 @@ class Export:
         self.key = b64decode("".join(pem[1:-1]), validate=True)[12:]  # the bytes before say: Ed25519
         vkeys = (witness or folder / "keys" / "witness.vkey").read_text().split()
         self.witnesses = {each.split("+")[0]: b64decode(each.split("+", 2)[2])[1:] for each in vkeys}
-        self.start = self.index = self.manifest["from"]
+        self.start, self.index, self.size = (self.manifest[name] for name in ("from", "from", "size"))
         self.origin, self.subtrees = self.manifest["origin"], list(map(b64decode, self.manifest["frontier"]))
 
     def files(self) -> None:
@@ -98,12 +90,12 @@ class Export:
         self.erasures = {
             each["index"]: each["leaf"] for each in map(json.loads, self.lines("erasures.jsonl"))
         }
-        self.notes, places = self.lines("checkpoints.jsonl"), self.lines("tree.jsonl")
+        self.notes, places, leaves = map(self.lines, ("checkpoints.jsonl", "tree.jsonl", "leaves.jsonl"))
         self.values = self.lines("values.jsonl") if self.manifest["values"] else iter([])
         self.value, checkpoint = next(self.values, None), None
         if self.start and self.checkpoint() != (self.start, self.root()):
             raise Bad(self.start, "the subtrees at the beginning are not those of the first checkpoint")
-        for line in self.lines("leaves.jsonl"):
+        for _, line in zip(range(self.start, self.size), leaves, strict=False):
             place, hashed = read(next(places, b""), "index", "hash", "checkpoint"), sha256(b"\0", line)
             if (place["index"], place["hash"]) != (self.index, hashed.hex()):
                 raise Bad(self.index, "the record is missing, or is not the one that the tree has")
@@ -120,8 +112,8 @@ class Export:
                 if self.root() != checkpoint[1]:
                     raise Bad(self.good or self.start, f"another root than that signed at {self.index}")
                 self.good, checkpoint = self.index, None
-        if self.index != self.manifest["size"] or checkpoint or next(places, None) or next(self.notes, None):
-            raise Bad(self.index, "leaves are missing at the end")
+        if self.index != self.size or checkpoint or [*leaves, *places, *self.notes]:
+            raise Bad(self.index, "lines are missing at the end, or too many")
         if self.value or self.erasures or any(self.manifest["strays"].values()):
             raise Bad(self.index, f"rows that belong to nothing: {self.manifest['strays']}")
 
@@ -139,11 +131,11 @@ class Export:
         if self.manifest["values"] and names[1:] != sorted(commitments.keys() - missing):
             raise Bad(self.index, "a value is missing from the export")
         later = [json.loads(text) for at, text in self.erasures.items() if missing and at > self.index]
-        for name in missing:
-            if name not in commitments or not any(excused(each, leaf, name) for each in later):
-                raise Bad(self.index, f"the value {name} is missing and no erasure is on record")
-        self.done["values"] += len(names) - 1
-        self.done["erased"] += len(missing)
+        time = (place["class"], self.manifest["retention"][place["class"]]) if missing else ("", 0)
+        if not all(any(excused(each, leaf, name, *time) for each in later) for name in missing):
+            raise Bad(self.index, f"a value is missing and no erasure is on record: {missing}")
+        for what, more in ("values", len(names) - 1), ("erased", len(missing)):
+            self.done[what] += more
         if self.erasures.pop(self.index, None) != (line.decode() if leaf["kind"] == "erasure" else None):
             raise Bad(self.index, "the erasures are not those of the leaves")
         if leaf["v"] != 1 or (leaf["kind"] != "origin" and self.index == 0):
@@ -167,13 +159,12 @@ class Export:
         (origin, size, root), (*signatures, end) = text.split("\n"), under.split("\n")
         for _, name, blob in (each.split(" ") for each in signatures):
             signature, message = b64decode(blob, validate=True), f"{text}\n".encode()
-            witness = self.witnesses.get(name, b"")
             stamp = f"cosignature/v1\ntime {int.from_bytes(signature[4:12])}\n".encode()
             if signature[:4] == sha256(origin.encode(), b"\n\1", self.key)[:4] and name == origin:
                 check(self.key, signature[4:], message)
                 self.done["checkpoints"], ours = self.done["checkpoints"] + 1, True
-            elif signature[:4] == sha256(name.encode(), b"\n\4", witness)[:4]:
-                check(witness, signature[12:], stamp + message)
+            elif signature[:4] == sha256(name.encode(), b"\n\4", self.witnesses.get(name, b""))[:4]:
+                check(self.witnesses[name], signature[12:], stamp + message)
                 self.done["cosignatures"], self.anchored = self.done["cosignatures"] + 1, int(size)
         if end or not ours or origin != self.origin or line["size"] != int(size):
             raise Bad(self.index, f"checkpoint {size} is not signed by the log's key for its origin")
@@ -194,12 +185,12 @@ def main(words: list[str] | None = None) -> int:
     except Bad as error:
         index, reason = error.args
     except Exception as error:  # whatever cannot be read, or bears a signature that does not hold, is bad
-        index, reason = export.index, f"{type(error).__name__} {error}"
+        index = export.index if export.index != export.size else None  # all leaves held
+        reason = f"{type(error).__name__} {error}"
     status = "bad" if reason else "unanchored" if export.anchored is None else "anchored"
     found = {"status": status, "size": export.index, "root": b64encode(export.root()).decode()}
     found |= {"first_bad": index, "last_good_checkpoint": export.good, "anchored_size": export.anchored}
-    keys = "as given" if given.log_key and given.witness else "from the export: compare them"
-    found |= {"reason": reason, "checked": export.done, "keys": keys}
+    found |= {"reason": reason, "checked": export.done, "own_keys": bool(given.log_key and given.witness)}
     print(json.dumps(found, indent=1))
     return {"anchored": 0, "unanchored": 3, "bad": 1}[status]
 

@@ -17,6 +17,7 @@ from errors import LogUnavailable
 # A subtree of one of these heights has 2 to that power of leaves.
 HEIGHTS = (8, 16, 24)
 _FAN = 8
+_FULL = (1 << _FAN) - 1
 
 # Subtrees made in one transaction at most: a log that has none yet gets them by and by.
 _STEP = 64
@@ -89,6 +90,46 @@ class Tree:
         return frontier.root()
 
 
+class Comparison:
+    """Compares what is kept with the leaf hashes, as a walk over the tree comes by them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._size = 0
+        self._hashes: dict[int, list[bytes]] = {height: [] for height in (0, *HEIGHTS)}
+        self._page: dict[int, dict[int, bytes]] = {}
+        self._wrong: tuple[int, int] | None = None
+
+    def leaf(self, hashed: bytes) -> None:
+        """Take the next leaf."""
+        self._size += 1
+        self._take(0, hashed)
+
+    def wrong(self) -> str:
+        """In words, to go on with, the first that is not as the leaves say; empty where there is none."""
+        for height in HEIGHTS:
+            if self._wrong is None and _kept(self._connection, height) > self._size >> height:
+                self._wrong = height, self._size >> height
+        if self._wrong is None:
+            return ""
+        height, number = self._wrong
+        return f"; row {height}, {number} of tree_nodes is wrong: delete its rows, they are made again"
+
+    def _take(self, height: int, hashed: bytes) -> None:
+        hashes = self._hashes[height]
+        hashes.append(hashed)
+        if len(hashes) < 1 << _FAN or height == HEIGHTS[-1]:
+            return
+        root, above = folded(hashes), height + _FAN
+        hashes.clear()
+        number = (self._size >> above) - 1
+        if number & _FULL == 0:
+            self._page[above] = _numbered(self._connection, above, number, number + _FULL + 1, junk=True)
+        if self._page[above].get(number, root) != root and self._wrong is None:
+            self._wrong = above, number
+        self._take(above, root)
+
+
 def _kept(connection: Connection, height: int) -> int:
     last = connection.execute(
         select(func.max(tree_nodes.c.number)).where(tree_nodes.c.height == height)
@@ -96,9 +137,11 @@ def _kept(connection: Connection, height: int) -> int:
     return 0 if last is None else last + 1
 
 
-def _numbered(connection: Connection, height: int, start: int, stop: int) -> dict[int, bytes]:
+def _numbered(
+    connection: Connection, height: int, start: int, stop: int, *, junk: bool = False
+) -> dict[int, bytes]:
     """By number, the hashes of the subtrees of a height, or of the leaves at height 0, in order; what is no hash is
-    left out.
+    left out, unless `junk` is asked for.
     """
     kept = tree_nodes.c
     number, hashed = (kept.number, kept.hash) if height else (log_tree.c.idx, log_tree.c.leaf_hash)
@@ -107,4 +150,4 @@ def _numbered(connection: Connection, height: int, start: int, stop: int) -> dic
     if height:
         statement = statement.where(kept.height == height)
     rows = connection.execute(statement.order_by(number))
-    return {row[0]: row[1] for row in rows if type(row[1]) is bytes and len(row[1]) == HASH_BYTES}
+    return {row[0]: row[1] for row in rows if junk or (type(row[1]) is bytes and len(row[1]) == HASH_BYTES)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, exists, func, null, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit import leaf
@@ -302,20 +302,24 @@ def _catalogued(
 def _waiting(connection: Connection, filters: Filters) -> Iterator[Found]:
     """What matches of the few records that have no place in the tree, or that the catalogue does not have yet."""
     last = connection.execute(select(func.max(catalogue.c.idx))).scalar()
-    queued = exists().where(sequencer_queue.c.record_id == log_records.c.id)
-    query = (
+    placed = exists().where(log_tree.c.record_id == log_records.c.id)
+    queued = (
+        select(null().label("idx"), log_records.c.leaf)
+        .select_from(sequencer_queue)
+        .join(log_records, log_records.c.id == sequencer_queue.c.record_id)
+        .where(~placed)
+    )
+    late = (
         select(log_tree.c.idx, log_records.c.leaf)
-        .select_from(log_records)
-        .outerjoin(log_tree, log_tree.c.record_id == log_records.c.id)
-        .where(
-            *_bounds(log_records.c.instant, filters.since, filters.until),
-            *_named(filters, log_records.c.id),
-        )
+        .select_from(log_tree)
+        .join(log_records, log_records.c.id == log_tree.c.record_id)
+        .where(log_tree.c.idx > (-1 if last is None else last))
     )
     wanted = filters.facts
-    late: ColumnElement[bool] = log_tree.c.idx > (-1 if last is None else last)
-    for rows in (query.where(queued, log_tree.c.idx.is_(None)), query.where(late)):
-        for row in connection.execute(rows):
+    for rows in (queued, late):
+        named = _named(filters, log_records.c.id, few=True)
+        bounds = _bounds(log_records.c.instant, filters.since, filters.until)
+        for row in connection.execute(rows.where(*bounds, *named)):
             members = _members(row.leaf)
             if wanted.items() <= facts_of(members).items():
                 yield Found(row.idx, members)
@@ -328,14 +332,19 @@ def _bounds(column: Any, since: datetime | None, until: datetime | None) -> Iter
         yield column < instant_text(until)
 
 
-def _named(filters: Filters, record_id: Any) -> Iterator[ColumnElement[bool]]:
+def _named(filters: Filters, record_id: Any, *, few: bool = False) -> Iterator[ColumnElement[bool]]:
+    """The conditions on exchange, official and persons; of `few` records each is asked, else ids are found first."""
+
+    def one_of(ids: Select[str], id_: Any) -> ColumnElement[bool]:
+        return ids.where(id_ == record_id).exists() if few else record_id.in_(ids)
+
     if filters.exchange is not None:
-        own = select(log_records.c.id).where(log_records.c.exchange_id == str(filters.exchange))
-        yield record_id.in_(own)
+        named = log_records.alias("named")
+        yield one_of(select(named.c.id).where(named.c.exchange_id == str(filters.exchange)), named.c.id)
     if filters.official is not None:
-        yield record_id.in_(_having("official", [filters.official]))
+        yield one_of(_having("official", [filters.official]), log_values.c.record_id)
     if filters.subjects:
-        yield record_id.in_(_of_persons(filters.subjects))
+        yield one_of(_of_persons(filters.subjects), log_values.c.record_id)
 
 
 def _of_persons(subjects: Sequence[str]) -> Select[str]:

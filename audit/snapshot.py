@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Engine, exists, func, inspect, select, type_coerce
+from sqlalchemy import Column, Connection, Engine, case, exists, func, inspect, select, type_coerce
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
@@ -63,13 +63,22 @@ Values = Sequence[tuple[Any, Any, Any]]
 
 
 @contextmanager
-def at_one_moment(engine: Engine) -> Iterator[Connection]:
-    """A connection in a transaction that sees the database as it is now, while others write on."""
+def at_one_moment(engine: Engine, moment: str = "") -> Iterator[Connection]:
+    """A connection in a transaction that sees the database as it is now, or as at `moment`, while others write on."""
     with reading(engine).connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
+            if moment:
+                connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{moment}'")
             yield connection
+
+
+def moment(connection: Connection) -> str:
+    """The moment that a transaction sees, for others to see too; empty on SQLite, where each sees its own."""
+    if connection.dialect.name != "postgresql":
+        return ""
+    return str(connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
 
 
 def missing_tables(connection: Connection) -> list[str]:
@@ -108,6 +117,22 @@ def leaves(connection: Connection, start: int = 0) -> Iterator[tuple[Place, Stor
             return
         last = page[-1][0].idx
         yield from page
+
+
+def outline(connection: Connection) -> Iterator[tuple[Place, Any, Any, Any]]:
+    """Every place of the tree with kind and exchange of its record, and the leaf where the log begins, else None."""
+    last = -1
+    begins = case((log_records.c.kind == "origin", log_records.c.leaf))
+    told = (log_records.c.kind, log_records.c.exchange_id, begins)
+    places = select(*_raw(log_tree), *(type_coerce(column, NullType()) for column in told)).outerjoin(
+        log_records, log_records.c.id == log_tree.c.record_id
+    )
+    while rows := connection.execute(
+        places.where(log_tree.c.idx > last).order_by(log_tree.c.idx).limit(_BATCH)
+    ).all():
+        last = rows[-1][0]
+        for row in rows:
+            yield Place(*row[:4]), row[4], row[5], row[6]
 
 
 def _page(connection: Connection, last: int, limit: int) -> list[tuple[Place, Stored, Values]]:

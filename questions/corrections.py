@@ -76,7 +76,7 @@ class Made:
 
 @cache
 def corrected_columns(path: Path = FILE) -> dict[str, frozenset[str]]:
-    """By table, the columns whose change is a correction; `*` is all of them.
+    """By table, the columns whose change is a correction; `*` is all of them, `-` none: only a deletion is.
 
     Raises: ConfigurationError naming file and line.
     """
@@ -248,10 +248,14 @@ def _supplied(
     )
     for row in connection.execute(ended.order_by(table.c.superseded_at, table.c.version_id)).all():
         after = _after(connection, table, row)
+        if after is not None and columns == {"-"}:
+            continue
         looked_at = [
             name
             for name in business_columns(table)
-            if name not in _NUMBERS and "rule" in table.c[name].info and (columns == {"*"} or name in columns)
+            if name not in _NUMBERS
+            and "rule" in table.c[name].info
+            and (columns <= {"*", "-"} or name in columns)
         ]
         wrong = tuple(
             name

@@ -1,6 +1,7 @@
 """Look-ups of officials as the log has them, and when the institutions of each recipient work: `office_hours.tsv`.
 
-What the gateway asks by itself, on a schedule or out of the outbox, is nobody's look-up.
+What the gateway asks by itself, on a schedule or out of the outbox, is nobody's look-up, and a
+person who looks at his own data is no official.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from storage import reading
 FILE = Path(__file__).parent / "office_hours.tsv"
 _HEADS = ["recipient", "days", "from", "to", "why"]
 _BATCH = 1000
+# Who looks at his own data by this purpose is no official.
+_OWN_DATA = "own-data"
 _BY_OFFICIALS = frozenset({Way.API.value, Way.SOAP.value, Way.COMMAND.value})
 
 
@@ -151,7 +154,8 @@ def _lookup(text: str, values: Mapping[str, str]) -> LookUp | None:
     leaf = json.loads(text)
     official = values.get("official", "")
     persons = frozenset(digest for name, digest in values.items() if name.startswith(SUBJECT_INDEX))
-    if leaf.get("way") not in _BY_OFFICIALS or not official or not persons:
+    own_data = leaf.get("purpose") == _OWN_DATA
+    if leaf.get("way") not in _BY_OFFICIALS or own_data or not official or not persons:
         return None
     return LookUp(
         exchange_id=leaf["exchange"],

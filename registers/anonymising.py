@@ -11,7 +11,6 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from sqlalchemy import (
@@ -53,26 +52,17 @@ ANONYMISED = Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What went: things of one table, or persons. `counts`: rows by table, `persons`, and `archived`."""
+def step(connection: Connection, rules: Purposes, run: uuid.UUID, today: date, most: int) -> Counter[str]:
+    """Anonymise up to `most` things or persons, in the caller's transaction.
 
-    counts: Counter[str]
-    things: Sequence[uuid.UUID] = ()
-    persons: Sequence[uuid.UUID] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.things or self.persons)
-
-
-def step(connection: Connection, rules: Purposes, run: uuid.UUID, today: date, most: int) -> Step:
-    """Anonymise up to `most` things or persons, in the caller's transaction; nothing when none is due."""
+    By table how many rows were erased, `persons`, and `archived`; empty when nothing is due.
+    """
     for purpose in rules.own:
         things = _things(connection, purpose, today, most)
         if things:
-            return Step(_erase_things(connection, purpose, things, run), things=things)
+            return _erase_things(connection, purpose, things, run)
     persons = _persons(connection, rules, today, most)
-    return Step(_erase_persons(connection, rules, persons, run) if persons else Counter(), persons=persons)
+    return _erase_persons(connection, rules, persons, run) if persons else Counter()
 
 
 def due(connection: Connection, rules: Purposes, today: date) -> Counter[str]:
@@ -142,6 +132,11 @@ def _erase_things(
 ) -> Counter[str]:
     gone = _keep(connection, purpose, purpose.table.c.id.in_(things), run)
     gone += _erase_disputes(connection, DIFFERENCE.c.thing_id.in_(things))
+    versions = select(purpose.table.c.version_id).where(purpose.table.c.id.in_(things))
+    for table in _beside():
+        for name, which in (("thing_id", things), ("version_id", versions)):
+            if name in table.c:
+                gone += _delete(connection, table, table.c[name].in_(which))
     return gone + _erase_rows(connection, purpose.table, purpose.table.c.id.in_(things))
 
 
@@ -151,6 +146,9 @@ def _erase_persons(
     gone = _erase_disputes(connection, DIFFERENCE.c.person_id.in_(persons))
     for purpose in rules.with_person:  # all of them are read before the year of birth goes
         gone += _keep(connection, purpose, purpose.table.c.person_id.in_(persons), run)
+    for table in _beside():
+        if "person_id" in table.c:
+            gone += _delete(connection, table, table.c.person_id.in_(persons))
     for purpose in rules.with_person:
         gone += _erase_rows(connection, purpose.table, purpose.table.c.person_id.in_(persons))
     connection.execute(delete(PERSON).where(PERSON.c.id.in_(persons)))
@@ -158,19 +156,34 @@ def _erase_persons(
 
 
 def _erase_rows(connection: Connection, table: Table, which: ColumnElement[bool]) -> Counter[str]:
-    handed = delete(HANDOVER).where(HANDOVER.c.report_id.in_(select(table.c.id).where(which)))
-    gone = Counter({HANDOVER.fullname: connection.execute(handed).rowcount})
-    return +(gone + Counter({table.fullname: connection.execute(delete(table).where(which)).rowcount}))
+    reports = select(table.c.id).where(which)
+    return _delete(connection, HANDOVER, HANDOVER.c.report_id.in_(reports)) + _delete(
+        connection, table, which
+    )
 
 
 def _erase_disputes(connection: Connection, differences: ColumnElement[bool]) -> Counter[str]:
-    gone: Counter[str] = Counter()
-    which = select(DIFFERENCE.c.id).where(differences)
-    for table in (EVENT, REQUEST):
-        statement = delete(table).where(table.c.difference_id.in_(which))
-        gone[table.fullname] += connection.execute(statement).rowcount
-    gone[DIFFERENCE.fullname] += connection.execute(delete(DIFFERENCE).where(differences)).rowcount
-    return +gone
+    of_them = select(DIFFERENCE.c.id).where(differences)
+    return (
+        _delete(connection, EVENT, EVENT.c.difference_id.in_(of_them))
+        + _delete(connection, REQUEST, REQUEST.c.difference_id.in_(of_them))
+        + _delete(connection, DIFFERENCE, differences)
+    )
+
+
+def _delete(connection: Connection, table: Table, which: ColumnElement[bool]) -> Counter[str]:
+    return +Counter({table.fullname: connection.execute(delete(table).where(which)).rowcount})
+
+
+def _beside() -> list[Table]:
+    """What is kept about rows of registers and is no register: reconciliation, notices, whatever names a person."""
+    return [
+        table
+        for table in metadata.tables.values()
+        if "superseded_at" not in table.c
+        and {"person_id", "thing_id", "version_id"} & set(table.columns.keys())
+        and table is not DIFFERENCE
+    ]
 
 
 def _keep(

@@ -1,7 +1,8 @@
 """When the purpose of a register row ends, and what may be kept of it without a person: `purpose_ends.tsv`.
 
 `ended_by` is the column of the day on which the purpose ends (empty: it goes on), or `person`: the row goes when all
-of the person does, by the line `person`. `years` count from then. `kept` columns go to the archive, days as years.
+of the person does, by the line `person`; so does that of a table without a line, and nothing of it is kept. `years`
+count from then. `kept` columns go to the archive, days as years.
 Source: p22.
 """
 
@@ -53,9 +54,9 @@ class Purposes:
 
 @cache
 def purposes(path: Path = FILE) -> Purposes:
-    """The lines of the file.
+    """The lines of the file, and those of every other table of persons.
 
-    Raises: ConfigurationError for a table or column that there is not, and for a table of persons without a line.
+    Raises: ConfigurationError for a table or column that there is not.
     """
     found: dict[str, Purpose] = {}
     person_years = 0
@@ -65,14 +66,9 @@ def purposes(path: Path = FILE) -> Purposes:
                 person_years = int(line["years"])
                 continue
             found[line["table"]] = _purpose(path, line)
-    # What is disputed about a person is not versioned and goes with what it is about.
-    persons = {
-        name
-        for name, table in metadata.tables.items()
-        if {"person_id", "version_id"} <= set(table.columns.keys())
-    }
-    if missing := persons - set(found):
-        raise ConfigurationError(f"{path}: no line says when the purpose of {min(missing)} ends")
+    for name, table in metadata.tables.items():
+        if {"person_id", "superseded_at"} <= set(table.columns.keys()) and name not in found:
+            found[name] = Purpose(table, "", 0, (), "goes with the person")
     return Purposes(found, person_years)
 
 

@@ -14,23 +14,17 @@ from sqlalchemy import JSON, Column, Connection, Date, Table, Text, func, select
 
 from errors import InvalidRequest
 from exchange import Json, Provenance
-from mappings.codes import ADDRESS_KIND
-from mappings.long_term_care import (
+from mappings.care_applications import SERVICE_KIND, Application, CareDecision, CarePlacement, Representative
+from mappings.care_contracts import (
     ABSENCE_KIND,
-    DELETION_REASON,
-    SERVICE_KIND,
-    SIVA_RECORD,
-    Application,
     CareAbsence,
     CareChange,
     CareContract,
-    CareDecision,
-    CarePlacement,
     CareTermination,
     ContractParty,
-    Representative,
-    ServiceRecordDeletion,
 )
+from mappings.codes import ADDRESS_KIND
+from mappings.long_term_care import DELETION_REASON, SIVA_RECORD, ServiceRecordDeletion
 from registers import supplied
 from registers.care_stays import CARE_STAY
 from registers.history import Fed, Texts, Value, field, recorded

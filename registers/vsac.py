@@ -12,16 +12,8 @@ from sqlalchemy import Boolean, Connection, Date, Text, select
 
 from errors import InvalidRequest
 from exchange import Provenance
-from mappings.long_term_care import (
-    CARE_LEVEL,
-    DELETION_REASON,
-    IMPAIRMENT,
-    MENTAL_HEALTH,
-    VSAC_RECORD,
-    CareRecordDeletion,
-    CareSet,
-    StayRecord,
-)
+from mappings.institution_care import CARE_LEVEL, IMPAIRMENT, MENTAL_HEALTH, CareSet, StayRecord
+from mappings.long_term_care import DELETION_REASON, VSAC_RECORD, CareRecordDeletion
 from registers import supplied
 from registers.care_stays import delete_care_stay, feed_care_stay
 from registers.history import Fed, Texts, Value, field, recorded

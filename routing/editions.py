@@ -107,7 +107,7 @@ def load(
                 _fetch(loading, adapter.name, system)
         except (Busy, SystemUnavailable) as error:  # a load by hand, a break: this slot is not lost for it
             code = error.code
-            log.commit(lambda connection: following.leave(connection, adapter.name, OPERATION, code))
+            log.commit(lambda connection: following.give_up(connection, run_id, code))
             raise
         except Exception as error:
             code = error.code if isinstance(error, GatewayError) else GatewayError.code

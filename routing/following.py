@@ -168,13 +168,13 @@ def begin(
     )
 
 
-def leave(connection: Connection, system: str, operation: str, error: str | None = None) -> None:
-    """End the run under way, if any, because another takes over, or will: `error` is why this one could not go on."""
+def leave(connection: Connection, system: str, operation: str) -> None:
+    """End the run under way, if any, because another takes over."""
     now = database_now(connection)
     connection.execute(
         update(RUN)
         .where(RUN.c.system == system, RUN.c.operation == operation, RUN.c.state == RunState.RUNNING.value)
-        .values(state=RunState.LEFT.value, error=error, ended_at=now)
+        .values(state=RunState.LEFT.value, ended_at=now)
     )
 
 
@@ -221,13 +221,22 @@ def advance(
     )
 
 
+def give_up(connection: Connection, run_id: uuid.UUID, code: str) -> None:
+    """End a run that could not go on, and that another will take over; one that was overtaken stays as it is."""
+    _fail(connection, run_id, RunState.LEFT, code)
+
+
 def refuse(connection: Connection, run_id: uuid.UUID, code: str) -> None:
     """End a run whose data could not be taken."""
+    _fail(connection, run_id, RunState.REFUSED, code)
+
+
+def _fail(connection: Connection, run_id: uuid.UUID, state: RunState, code: str) -> None:
     now = database_now(connection)
     connection.execute(
         update(RUN)
         .where(RUN.c.id == run_id, RUN.c.state == RunState.RUNNING.value)
-        .values(state=RunState.REFUSED.value, error=code, moved_at=now, ended_at=now)
+        .values(state=state.value, error=code, moved_at=now, ended_at=now)
     )
 
 

@@ -168,7 +168,8 @@ def _save(response: requests.Response, path: Path, progress: Progress, limits: L
     total = int(said) if said.isascii() and said.isdigit() else None
     until, size = time.monotonic() + limits.seconds, 0
     with path.open("wb") as file:
-        for piece in response.raw.stream(_PIECE, decode_content=False):
+        # What has come by now, so that bytes that drip do not put off the end of the time.
+        while piece := response.raw.read1(_PIECE, decode_content=False):
             size += len(piece)
             if size > limits.packed:
                 raise InvalidRequest(f"the edition has more than {limits.packed} bytes")

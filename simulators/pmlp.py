@@ -9,15 +9,14 @@ from collections.abc import Callable
 from datetime import date
 
 from exchange import today_in_riga
-from simulators import code_lists, names
-from simulators.care import Care, care, institution
+from simulators import code_lists
 from simulators.changes import Change, behind, changes
 from simulators.control import Mode
 from simulators.discovery import Simulator
 from simulators.effects import Effects
-from simulators.households import Slot
 from simulators.journal import NOTHING
 from simulators.population import Person, Population
+from simulators.residents import addresses, representatives
 from simulators.service import (
     WRONG_REQUEST,
     Call,
@@ -311,39 +310,6 @@ def _izmaina(change: Change) -> Model:
 
 def _example(population: Population) -> Change:
     return next(change for person in population for change in changes(population, person))
-
-
-def representatives(population: Population, person: Person) -> tuple[tuple[str, Person], ...]:
-    """Who represents a person, with the kind: the guardian or foster family of a child, the trustee of a ward."""
-    guardian = population.member(person, Slot.GUARDIAN)
-    match care(person):
-        case Care.INSTITUTION | Care.GUARDIAN:
-            return (("GUARDIAN", guardian),)
-        case Care.FOSTER_FAMILY:
-            return (("FOSTER_FAMILY", guardian),)
-    if person.slot is Slot.WARD:
-        return (("TRUSTEE", population.member(person, Slot.TRUSTEE)),)
-    return ()
-
-
-def addresses(population: Population, person: Person) -> tuple[tuple[str, str | None, str], ...]:
-    """Kind, VARIS code (None abroad) and text of a person's addresses: the declared one, then where it differs."""
-    home = population.home(person)
-    found: list[tuple[str, str | None, str]] = [("DECLARED", home.code, home.text)]
-    lives = None
-    match care(person):
-        case Care.INSTITUTION:
-            lives = population.place(institution(population, person))
-        case Care.FOSTER_FAMILY | Care.GUARDIAN:
-            lives = population.home(population.member(person, Slot.GUARDIAN))
-    if person.slot is Slot.WARD:
-        lives = population.place("care home", person.block)
-        found.append(("REGISTERED", lives.code, lives.text))
-    elif lives is not None:
-        found.append(("INDICATED", lives.code, lives.text))
-    if person.nationality in names.CITIES_ABROAD:
-        found.append(("INDICATED", None, names.CITIES_ABROAD[person.nationality]))
-    return tuple(found)
 
 
 def _persona(population: Population, person: Person, sets: frozenset[str]) -> Model:

@@ -29,6 +29,9 @@ _ROOTS = (_HERE / "versions", _HERE.parent.parent / "registers" / "migrations")
 # Any number will do as long as it stays: the key of the advisory lock on PostgreSQL ("spolis" in ASCII).
 _LOCK = 0x73706F6C6973
 
+# So long a process waits for another one that migrates the same SQLite file.
+_WAIT_MILLISECONDS = 120_000
+
 # Alembic keeps the running environment in a module global.
 _one_at_a_time = threading.Lock()
 
@@ -126,6 +129,8 @@ class _AnySchema(dict[str | None, str | None]):
 def _locked(engine: Engine) -> Connection:
     connection = engine.connect()
     if connection.dialect.name == "sqlite":
-        # `BEGIN IMMEDIATE`, which open_engine's engines send, is the lock.
+        # `BEGIN IMMEDIATE`, which open_engine's engines send, is the lock; whoever holds it may have much to migrate.
+        connection.detach()
+        connection.connection.cursor().execute(f"PRAGMA busy_timeout={_WAIT_MILLISECONDS}")
         return connection.execution_options(schema_translate_map=_AnySchema({None: None}))
     return connection

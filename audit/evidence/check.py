@@ -5,12 +5,15 @@ the gateway. It says what holds and what does not; exit code 0 when everything h
 That the signature in META-INF/signatures0.xml is the gateway's is shown by xmlsec1, see README.txt.
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import json
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -20,17 +23,17 @@ TAG = b"spolis-gateway log value v1\0"
 failures = 0
 
 
-def say(holds, what):
+def say(holds: object, what: str) -> None:
     global failures
     failures += not holds
     print("holds  " if holds else "FAILS  ", what)
 
 
-def sha256(data):
+def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def files(root):
+def files(root: Path) -> None:
     """Every file is named in the signature with the digest of its exact bytes, and nothing else lies there."""
     tree = ET.parse(root / "META-INF/signatures0.xml")  # noqa: S314 — a file that its reader has chosen
     named = {"mimetype", "META-INF/manifest.xml", "META-INF/signatures0.xml"}
@@ -40,20 +43,20 @@ def files(root):
             continue
         named.add(name)
         path = root / name
-        wanted = base64.b64decode(reference.findtext(DS + "DigestValue"))
+        wanted = base64.b64decode(reference.findtext(DS + "DigestValue") or "")
         say(path.is_file() and sha256(path.read_bytes()) == wanted, name + " is the file that was signed")
     for path in sorted(root.rglob("*")):
         if path.is_file() and path.relative_to(root).as_posix() not in named:
             say(False, path.relative_to(root).as_posix() + " is not of the container")
 
 
-def lines(path):
+def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
-def commitments(root, records):
+def commitments(root: Path, records: dict[str, Any]) -> None:
     """Each value is the one that the record commits to, and each message the one whose digest stands there."""
-    found = {}
+    found: dict[str, Any] = {}
     for one in lines(root / "log/values.jsonl"):
         made = sha256(TAG + bytes.fromhex(one["salt"]) + one["value"].encode()).hex()
         committed = records[one["record"]]["commitments"].get(one["name"])
@@ -68,7 +71,7 @@ def commitments(root, records):
             say(digest in found[kind + "_sha256"], path.name + " is the message that the log committed to")
 
 
-def inclusion(leaf, index, size, path):
+def inclusion(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes | None:
     """The root that a path leads to. RFC 9162, 2.1.3.2."""
     if not 0 <= index < size:
         return None
@@ -86,7 +89,7 @@ def inclusion(leaf, index, size, path):
     return node if last == 0 else None
 
 
-def signed(note, log_key, witness):
+def signed(note: str, log_key: Any, witness: str) -> tuple[int, bytes]:
     """The checkpoint's size and root, once its signatures are looked at."""
     body, _, rest = note.partition("\n\n")
     origin, size, root = body.split("\n")
@@ -111,7 +114,7 @@ def signed(note, log_key, witness):
     return int(size), base64.b64decode(root)
 
 
-def verifies(key, signature, message):
+def verifies(key: Any, signature: bytes, message: bytes) -> bool:
     try:
         key.verify(signature, message)
     except Exception:
@@ -119,7 +122,7 @@ def verifies(key, signature, message):
     return True
 
 
-def main(root):
+def main(root: Path) -> int:
     files(root)
     rows = lines(root / "log/records.jsonl")
     records = {leaf["id"]: leaf for leaf in (json.loads(row["leaf"]) for row in rows)}
@@ -131,8 +134,8 @@ def main(root):
         witness.read_text().strip() if witness.exists() else "",
     )
     for row in rows:
-        _, _, *path = (root / f"log/proof-{row['index']}.txt").read_text().split("\n")
-        path = [base64.b64decode(one) for one in path if one]
+        _, _, *told = (root / f"log/proof-{row['index']}.txt").read_text().split("\n")
+        path = [base64.b64decode(one) for one in told if one]
         proven = inclusion(row["leaf"].encode(), row["index"], size, path)
         say(proven == top, f"the record at index {row['index']} is in the log at {size}")
     print(f"{failures} do not hold" if failures else "everything holds")

@@ -190,7 +190,7 @@ def _signers(content: bytes) -> Iterator[x509.Certificate]:
             continue
 
 
-def _proven(row: Row[Any], values: Sequence[Row[Any]]) -> Proven:
+def _proven(row: Row[Any, Any, Any], values: Sequence[Row[Any, Any, Any, Any]]) -> Proven:
     named = {one.name: leaf.value(one.value) for one in values if one.record_id == row.id}
     return Proven(row.idx, leaf.parse(row.leaf), named)
 

@@ -12,16 +12,18 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from lxml import etree
-from signxml import CanonicalizationMethod, SignatureConstructionMethod, SignatureMethod, SignatureReference
-from signxml.util import ds_tag, xades_tag
-from signxml.xades import XAdESSigner
+from signxml.algorithms import CanonicalizationMethod, SignatureConstructionMethod, SignatureMethod
+from signxml.signer import SignatureReference
+from signxml.xades.xades import XAdESSigner
 
 from security.keys import Identity
 
+_DS = "http://www.w3.org/2000/09/xmldsig#"
+_XADES = "http://uri.etsi.org/01903/v1.3.2#"
 _CONTAINER = "http://uri.etsi.org/02918/v1.2.1#"
 
 
-class _FilesSigner(XAdESSigner):  # type: ignore[misc] # — signxml's own types are partial
+class _FilesSigner(XAdESSigner):
     """Signs files by name; `kinds` are their media types."""
 
     def __init__(self, kinds: Mapping[str, str], algorithm: SignatureMethod) -> None:
@@ -33,7 +35,7 @@ class _FilesSigner(XAdESSigner):  # type: ignore[misc] # — signxml's own types
         self._kinds = kinds
 
     def _unpack(self, data: Mapping[str, bytes], references: Any) -> Any:
-        root = etree.Element(ds_tag("Signature"), nsmap=self.namespaces)
+        root = etree.Element(f"{{{_DS}}}Signature", nsmap=self.namespaces)
         return root, root, list(data.values()), [SignatureReference(URI=quote(name)) for name in data]
 
     def _c14n(self, nodes: Any, *arguments: Any, **named: Any) -> Any:
@@ -43,21 +45,23 @@ class _FilesSigner(XAdESSigner):  # type: ignore[misc] # — signxml's own types
         transforms_node.getparent().remove(transforms_node)
 
     def _add_reference_to_signed_info(self, sig_root: Any, node_to_reference: Any, **attributes: Any) -> None:
-        super()._add_reference_to_signed_info(sig_root, node_to_reference, **attributes)
-        reference = self._find(sig_root, "SignedInfo")[-1]
-        transforms = etree.Element(ds_tag("Transforms"))
-        etree.SubElement(transforms, ds_tag("Transform"), Algorithm=self.c14n_alg.value)
+        super()._add_reference_to_signed_info(  # type: ignore[no-untyped-call] # — signxml types it in part
+            sig_root, node_to_reference, **attributes
+        )
+        reference = sig_root.find(f"{{{_DS}}}SignedInfo")[-1]
+        transforms = etree.Element(f"{{{_DS}}}Transforms")
+        etree.SubElement(transforms, f"{{{_DS}}}Transform", Algorithm=self.c14n_alg.value)
         reference.insert(0, transforms)
 
     def add_data_object_format(self, properties: Any, sig_root: Any, signing_settings: Any) -> None:
         """Say of every file what it is."""
-        references = self._find(sig_root, "SignedInfo").findall(ds_tag("Reference"))
+        references = sig_root.find(f"{{{_DS}}}SignedInfo").findall(f"{{{_DS}}}Reference")
         for number, (reference, kind) in enumerate(zip(references, self._kinds.values(), strict=True)):
             reference.set("Id", f"file-{number}")
             about = etree.SubElement(
-                properties, xades_tag("DataObjectFormat"), ObjectReference=f"#file-{number}"
+                properties, f"{{{_XADES}}}DataObjectFormat", ObjectReference=f"#file-{number}"
             )
-            etree.SubElement(about, xades_tag("MimeType")).text = kind
+            etree.SubElement(about, f"{{{_XADES}}}MimeType").text = kind
 
 
 def signature(files: Mapping[str, bytes], kinds: Mapping[str, str], signer: Identity) -> bytes:
@@ -72,4 +76,5 @@ def signature(files: Mapping[str, bytes], kinds: Mapping[str, str], signer: Iden
     )
     root = etree.Element(f"{{{_CONTAINER}}}XAdESSignatures", nsmap={"asic": _CONTAINER})
     root.append(signed)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    content: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return content

@@ -12,23 +12,13 @@ from datetime import date as day
 from typing import Any
 
 from exchange import Context, Disclosed
+from mappings.care_applications import APPLICATION, DECISION, PLACEMENT
+from mappings.care_contracts import ABSENCE, CHANGE, CONTRACT, TERMINATION
 from mappings.codes import END_REASON, FUNDING_SOURCE, INSTITUTION_KIND, Code
 from mappings.context import context
 from mappings.fields import code, date, identifier, many, nested, person_code, text
-from mappings.long_term_care import (
-    ABSENCE,
-    APPLICATION,
-    CARE_RECORD_DELETION,
-    CARE_SET,
-    CHANGE,
-    CONTRACT,
-    DECISION,
-    NAMESPACE,
-    PLACEMENT,
-    SERVICE_RECORD_DELETION,
-    STAY_RECORD,
-    TERMINATION,
-)
+from mappings.institution_care import CARE_SET, STAY_RECORD
+from mappings.long_term_care import CARE_RECORD_DELETION, NAMESPACE, SERVICE_RECORD_DELETION
 from mappings.mapping import Mapping
 from mappings.services import Reading, Service, ServiceOperation, Submission
 

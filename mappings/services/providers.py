@@ -88,25 +88,69 @@ def _kept(exchange_id: uuid.UUID, _disclosed: Disclosed) -> SubmitAnswer:
     return SubmitAnswer(exchange_id=exchange_id)
 
 
-def _handed_in(name: str, table: Mapping[Any], source: str, *, client: str = "") -> ServiceOperation:
-    """An operation that hands in a record; only who handed it in corrects and deletes it."""
+def _request(name: str, table: Mapping[Any]) -> Mapping[SubmitRequest]:
+    """A request with one record, which is looked at as a whole like the record by itself."""
     own = table.check
+    return Mapping(
+        SubmitRequest,
+        NAMESPACE,
+        name,
+        (context(NAMESPACE), nested("record", table.element, table)),
+        request=True,
+        check=None if own is None else lambda request: own(request.record),
+    )
+
+
+def _answer(name: str) -> Mapping[SubmitAnswer]:
+    return Mapping(
+        SubmitAnswer,
+        NAMESPACE,
+        f"{name}Response",
+        (identifier("exchange_id", "ApmainasId", rule="p19.2", always=True),),
+    )
+
+
+SUBMIT_PROVIDER_REQUEST = _request("SubmitProvider", PROVIDER)
+SUBMIT_PROVIDER_ANSWER = _answer("SubmitProvider")
+SUBMIT_INSPECTION_REQUEST = _request("SubmitInspection", INSPECTION)
+SUBMIT_INSPECTION_ANSWER = _answer("SubmitInspection")
+SUBMIT_INSTITUTION_PLACES_REQUEST = _request("SubmitInstitutionPlaces", INSTITUTION_PLACES)
+SUBMIT_INSTITUTION_PLACES_ANSWER = _answer("SubmitInstitutionPlaces")
+SUBMIT_COFINANCING_REQUEST = _request("SubmitCofinancing", COFINANCING)
+SUBMIT_COFINANCING_ANSWER = _answer("SubmitCofinancing")
+DELETE_MINISTRY_RECORD_REQUEST = _request("DeleteMinistryRecord", MINISTRY_RECORD_DELETION)
+DELETE_MINISTRY_RECORD_ANSWER = _answer("DeleteMinistryRecord")
+SUBMIT_VIOLENCE_REHABILITATION_REQUEST = _request("SubmitViolenceRehabilitation", VIOLENCE_REHABILITATION)
+SUBMIT_VIOLENCE_REHABILITATION_ANSWER = _answer("SubmitViolenceRehabilitation")
+SUBMIT_PALLIATIVE_REHABILITATION_REQUEST = _request(
+    "SubmitPalliativeRehabilitation", PALLIATIVE_REHABILITATION
+)
+SUBMIT_PALLIATIVE_REHABILITATION_ANSWER = _answer("SubmitPalliativeRehabilitation")
+SUBMIT_ONCOLOGY_REHABILITATION_REQUEST = _request("SubmitOncologyRehabilitation", ONCOLOGY_REHABILITATION)
+SUBMIT_ONCOLOGY_REHABILITATION_ANSWER = _answer("SubmitOncologyRehabilitation")
+SUBMIT_GROUP_HOME_REQUEST = _request("SubmitGroupHome", GROUP_HOME)
+SUBMIT_GROUP_HOME_ANSWER = _answer("SubmitGroupHome")
+SUBMIT_SERVICE_REPORT_REQUEST = _request("SubmitServiceReport", SERVICE_REPORT)
+SUBMIT_SERVICE_REPORT_ANSWER = _answer("SubmitServiceReport")
+SUBMIT_REPORT_REQUEST = _request("SubmitReport", STATISTICAL_REPORT)
+SUBMIT_REPORT_ANSWER = _answer("SubmitReport")
+DELETE_PROVIDER_RECORD_REQUEST = _request("DeleteProviderRecord", PROVIDER_RECORD_DELETION)
+DELETE_PROVIDER_RECORD_ANSWER = _answer("DeleteProviderRecord")
+
+
+def _handed_in(
+    request: Mapping[SubmitRequest],
+    answer: Mapping[SubmitAnswer],
+    table: Mapping[Any],
+    source: str,
+    *,
+    client: str = "",
+) -> ServiceOperation:
+    """An operation that hands in a record; only who handed it in corrects and deletes it."""
     return ServiceOperation(
-        name=name,
-        request=Mapping(
-            SubmitRequest,
-            NAMESPACE,
-            name,
-            (context(NAMESPACE), nested("record", table.element, table)),
-            request=True,
-            check=None if own is None else lambda request: own(request.record),
-        ),
-        answer=Mapping(
-            SubmitAnswer,
-            NAMESPACE,
-            f"{name}Response",
-            (identifier("exchange_id", "ApmainasId", rule="p19.2", always=True),),
-        ),
+        name=request.element,
+        request=request,
+        answer=answer,
         via=Submission("record", table, source, supplier="supplier", client=client),
         compose=_kept,
     )
@@ -170,20 +214,44 @@ SERVICE = Service(
     name="providers",
     version="v1-0",
     operations=(
-        _handed_in("SubmitProvider", PROVIDER, MINISTRY),
-        _handed_in("SubmitInspection", INSPECTION, MINISTRY),
-        _handed_in("SubmitInstitutionPlaces", INSTITUTION_PLACES, MINISTRY),
-        _handed_in("SubmitCofinancing", COFINANCING, MINISTRY),
-        _handed_in("DeleteMinistryRecord", MINISTRY_RECORD_DELETION, MINISTRY),
-        _handed_in("SubmitViolenceRehabilitation", VIOLENCE_REHABILITATION, PROVIDERS),
+        _handed_in(SUBMIT_PROVIDER_REQUEST, SUBMIT_PROVIDER_ANSWER, PROVIDER, MINISTRY),
+        _handed_in(SUBMIT_INSPECTION_REQUEST, SUBMIT_INSPECTION_ANSWER, INSPECTION, MINISTRY),
         _handed_in(
-            "SubmitPalliativeRehabilitation", PALLIATIVE_REHABILITATION, PROVIDERS, client="client_code"
+            SUBMIT_INSTITUTION_PLACES_REQUEST, SUBMIT_INSTITUTION_PLACES_ANSWER, INSTITUTION_PLACES, MINISTRY
         ),
-        _handed_in("SubmitOncologyRehabilitation", ONCOLOGY_REHABILITATION, PROVIDERS),
-        _handed_in("SubmitGroupHome", GROUP_HOME, PROVIDERS),
-        _handed_in("SubmitServiceReport", SERVICE_REPORT, PROVIDERS),
-        _handed_in("SubmitReport", STATISTICAL_REPORT, PROVIDERS),
-        _handed_in("DeleteProviderRecord", PROVIDER_RECORD_DELETION, PROVIDERS, client="client_code"),
+        _handed_in(SUBMIT_COFINANCING_REQUEST, SUBMIT_COFINANCING_ANSWER, COFINANCING, MINISTRY),
+        _handed_in(
+            DELETE_MINISTRY_RECORD_REQUEST, DELETE_MINISTRY_RECORD_ANSWER, MINISTRY_RECORD_DELETION, MINISTRY
+        ),
+        _handed_in(
+            SUBMIT_VIOLENCE_REHABILITATION_REQUEST,
+            SUBMIT_VIOLENCE_REHABILITATION_ANSWER,
+            VIOLENCE_REHABILITATION,
+            PROVIDERS,
+        ),
+        _handed_in(
+            SUBMIT_PALLIATIVE_REHABILITATION_REQUEST,
+            SUBMIT_PALLIATIVE_REHABILITATION_ANSWER,
+            PALLIATIVE_REHABILITATION,
+            PROVIDERS,
+            client="client_code",
+        ),
+        _handed_in(
+            SUBMIT_ONCOLOGY_REHABILITATION_REQUEST,
+            SUBMIT_ONCOLOGY_REHABILITATION_ANSWER,
+            ONCOLOGY_REHABILITATION,
+            PROVIDERS,
+        ),
+        _handed_in(SUBMIT_GROUP_HOME_REQUEST, SUBMIT_GROUP_HOME_ANSWER, GROUP_HOME, PROVIDERS),
+        _handed_in(SUBMIT_SERVICE_REPORT_REQUEST, SUBMIT_SERVICE_REPORT_ANSWER, SERVICE_REPORT, PROVIDERS),
+        _handed_in(SUBMIT_REPORT_REQUEST, SUBMIT_REPORT_ANSWER, STATISTICAL_REPORT, PROVIDERS),
+        _handed_in(
+            DELETE_PROVIDER_RECORD_REQUEST,
+            DELETE_PROVIDER_RECORD_ANSWER,
+            PROVIDER_RECORD_DELETION,
+            PROVIDERS,
+            client="client_code",
+        ),
         ServiceOperation(
             name="GetProviders",
             request=GET_PROVIDERS_REQUEST,

@@ -200,4 +200,14 @@ def test_the_sequencer_keeps_them(engine: Engine) -> None:
         leaf = connection.execute(select(log_tree.c.leaf_hash).where(log_tree.c.idx == 3)).scalar_one()
         path = proofs.inclusion(connection, 3, 500)
         verify_inclusion(leaf, 3, 500, path, proofs.root(connection, 500))
-    assert verified(engine).status == "unanchored"
+    assert "tree_nodes" not in verified(engine).reason
+    for change in (
+        update(tree_nodes).where(tree_nodes.c.number == 1).values(hash=bytes(32)),
+        update(tree_nodes).where(tree_nodes.c.number == 1).values(number=2),
+    ):
+        with engine.connect() as connection:
+            connection.execute(change)
+            connection.commit()
+        report = verified(engine)
+        assert report.status == "unanchored", "the log itself is as it was"
+        assert "tree_nodes" in report.reason

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import Engine
 
 from audit import Entry, Kind
+from audit.catalogue import catch_up, differing
 from audit.merkle import leaf_hash
-from audit.search import search, show, subject
-from errors import InvalidPersonCode, NotFound
-from exchange import new_id, utc_now
+from audit.search import Filters, page, search, show, subject
+from errors import InvalidPersonCode, InvalidRequest, NotFound
+from exchange import Json, new_id, utc_now
 from tests.audit.logs import SUBJECT_KEY, exchange, open_log, opened, sequence
 
 
@@ -32,6 +33,49 @@ def test_waiting_records_are_found_without_index(engine: Engine) -> None:
     sequence(engine)
     log.write(opened())
     assert {found.index for found in search(engine)} == {None, 0, 1}
+
+
+def test_pages_hold_every_record_once_waiting_ones_too(engine: Engine) -> None:
+    log = open_log(engine)
+    log.write(*exchange(), *exchange())
+    sequence(engine)
+    log.write(*exchange())
+    seen: list[Json] = []
+    after = ""
+    for _ in range(6):
+        found = search(engine, limit=2, after=after)
+        if not found:
+            break
+        seen += [one.leaf["id"] for one in found]
+        after = found[-1].cursor
+    assert len(seen) == len(set(seen)) == 10  # with the origin
+    assert seen == [one.leaf["id"] for one in search(engine)]
+    assert differing(engine) == []
+    for wrong in ("yesterday", "/7", "2026-01-31/seven"):
+        with pytest.raises(InvalidRequest):
+            search(engine, after=wrong)
+
+
+def test_whoever_searches_brings_the_catalogue_up_to_date(engine: Engine) -> None:
+    open_log(engine).write(*exchange())
+    sequence(engine)
+    assert len(search(engine, rule="p8", kind="outcome")) == 0
+    assert len(search(engine, kind="outcome")) == 1
+    assert catch_up(engine) == 0
+
+
+def test_by_every_other_fact(engine: Engine) -> None:
+    facts = {"rule": "p8.13", "caller": "core", "recipient": "vsaa", "purpose": "care", "act": "audit show"}
+    entry = Entry(Kind.ADMIN, new_id(), utc_now(), dict(facts))
+    log = open_log(engine)
+    log.write(*exchange(), entry)
+    for place in ("in the queue", "in the tree"):
+        for name, value in facts.items():
+            found = page(engine, dataclasses.replace(Filters(kind="admin"), **{name: value}))  # type: ignore[arg-type] # — all are text
+            assert [one.leaf["id"] for one in found] == [found[0].leaf["id"]], (place, name)
+            assert page(engine, dataclasses.replace(Filters(), **{name: f"{value}?"})) == []  # type: ignore[arg-type] # — all are text
+        assert len(search(engine, exchange=entry.exchange_id)) == 1
+        sequence(engine)
 
 
 def test_by_official(engine: Engine) -> None:

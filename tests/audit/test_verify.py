@@ -59,6 +59,7 @@ def test_a_good_log(engine: Engine) -> None:
         "anchored_size": None,
         "exposure": {"records": 16, "seconds": pytest.approx(0, abs=60)},
         "witness": None,
+        "stamped": None,
         "erased": 0,
         "erasures": [],
     }
@@ -256,3 +257,17 @@ def test_it_sees_one_moment_while_others_write(engine: Engine) -> None:
     report = verify(engine, KEY.public_key(), SUBJECT_KEY, write)
     assert (report.status, report.size, report.pending) == ("unanchored", 13, 0)
     assert verified(engine).size == 16
+
+
+def test_by_several_processes(engine: Engine) -> None:
+    fill(engine)
+    told: list[tuple[int, int]] = []
+    report = verify(
+        engine, KEY.public_key(), SUBJECT_KEY, lambda done, total: told.append((done, total)), large=1
+    )
+    assert report.json() | {"exposure": None} == verified(engine).json() | {"exposure": None}
+    assert told == [(13, 13), (13, 13)], "one process would begin with 0"
+    if engine.dialect.name == "sqlite":
+        erase(engine, 8, "subject")
+        report = verify(engine, KEY.public_key(), SUBJECT_KEY, large=1)
+        assert (report.status, report.first_bad) == ("bad", 8)

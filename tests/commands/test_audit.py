@@ -345,7 +345,19 @@ def test_subject_needs_a_code_and_a_purpose(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["verify", "show", "search", "subject", "unusual", "dismiss", "recipients", "catalogue"]
+    "command",
+    [
+        "verify",
+        "show",
+        "search",
+        "subject",
+        "unusual",
+        "dismiss",
+        "recipients",
+        "catalogue",
+        "prove",
+        "export",
+    ],
 )
 def test_help_has_an_example(home: Home, command: str) -> None:
     result = home.run("audit", command, "--help")

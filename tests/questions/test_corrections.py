@@ -16,14 +16,15 @@ import registers
 from audit import Entry, Kind, search
 from errors import InvalidRequest
 from exchange import Environment, Json, new_id
-from mappings.long_term_care import CARE_LEVEL
+from mappings.institution_care import CARE_LEVEL
 from questions import notices
 from questions.acting import Acting
-from questions.corrections import Made, make_notices, recipients_of
+from questions.corrections import Made, corrected_columns, make_notices, recipients_of
 from registers import settlement, value_notices
 from registers.care_stays import delete_care_stay, feed_care_stay
 from registers.value_notices import NOTICE, NoticeState
 from routing.access import Access
+from storage import metadata
 from tests.audit.logs import SUBJECT_KEY, open_log, opened
 from tests.registers.invented import NOON, day, person_code, provenance
 from tests.registers.test_care_stays import stay
@@ -141,6 +142,13 @@ def test_what_changed_in_life_was_not_wrong(engine: Engine) -> None:
         registers.feed(connection, renamed(of), provenance(10))
         feed_care_stay(connection, replace(stay(of), ended_on=day("2026-02-01")), provenance(11))
     assert made(engine) == Made(0, 0)
+
+
+def test_every_table_that_is_corrected_is_there_with_its_columns() -> None:
+    tables = {table.name: table for table in metadata.tables.values()}
+    for name, columns in corrected_columns().items():
+        assert {"person_id", "superseded_at"} <= set(tables[name].columns.keys())
+        assert columns <= {"*", "-"} or columns <= set(tables[name].columns.keys())
 
 
 def test_who_hears_of_every_change_by_an_operation_is_told_by_that(engine: Engine) -> None:

@@ -146,6 +146,7 @@ def test_from_the_log(engine: Engine) -> None:
         registers.feed(connection, person, Provenance(new_id(), "pmlp", "v1-0", "m1", utc_now()))
     write(engine, "api", at, "320101-77777")
     write(engine, "outbox", at, "320101-77777")
+    write(engine, "soap", at, "320101-12345", purpose="own-data")
     sequence(engine)
     (only,) = lookups(engine, at - timedelta(hours=1), at + timedelta(hours=1))
     assert (only.official, only.case, only.role) == ("PK:320101-12345", "L-1", "clerk")
@@ -181,9 +182,9 @@ def test_hours_that_are_none(tmp_path: Path, line: str) -> None:
         office_hours(tmp_path / "hours.tsv")
 
 
-def write(engine: Engine, way: str, at: datetime, code: str) -> None:
+def write(engine: Engine, way: str, at: datetime, code: str, **more: Json) -> None:
     exchange_id = new_id(at)
-    facts: dict[str, Json] = {"way": way, "recipient": "r", "role": "clerk", "outcome": "ok"}
+    facts: dict[str, Json] = {"way": way, "recipient": "r", "role": "clerk", "outcome": "ok", **more}
     personal: dict[str, Json] = {"subject": code, "official": "PK:320101-12345", "case": "L-1"}
     open_log(engine).write(
         dataclasses.replace(opened(exchange_id), instant=at),

@@ -9,16 +9,9 @@ from sqlalchemy import Engine
 
 import registers
 from errors import InvalidRequest, NotFound
-from mappings.long_term_care import (
-    CARE_LEVEL,
-    DELETION_REASON,
-    IMPAIRMENT,
-    VSAC_RECORD,
-    CareRecordDeletion,
-    CareSet,
-    CareTermination,
-    StayRecord,
-)
+from mappings.care_contracts import CareTermination
+from mappings.institution_care import CARE_LEVEL, IMPAIRMENT, CareSet, StayRecord
+from mappings.long_term_care import DELETION_REASON, VSAC_RECORD, CareRecordDeletion
 from registers import Fed, disclose
 from registers.persons import one_person
 from tests.registers.invented import day, minimal, person_code, provenance

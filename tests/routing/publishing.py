@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import ssl
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +19,10 @@ from tests.registers.varis.country import Country
 
 @dataclass
 class Site:
-    """What is published, and how: `status` and `headers` in place of the usual, `cut` bytes that never come."""
+    """What is published, and how.
+
+    `status` and `headers` in place of the usual, `cut` bytes that never come, `drip` seconds between two bytes.
+    """
 
     url: str = ""
     content: bytes = b""
@@ -27,6 +31,7 @@ class Site:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int = 0
+    drip: float = 0.0
     asked: list[dict[str, str]] = field(default_factory=list)
     sent: int = 0
 
@@ -59,8 +64,12 @@ def publishing(context: ssl.SSLContext | None = None) -> Iterator[Site]:
                 return
             self.send_header("Content-Length", str(len(site.content)))
             self.end_headers()
-            self.wfile.write(site.content[: len(site.content) - site.cut])
             site.sent += 1
+            content, drip = site.content[: len(site.content) - site.cut], site.drip
+            with suppress(ConnectionError):  # whoever has no more patience goes away
+                for at in range(len(content) if drip else 1):
+                    self.wfile.write(content[at : at + 1] if drip else content)
+                    time.sleep(drip)
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""

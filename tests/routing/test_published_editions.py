@@ -101,6 +101,13 @@ def test_an_edition_that_breaks_off_is_none(site: Site, tmp_path: Path) -> None:
         fetched(site, tmp_path)
 
 
+def test_bytes_that_drip_end_with_the_time_for_all_of_them(site: Site, tmp_path: Path) -> None:
+    """Each comes within the time that a silence may last."""
+    site.drip = 0.05
+    with pytest.raises(errors.SystemTimeout):
+        fetched(site, tmp_path, limits=replace(LIMITS, seconds=0.3))
+
+
 def test_nobody_there(tmp_path: Path) -> None:
     nowhere = System("", "soap", 5.0, Path(), edition_url="http://127.0.0.1:1/aw_csv.zip")
     with pytest.raises(errors.SystemUnavailable):

@@ -17,8 +17,8 @@ from simulators.care import Care, care, decided_since, decisions, placements
 from simulators.disability import CHILD_GROUP, disability
 from simulators.households import SLOTS, Relation, Slot
 from simulators.kinds import kinds
-from simulators.pmlp import addresses, representatives
 from simulators.population import LARGEST, Person, Population
+from simulators.residents import addresses, representatives
 
 SEEDS = st.integers(0, 2**31)
 # Days for which the ages of the population hold, and around which a demonstration is run.

@@ -7,13 +7,14 @@ import uuid
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from gateway import Gateway
 from registers.anonymising import ANONYMISED, due
 from registers.persons import PERSON
 from registers.purposes import purposes
 from routing import anonymising
+from routing.reconciliation import ITEM, RUN
 from storage import metadata
 from tests.steps.wired import CODE, Door, Wire, arrive, count, leaves, person, stay
 
@@ -49,6 +50,17 @@ def fill(gateway: Gateway, transport: Wire, **values: object) -> str:
         return str(connection.execute(select(PERSON.c.id)).scalar_one())
 
 
+def reconciled(gateway: Gateway, id_: str) -> None:
+    """As if the person had been compared with a source."""
+    run = {"id": uuid.uuid4(), "system": "pmlp", "selection": "x", "actor": "x", "reason": "x"}
+    item = {"id": uuid.uuid4(), "run_id": run["id"], "person_id": uuid.UUID(id_), "state": "same"}
+    none = dict.fromkeys(("ours", "theirs", "opened", "standing", "settled"), 0)
+    with gateway.engine.begin() as connection:
+        begun = datetime(2014, 1, 1, tzinfo=UTC)
+        connection.execute(insert(RUN).values(**run, persons=1, not_held=0, begun_at=begun, ended_at=begun))
+        connection.execute(insert(ITEM).values(**item, **none, arguments={"person_code": CODE}))
+
+
 def grow_old(gateway: Gateway) -> None:
     """As if all of it had been recorded twelve years ago."""
     with gateway.engine.begin() as connection:
@@ -82,11 +94,13 @@ def test_a_row_goes_and_the_person_stays(gateway: Gateway, transport: Wire) -> N
 
 def test_of_a_person_without_a_purpose_nothing_is_left(gateway: Gateway, transport: Wire) -> None:
     id_ = fill(gateway, transport)
+    reconciled(gateway, id_)
     for needle in (CODE.replace("-", ""), "Paraudziņa", id_):
         assert where(gateway, needle) or needle == CODE.replace("-", "")
     grow_old(gateway)
     gone = run(gateway)
     assert (gone["persons"], gone["spolis.spolis_person_code"], gone["pmlp.pmlp_identity"]) == (1, 1, 1)
+    assert gone["reconciliation.reconciliation_item"] == 1
     for needle in (CODE, CODE.replace("-", ""), "Paraudziņa", "1980-02-03", id_, str(uuid.UUID(id_).hex)):
         assert not where(gateway, needle)
     if gateway.engine.dialect.name == "sqlite":

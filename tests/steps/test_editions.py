@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 import errors
 from adapters import Adapter, Edition
+from exchange import new_id
 from gateway import Gateway
 from registers.edition import EDITION
 from registers.taken import Taken
@@ -301,10 +302,14 @@ def test_a_load_that_was_overtaken_ends_nothing(gateway: Gateway) -> None:
     assert whole is not None
 
     def overtaken(*arguments: Any, **named: Any) -> Any:
+        name = ("vzd", editions.OPERATION)
         with gateway.engine.begin() as connection:
-            following.leave(connection, "vzd", editions.OPERATION)
+            following.leave(connection, *name)
+            following.begin(connection, taker, name, following.Beginning(slot=SLOT), question=None)
         return whole.load(*arguments, **named)
 
+    taker = new_id()
     with pytest.raises(errors.Busy):
         load(gateway, adapter=torn(gateway.adapters["vzd"], overtaken))
+    assert (newest(gateway).id, newest(gateway).state) == (taker, RunState.RUNNING)
     assert "current" not in [state for _, state in in_use(gateway)]

@@ -44,6 +44,7 @@ from mappings.palliative_rehabilitation import (
 )
 from mappings.provider_register import InstitutionPlaces, Provider, RegisteredService
 from mappings.service_reports import MunicipalUse, ServiceReport, ViolenceReport
+from mappings.services import Submission
 from mappings.services.providers import SERVICE
 from mappings.statistical_reports import Figure, Form, StatisticalReport
 from mappings.violence_rehabilitation import (
@@ -62,8 +63,8 @@ def body(operation: str, record: object) -> str:
     """The element of a record as it stands in a request."""
     own = SERVICE.operation(operation)
     assert own is not None
-    table: Any = next(field.kind for field in own.request.fields if field.name == "record")
-    return str(etree.tostring(table.write(record), encoding="unicode"))
+    assert isinstance(own.via, Submission)
+    return str(etree.tostring(own.via.table.write(record), encoding="unicode"))
 
 
 def provider(number: str, **more: Any) -> Provider:

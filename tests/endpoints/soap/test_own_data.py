@@ -26,6 +26,9 @@ from audit.tables import log_records
 from endpoints.soap import application
 from exchange import Environment, Provenance, new_id, today_in_riga, utc_now
 from gateway import Gateway, wire
+from mappings.care_applications import SERVICE_KIND, Application, Municipality, QueueDecision
+from mappings.care_applications import CareDecision as Decided
+from mappings.care_applications import Representative as Applicant
 from mappings.care_stays import CareStay
 from mappings.codes import (
     ADDRESS_KIND,
@@ -39,9 +42,6 @@ from mappings.codes import (
 )
 from mappings.csdd import Vehicle, Vehicles
 from mappings.landreg import Properties, Property
-from mappings.long_term_care import SERVICE_KIND, Application, Municipality, QueueDecision
-from mappings.long_term_care import CareDecision as Decided
-from mappings.long_term_care import Representative as Applicant
 from mappings.pmlp import FamilyMember, Person, Representative
 from mappings.vdeavk import Disability, DisabilityStatus
 from routing.parties import add_partner

@@ -201,8 +201,12 @@ def test_what_a_record_says_is_in_its_columns(site: Site, number: str) -> None:
         {"number": "1", "began_on": "2026-02-01", "ended_on": "2026-02-10", "with_relative": True}
     ]
     (violence,) = site.rows("violence-rehabilitation", person_code=of)
-    (cost,) = violence.values["costs"]  # type: ignore[union-attr, misc] # — a list of one
-    assert (cost["kind"]["code"], cost["total"]) == ("CONSULTATION", "120.00")
+    kind = {
+        "code": "CONSULTATION",
+        "text_lv": "Individuāla konsultācija",
+        "text_en": "Individual consultation",
+    }
+    assert violence.values["costs"] == [{"kind": kind, "price": "30.00", "total": "120.00"}]
     (home,) = site.rows("group-homes", person_code=of)
     assert (home.values["came_from"], home.values["contract_number"]) == ("CARE_INSTITUTION", "L-5")
     assert home.valid_from is not None
@@ -254,7 +258,7 @@ def test_a_child_without_a_personal_code_stands_under_the_providers_own(site: Si
         assert ours.person_id is not None
         subject = registers.subject_of(connection, ours.person_id)
     assert subject == f"provider of services/{child}"
-    second = dataclasses.replace(palliative(f"{number}-b", None, child), council_on=ours.values["council_on"])
+    second = palliative(f"{number}-b", None, child)
     site.hand_in("provider", operation, second)
     assert {row.person_id for row in site.rows(register, client_code=child)} == {
         ours.person_id,

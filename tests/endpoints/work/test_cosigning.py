@@ -25,7 +25,7 @@ from errors import AnswerRefused, ConfigurationError, RequestRefused, SystemUnav
 from exchange import Environment
 from routing import incidents
 from security.keys import load_log_key, load_secret, new_keys
-from tests.audit.logs import KEY, WITNESS, WITNESS_KEY, opened
+from tests.audit.logs import KEY, WITNESS, WITNESS_KEY, opened, unguard
 from tests.audit.test_anchoring import back_to
 from tests.commands.conftest import closed_port
 from tests.endpoints.witnessing import serving
@@ -206,6 +206,7 @@ def test_an_old_state_of_the_database_is_an_incident_at_once(home: Home, grown: 
             .scalars()
             .all()
         )
+    unguard(home.engine)
     back_to(home.engine, sizes[0])
     home.write(1 + grown)
     again = home.job()
@@ -226,6 +227,7 @@ def test_rows_that_were_lost_are_made_up_for(home: Home) -> None:
     job.run_once()
     home.write(4)
     job.run_once()
+    unguard(home.engine)
     with home.engine.begin() as connection:
         connection.execute(delete(log_cosignatures))
         connection.execute(delete(log_values).where(log_values.c.record_id == ""))

@@ -36,8 +36,8 @@ from routing import following, outbox
 from routing.following import Run, RunState
 from simulators.changes import Change, behind, changes
 from simulators.disability import disability_changes
-from simulators.pmlp import addresses
 from simulators.population import Person, Population
+from simulators.residents import addresses
 from storage import database_now, reading
 from tests.commands.conftest import Home, closed_port, home, made_keys
 from tests.commands.processes import GATEWAY, simulators
