@@ -78,7 +78,7 @@ def run(url: str, writers: int, records: int, threads: int = 4) -> Found:
     engine.dispose()
     # Forked by a process that has imported everything and opened nothing: sixteen at the price of one start.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.writers"])
+    context.set_forkserver_preload(["audit.log", "audit.sequencer", "audit.verify", "storage.migrate"])
     begin = context.Barrier(writers + 1)
     processes = [
         context.Process(target=write, args=(url, writer, records, threads, begin))
