@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from multiprocessing.process import BaseProcess
 
 from sqlalchemy import Engine
 
@@ -89,7 +91,7 @@ def begun(
     """
     url = engine.url.render_as_string(hide_password=False)
     # Not forked: a child must not have the connections of this process.
-    pool = ProcessPoolExecutor(processes(), mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(processes(), multiprocessing.get_context("spawn"), _end_with_parent)
     try:
         parts = [
             Range(url, moment, subject_key, now, start, min(start + _RANGE, total))
@@ -98,3 +100,15 @@ def begun(
         yield Ranges(total, [pool.submit(work, part) for part in parts])
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

@@ -28,7 +28,7 @@ from audit.retention import months_before
 from audit.sequencer import Sequencer
 from audit.witnessed import introduction
 from errors import InvalidRequest, LogUnavailable, NotFound
-from exchange import Environment, new_id, utc_now
+from exchange import Environment, Json, instant_text, new_id, utc_now
 from storage import open_engine
 from tests.audit.exports import exported, judged
 from tests.audit.logs import (
@@ -53,8 +53,11 @@ CHECKPOINTS = (5, 10, 14, 15)
 ERASED = 6
 
 
-def make(engine: Engine, folder: Path) -> None:
-    """A log with all that an export tells: values, an erased one, a cosignature, and records that wait."""
+def make(engine: Engine, folder: Path, **facts: Json) -> None:
+    """A log with all that an export tells: values, an erased one, a cosignature, and records that wait.
+
+    `facts` are those of the erasure, where they are not as the law has it.
+    """
     log = open_log(engine)
     log.write(introduction(Environment.TEST, WITNESS, False))
     long_ago = months_before(utc_now(), 12 * 7)
@@ -63,7 +66,7 @@ def make(engine: Engine, folder: Path) -> None:
     sequence(engine, 5)
     cosign(engine, begun_witness(folder / "witness.json"))
     erase(engine, ERASED, "official")
-    log.write(Entry(Kind.ERASURE, new_id(), utc_now(), erased()))
+    log.write(Entry(Kind.ERASURE, new_id(), utc_now(), erased(**facts)))
     sequence(engine)
     log.write(*exchange())
 
@@ -421,6 +424,28 @@ def test_the_beginning_of_a_part_is_what_was_signed(log: Engine, tmp_path: Path)
     resigned(tmp_path / "nothing new", KEY)
     code, found = judged(tmp_path / "nothing new")
     assert (code, found["first_bad"]) == (1, SIZE)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"class": "administration"},
+        {"before": instant_text(months_before(utc_now(), 12 * 8))},
+        {"before": instant_text(months_before(utc_now(), 12 * 4))},
+        {"class": "permanent"},
+        {"names": ["subject"]},
+    ],
+    ids=["another class", "the record is younger", "its time is not over", "kept for good", "another name"],
+)
+def test_an_erasure_that_excuses_nothing(facts: dict[str, Json], template: Template, tmp_path: Path) -> None:
+    shutil.copy(template("sqlite"), tmp_path / "gateway.db")
+    engine = open_engine(f"sqlite:///{tmp_path / 'gateway.db'}")
+    make(engine, tmp_path, **facts)
+    exported(engine, tmp_path / "export", Wanted())
+    code, found = judged(tmp_path / "export")
+    assert (code, found["first_bad"]) == (1, ERASED)
+    assert verified(engine).first_bad == ERASED
+    engine.dispose()
 
 
 def test_a_log_that_goes_on_after_a_restore(tmp_path: Path, template: Template) -> None:
