@@ -30,7 +30,7 @@ from audit import Entry, ExchangeLog, Kind, origin
 from audit.sequencer import Sequencer
 from audit.tables import log_records, log_tree
 from audit.verify import verify
-from exchange import Environment, new_id, utc_now
+from exchange import Environment, Json, new_id, utc_now
 from storage import migrate, open_engine
 
 _SERVER = "postgresql+psycopg://127.0.0.1:5432/test"
@@ -61,7 +61,7 @@ def write(url: str, writer: int, records: int, threads: int, begin: object) -> N
 
     def some(thread: int) -> None:
         for number in range(thread, records, threads):
-            facts = {"writer": writer, "thread": thread, "number": number, "outcome": "ok"}
+            facts: dict[str, Json] = {"writer": writer, "thread": thread, "number": number, "outcome": "ok"}
             personal = {"subject": f"32{number:09d}", "official": "MT-1042"}
             log.write(Entry(Kind.ADMIN, new_id(), utc_now(), facts, personal))
 

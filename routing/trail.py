@@ -206,7 +206,7 @@ def _outcome(trail: Trail, fed: Fed) -> dict[str, Json]:
         "ms": int((time.monotonic() - trail.began) * 1000),
     }
     if trail.decision is not None:  # the points of the law that entitle the caller, as access.d names them
-        facts["bases"] = sorted({right.basis for right in trail.decision.rights if right.basis})
+        facts["bases"] = list[Json](sorted({right.basis for right in trail.decision.rights if right.basis}))
     if delivered is not None:
         source, contract, mapping = delivered.origin
         facts |= {"source": source, "contract": contract, "mapping": mapping}

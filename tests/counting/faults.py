@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import text
 
@@ -56,7 +56,7 @@ def full(world: World) -> Iterator[None]:
         connection.execute(text("DROP TRIGGER no_room ON log.log_records"))
 
 
-Fault = Callable[[World], "contextmanager[None]"]
+Fault = Callable[[World], AbstractContextManager[None]]
 SECONDS: Mapping[str, float] = {"cut": 2.0, "stalled": SILENT_SECONDS, "slow": 2.0, "full": 2.0}
 FAULTS = {"cut": cut, "stalled": stalled, "slow": slow, "full": full}
 

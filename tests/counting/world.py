@@ -135,16 +135,14 @@ def world(folder: Path, database_url: str, workers: int = 2) -> Iterator[World]:
         (folder / "simulating").mkdir()
         system, codes = end.enter_context(_simulated(folder))
         counted = end.enter_context(behind(system))
-        config = configure(
-            folder,
-            **{
-                "limits": {"requests_per_s": 100_000, "exchange_seconds": 10.0},
-                "systems.pmlp": {"url": counted.url, "timeout_s": 5.0},
-                "database": {
-                    "url": url.set(host="127.0.0.1", port=relay.port).render_as_string(hide_password=False)
-                },
+        sections: dict[str, dict[str, object]] = {
+            "limits": {"requests_per_s": 100_000, "exchange_seconds": 10.0},
+            "systems.pmlp": {"url": counted.url, "timeout_s": 5.0},
+            "database": {
+                "url": url.set(host="127.0.0.1", port=relay.port).render_as_string(hide_password=False)
             },
-        )
+        }
+        config = configure(folder, **sections)
         shutil.copytree(DEFAULTS / "access.d", config / "access.d")
         for file in (config / "access.d").glob("*.toml"):
             text = re.sub(r"(_day = )[1-9]\d*", r"\g<1>1000000000", file.read_text("utf-8"))
