@@ -21,8 +21,9 @@ from audit import verify as verification
 from audit.continuity import extent
 from audit.leaf import subject_text
 from audit.origin import load_public_key
-from commands import audit_erase, audit_evidence, audit_hold, print_json, progress
+from commands import audit_erase, audit_hold, print_json, progress
 from commands.audit_acts import Moment, about, opened, record
+from commands.audit_evidence import evidence_
 from commands.audit_export import export_
 from commands.audit_prove import prove
 from commands.audit_recipients import recipients
@@ -48,7 +49,7 @@ def audit_group() -> None:
 
 
 command = audit_group
-audit_group.add_command(audit_evidence.command)
+audit_group.add_command(evidence_)
 audit_group.add_command(export_)
 audit_group.add_command(prove)
 audit_group.add_command(unusual)

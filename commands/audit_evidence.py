@@ -30,7 +30,7 @@ _BESIDE = Path(evidence.__file__).parent
     help="The file to write.  [default: EXCHANGE.asice]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
-def command(exchange: uuid.UUID, purpose: str, out: Path | None, as_json: bool) -> None:
+def evidence_(exchange: uuid.UUID, purpose: str, out: Path | None, as_json: bool) -> None:
     """Make a container (ASiC-E) of one exchange: request and answer bytes with their signatures and certificates, the
     log's records with what they commit to, the proofs, the checkpoint with its cosignature, and a cover page in Latvian
     and English; sealed with the gateway's certificate.

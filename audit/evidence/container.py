@@ -8,8 +8,8 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from datetime import datetime
+from html import escape
 from pathlib import Path, PurePosixPath
-from xml.sax.saxutils import quoteattr
 
 from audit.evidence.xades import signature
 from exchange import RIGA
@@ -62,7 +62,7 @@ def write(path: Path, files: Mapping[str, bytes], signer: Identity, at: datetime
 def _manifest(kinds: Mapping[str, str]) -> bytes:
     entries = [("/", MEDIA_TYPE), *kinds.items()]
     lines = "".join(
-        f"<manifest:file-entry manifest:full-path={quoteattr(name)} manifest:media-type={quoteattr(kind)}/>\n"
+        f'<manifest:file-entry manifest:full-path="{escape(name)}" manifest:media-type="{escape(kind)}"/>\n'
         for name, kind in entries
     )
     namespace = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"

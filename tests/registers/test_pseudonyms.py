@@ -53,6 +53,9 @@ COLUMNS = {
     "providers_palliative": {"decisions"},
     "providers_oncology": {"requests", "courses"},
     "providers_group_home": {"provider", "registration_number", "changes", "prices", "cofinancing"},
+    "municipal_victim_service": {"granted", "given", "costs"},
+    "municipal_victim_report": {"results"},
+    "municipal_assistant_report": {"results"},
 }
 DATES = {
     ("pmlp_particulars", "birth_date"),
