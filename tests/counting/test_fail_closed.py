@@ -14,7 +14,7 @@ from bench.fail_closed import judged
 from tests.counting.faults import FAULTS, SECONDS, during, recovered
 from tests.counting.world import world
 
-CALLS = 200
+CALLS = 100
 
 
 def test_what_leaves_is_what_the_log_says(tmp_path: Path, migrated_postgresql: str) -> None:
@@ -24,7 +24,7 @@ def test_what_leaves_is_what_the_log_says(tmp_path: Path, migrated_postgresql: s
         assert sum(each.personal for each in made.internal.messages) == CALLS // 2
         assert len(made.system.messages) == CALLS
         assert judged(made).total == 0
-        for name in FAULTS:
+        for name in (each for each in FAULTS if each != "stalled"):  # as "cut", and long: the bench has it
             before = made.counted()
             ended = during(made, name, SECONDS[name])
             assert recovered(made), name

@@ -18,7 +18,7 @@ from tests.mappings.tables import message_tables, records, tables
 from wsdl import contracts
 
 MESSAGES = message_tables()
-quick = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("name", MESSAGES)
