@@ -93,7 +93,6 @@ ACTS: Sequence[tuple[str, Act]] = (
     ("audit payload", Act("audit payload", "{x} request --purpose complaint")),
     ("audit unusual", Act("audit unusual")),
     ("audit evidence", Act("audit evidence", "{x} --purpose court --out {d}/one.asice")),
-    ("audit-evidence", Act("audit evidence", "{x} --purpose court --out {d}/two.asice")),
     ("audit export", Act("audit export", "{d}/export")),
     ("audit catalogue", Act("audit catalogue", "--anew")),
     ("audit hold add", Act("audit hold add", "court --exchange {x} --why order")),
