@@ -34,8 +34,9 @@ class Found:
 
     @property
     def cursor(self) -> str:
-        """Where the page after this record begins: its instant and its index, `-` while it has none."""
-        return f"{self.leaf['instant']}/{'-' if self.index is None else self.index}"
+        """Where the page after this record begins: its instant and its index, `-` and its id while it has none."""
+        place = f"-{self.leaf['id']}" if self.index is None else self.index
+        return f"{self.leaf['instant']}/{place}"
 
     def json(self) -> dict[str, Json]:
         """Index and leaf as the commands print them."""
@@ -259,19 +260,23 @@ def show(engine: Engine, index: int) -> Shown:
     )
 
 
-# Newest last: instant, then index; what has no index yet is after what has.
-_Place = tuple[str, float]
+# Newest last: instant, then index; what has no index yet is after what has, by its id.
+_Place = tuple[str, float, str]
 
 
 def _place(found: Found) -> _Place:
-    return str(found.leaf["instant"]), float("inf") if found.index is None else found.index
+    if found.index is None:
+        return str(found.leaf["instant"]), float("inf"), str(found.leaf["id"])
+    return str(found.leaf["instant"]), found.index, ""
 
 
 def _cursor(text: str) -> _Place:
-    instant, _, index = text.partition("/")
-    if not instant or not (index == "-" or (index.isascii() and index.isdigit() and len(index) < 17)):
-        raise InvalidRequest("a page goes on after instant/index of the last record before it")
-    return instant, float("inf") if index == "-" else int(index)
+    instant, _, place = text.partition("/")
+    if instant and place.startswith("-"):
+        return instant, float("inf"), place[1:]
+    if instant and place.isascii() and place.isdigit() and len(place) < 17:
+        return instant, int(place), ""
+    raise InvalidRequest("a page goes on after instant/index of the last record before it")
 
 
 def _catalogued(
@@ -290,7 +295,7 @@ def _catalogued(
         .limit(limit)
     )
     if begins is not None:
-        instant, index = begins
+        instant, index, _ = begins
         before = catalogue.c.instant <= instant
         if index != float("inf"):
             before = and_(before, or_(catalogue.c.instant < instant, catalogue.c.idx < int(index)))

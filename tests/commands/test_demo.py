@@ -65,6 +65,10 @@ def test_its_facts_have_the_published_form(shown: tuple[Home, str, dict[str, Any
         "anchored_size",
         "exposure",
         "witness",
+        "erased",
+        "erasures",
+        "stamped",
+        "warnings",
     }
     for exchange in facts["exchanges"]:
         assert set(exchange) == {

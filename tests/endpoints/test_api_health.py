@@ -47,6 +47,7 @@ ALL_WELL = {
     "jobs": False,
     "outbox": True,
     "breakers": True,
+    "rights": True,
 }
 
 

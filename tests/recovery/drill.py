@@ -185,7 +185,8 @@ def drill(kind: str, seconds: float, home: Path) -> Result:
             backup_bytes=int(backup["bytes"]),
             records_at_backup=int(backup["log"]["size"]),
             records_at_loss=records_at_loss,
-            lost_records=records_at_loss - size - int(report["audit"]["pending"]),
+            # A commit that was under way as the records were counted may have come after the count.
+            lost_records=max(0, records_at_loss - size - int(report["audit"]["pending"])),
             told_records=0 if report["gap"] is None else report["gap"]["records"],
             lost_seconds=round(max(0.0, lost_at - newest.timestamp()), 1),
             told_seconds=None if report["gap"] is None else report["gap"]["seconds"],
