@@ -22,7 +22,7 @@ demo: install
 	$(BIN)/gateway demo
 
 test: install
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 kill-test: install
 	$(BIN)/python -m tests.kill --kills $(or $(KILLS),100)

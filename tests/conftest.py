@@ -30,6 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="write golden files anew")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that are marked `long` come first."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 class Template(Protocol):
     """By kind of database, a migrated one to copy: a file of SQLite, the name of one on PostgreSQL."""
 

@@ -28,6 +28,8 @@ from tests.endpoints.serving import command, configure, serving
 from tests.security.conftest import new_world
 from tests.security.messages import make
 
+pytestmark = pytest.mark.long
+
 ENVIRONMENTS = ("production", "test")
 
 

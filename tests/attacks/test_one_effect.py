@@ -33,6 +33,8 @@ from tests.instances import PrivatePostgres, unavailable
 from tests.security.conftest import World, new_world
 from tests.security.messages import NAMES, Recipe, make
 
+pytestmark = pytest.mark.long
+
 AT_ONCE = 50
 GATEWAYS = 2
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")

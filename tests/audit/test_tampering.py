@@ -28,6 +28,8 @@ from tests.audit.logs import (
 )
 from tests.conftest import Template
 
+pytestmark = pytest.mark.long
+
 # Thirteen leaves (the origin and four exchanges) under checkpoints at 5, 10 and 13.
 SIZE = 13
 CHECKPOINTS = (5, 10, 13)

@@ -24,6 +24,8 @@ from tests.commands.conftest import Home
 from tests.commands.processes import GATEWAY, gateway
 from tests.instances import PrivateRabbit
 
+pytestmark = pytest.mark.long
+
 PERSONS = 7  # the seventh is a pensioner
 
 

@@ -17,6 +17,8 @@ from tests.commands.conftest import Home
 from tests.wsdl.schemas import KLUDA, schema, write, wsdl
 from wsdl.description import Node, Simple
 
+pytestmark = pytest.mark.long
+
 ROOT = config.CHECKOUT
 CONTRACT = ROOT / "wsdl/iemic/v1-0/iemic.wsdl"
 # What a person finished by hand: docs/adding-a-system.md goes through it.

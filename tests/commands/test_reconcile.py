@@ -38,6 +38,8 @@ from tests.registers.invented import code, minimal, person_code, provenance
 from tests.registers.test_differences import register_of
 from tests.registers.test_persons import full
 
+pytestmark = pytest.mark.long
+
 OLD_NAME = "Vecaisuzvārds"
 WHO = ("--actor", "A. Ozola", "--reason", "pase uzrādīta")
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from bench.fail_closed import judged
 from tests.counting.faults import FAULTS, SECONDS, during, recovered
 from tests.counting.world import world
+
+pytestmark = pytest.mark.long
 
 CALLS = 100
 

@@ -15,6 +15,8 @@ import pytest
 from tests.deploy.conftest import SERVICE, Site, fault_code
 from tests.deploy.proxy import Nginx, client, running
 
+pytestmark = pytest.mark.long
+
 SLOW = 200
 CALLS = 30
 HEAD = f"POST {SERVICE} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n".encode()

@@ -26,6 +26,8 @@ from storage import open_engine
 from tests.endpoints.serving import Served, configure, serving
 from tests.endpoints.soap.messages import ACTION, SOAP, get_person
 
+pytestmark = pytest.mark.long
+
 READ_SECONDS = 3.0
 BODY_BYTES = 100_000
 SERVICE = "/soap/persons/v1-0"

@@ -30,6 +30,8 @@ from tests.endpoints.conftest import STAY, asking, context
 from tests.endpoints.serving import Served, configure, serving
 from tests.told import Told, listening
 
+pytestmark = pytest.mark.long
+
 __all__ = ["made_keys"]
 
 CRASHING = Path(__file__).parent / "crashing"

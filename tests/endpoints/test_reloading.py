@@ -34,6 +34,8 @@ from tests.endpoints.conftest import STAY, context
 from tests.endpoints.serving import Served, alive, below, command, configure, serving
 from tests.endpoints.unix_http import ask
 
+pytestmark = pytest.mark.long
+
 SECONDS = 90.0
 OK = "ok"
 DENIED = "access_denied"

@@ -29,6 +29,8 @@ from storage import open_engine
 from tests.endpoints.conftest import STAY, asking, context
 from tests.endpoints.serving import Served, alive, command, configure, gone, serving
 
+pytestmark = pytest.mark.long
+
 READ_SECONDS = 1.0
 
 

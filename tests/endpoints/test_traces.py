@@ -23,6 +23,8 @@ from telemetry import Tracing, span, traced
 from tests.collector import Collected, collecting, values
 from tests.endpoints.conftest import BROKEN, CODE, DEAD, Site, Systems, asking
 
+pytestmark = pytest.mark.long
+
 STEPS = ["receive", "open_record", "authenticate", "authorise", "route", "deliver", "answer", "commit"]
 
 

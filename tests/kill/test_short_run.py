@@ -11,6 +11,8 @@ import pytest
 from tests.instances import unavailable
 from tests.kill.hosts import Host
 
+pytestmark = pytest.mark.long
+
 # Here a recovery shares two cores with other tests, and a gateway that was killed takes tens of seconds to start. The
 # long runs, which have the machine to themselves, hold to the limit of docs/reliability.md.
 LIMIT = "120"

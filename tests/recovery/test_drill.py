@@ -10,6 +10,8 @@ import pytest
 
 from tests.recovery.drill import KINDS, drill
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

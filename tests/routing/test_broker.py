@@ -20,6 +20,8 @@ from routing import broker
 from routing.broker import BrokerUnavailable, DeadLetter, Publisher, Subscription, Ticket
 from tests.instances import PrivateRabbit, unavailable
 
+pytestmark = pytest.mark.long
+
 SHARED = os.environ.get("GATEWAY_TEST_AMQP", "amqp://guest:guest@127.0.0.1:5672")
 ROWS = [uuid.UUID(int=number) for number in range(1, 4)]
 # How long the broker may take to answer where it is expected not to, and by when that must have been noticed.

@@ -22,6 +22,8 @@ from storage.patience import CONNECT_SECONDS, PatientConnection, arguments, is_s
 from tests.audit.logs import opened
 from tests.instances import PrivatePostgres
 
+pytestmark = pytest.mark.long
+
 # Short, so that the tests are; noticing takes one second more, and connecting has a time of its own.
 PATIENCE = 2.0
 NOTICED = PATIENCE + 1.0
