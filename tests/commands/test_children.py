@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -159,7 +160,14 @@ def test_a_watch_that_is_killed_loses_and_doubles_nothing(place: Place, engine: 
     seen: list[int] = []
     for _ in range(12):
         process = subprocess.Popen(  # noqa: S603 — our own interpreter and program
-            ["nice", "-n", "19", *GATEWAY, "children", "watch"],  # so that this process sees it amid its work
+            [
+                str(shutil.which("nice")),
+                "-n",
+                "19",
+                *GATEWAY,
+                "children",
+                "watch",
+            ],  # so that it is seen amid its work
             env={**os.environ, **place.environ},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
