@@ -2,7 +2,7 @@
 
 `python -m endpoints.listeners NAME --fd N …` is started by the supervisor, once for each listener, because gunicorn
 has one TLS setting for all its addresses. What each listener serves: partners /soap, internal /api/v1, /problems,
-/healthz, /readyz, /metrics, and /soap where it is turned on.
+/console, /healthz, /readyz, /metrics, and /soap where it is turned on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gunicorn.app.base import BaseApplication
 import config
 import gateway
 from config import Listen, Settings
-from endpoints import api, health, proxied, refusals, soap, unix_socket
+from endpoints import api, console, health, proxied, refusals, soap, unix_socket
 from endpoints.arrivals import check_target
 from endpoints.gunicorn_lines import Lines
 from endpoints.problems import problem
@@ -122,6 +122,7 @@ def site(name: str, wired: gateway.Gateway, *, with_soap: bool) -> WSGIApplicati
         return _by_prefix({"/soap": partners})
     applications = {"/api/v1": api.application(wired)}
     applications["/problems"] = applications["/api/v1"]
+    applications[console.ROOT] = console.application(wired)
     checks = health.application(wired)
     applications |= dict.fromkeys(health.PATHS, checks)
     return _by_prefix(applications | ({"/soap": partners} if with_soap else {}))

@@ -1,0 +1,162 @@
+"""The console, for auditors, the data-protection officer, operators and administrators: /console.
+
+It asks the questions that the commands ask (`questions/`, `audit/`, `routing/`): there is no second way. A page is a
+module of `pages/`, discovered, never listed. Every page is whole without JavaScript. ADR 0035.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, redirect, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+import errors
+from endpoints import refusals
+from endpoints.arrivals import Limiter
+from endpoints.console import pages, sessions, sign_in
+from endpoints.console.look import Look
+from endpoints.console.visit import Page, Shown, SignedIn, Visit
+from exchange import utc_now
+from gateway import Gateway
+from questions.words import Language
+from storage import reading
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+diagnostics = logging.getLogger("gateway.endpoints")
+
+ROOT = "/console"
+_LANGUAGE = "language"
+_MOST_FORM_BYTES = 64 * 1024
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def application(gateway: Gateway) -> WSGIApplication:
+    """The Flask application under /console."""
+    app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False
+    app.config["MAX_FORM_MEMORY_SIZE"] = app.config["MAX_CONTENT_LENGTH"] = _MOST_FORM_BYTES
+    found = pages.discover()
+    look = Look(gateway.settings.environment, found)
+    limiter = Limiter(gateway.settings.limits.requests_per_s)
+
+    def visit_of(user: SignedIn) -> Visit:
+        return Visit(
+            gateway=gateway,
+            user=user,
+            language=language(),
+            path=request.path,
+            query=request.args.to_dict(),
+            form=request.form.to_dict(),
+            method=request.method,
+        )
+
+    def shown(page: Page, **arguments: str) -> AnyResponse:
+        user = _signed_in(gateway)
+        if user is None:
+            return sign_in.asked(request, ROOT)
+        if user.role not in page.roles:
+            return look.refused(
+                user, language(), request.path, errors.AccessDenied("not a page of this role")
+            )
+        if request.method == "POST":
+            _same_site(user)
+        visit = visit_of(user)
+        try:
+            what = page.show(visit, **arguments)
+        except errors.GatewayError as error:
+            return look.refused(user, visit.language, request.path, error)
+        return look.page(visit, page, what) if isinstance(what, Shown) else what
+
+    def unforeseen(error: Exception) -> AnyResponse:
+        # The text of an error could repeat what was typed.
+        status = error.code if isinstance(error, HTTPException) and error.code else 500
+        if status >= 500:
+            diagnostics.error("console: unforeseen %s", type(error).__name__)
+        return look.bare(language(), status)
+
+    for page in found:
+        app.add_url_rule(
+            f"{ROOT}/{page.path}" if page.path else f"{ROOT}/",
+            f"page:{page.path}:{','.join(page.methods)}",
+            partial(shown, page),
+            methods=page.methods,
+        )
+    app.add_url_rule(ROOT, "root", lambda: redirect(f"{ROOT}/", 308), methods=("GET",))
+    app.add_url_rule(f"{ROOT}/static/<name>", "static", look.static, methods=("GET",))
+    sign_in.add(app, gateway, look, ROOT, language)
+
+    @app.before_request
+    def _limit() -> AnyResponse | None:
+        try:
+            limiter.check(str(request.remote_addr))
+        except errors.Busy as error:
+            refusals.count(error.code)
+            return look.bare(language(), 429)
+        chosen = request.args.get("lang", "")
+        if request.method == "GET" and chosen in list(Language):
+            kept = {name: value for name, value in request.args.items() if name != "lang"}
+            answer = redirect(look.address(request.path, kept), 303)
+            answer.set_cookie(
+                _LANGUAGE,
+                chosen,
+                max_age=365 * 24 * 3600,
+                path=ROOT,
+                httponly=True,
+                samesite="Lax",
+                secure=request.is_secure,
+            )
+            return answer
+        return None
+
+    @app.after_request
+    def _headers(response: Response) -> Response:
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    app.register_error_handler(Exception, unforeseen)
+    return app.wsgi_app
+
+
+def language() -> Language:
+    """Of the cookie, else Latvian."""
+    said = request.cookies.get(_LANGUAGE, "")
+    return Language(said) if said in list(Language) else Language.LATVIAN
+
+
+def _signed_in(gateway: Gateway) -> SignedIn | None:
+    token = request.cookies.get(sign_in.cookie_name(request), "")
+    if not token:
+        return None
+    now = utc_now()
+    with reading(gateway.engine).begin() as connection:
+        user = sessions.find(connection, token, now)
+    if user is not None and sessions.is_news(user, now):
+        with gateway.engine.begin() as connection:
+            sessions.note(connection, token, now)
+    return user
+
+
+def _same_site(user: SignedIn) -> None:
+    """Raises: AccessDenied for a form that is not of a page of ours."""
+    said = request.form.get("csrf", "") or request.headers.get("X-CSRF", "")
+    if not hmac.compare_digest(said.encode(), user.csrf.encode()):
+        raise errors.AccessDenied("the form is not of this session")

@@ -1,0 +1,34 @@
+"""The administration log: every act of administration on the exchange log, newest first."""
+
+from __future__ import annotations
+
+from audit import Kind, search
+from endpoints.console.roles import Role
+from endpoints.console.visit import Page, Shown, Visit
+from exchange import Json
+
+_AT_ONCE = 50
+_PURPOSE = "supervision of the exchange log"
+
+
+def show(visit: Visit) -> Shown:
+    """Acts by their name; who did them stands in the record, and is opened there for a purpose."""
+    act, after = visit.query.get("act", ""), visit.query.get("after", "")
+    filters = search.Filters(kind=Kind.ADMIN.value, act=act or None)
+    found = search.page(visit.gateway.engine, filters, limit=_AT_ONCE, after=after)
+    facts: dict[str, Json] = {"filters": filters.json(), "by_person": False, "found": len(found)}
+    visit.on_record("audit search", _PURPOSE, facts)
+    more = found[-1].cursor if len(found) == _AT_ONCE else ""
+    return Shown("administration.html.jinja", {"found": found, "act": act, "more": more})
+
+
+PAGES = (
+    Page(
+        path="administration",
+        roles=frozenset({Role.AUDITOR, Role.ADMINISTRATOR}),
+        show=show,
+        title="Administration log",
+        group="Look",
+        rank=90,
+    ),
+)
