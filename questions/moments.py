@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from exchange import RIGA
 
@@ -15,6 +15,20 @@ def moment(text: str, *, end: bool) -> datetime:
     Raises: ValueError.
     """
     found = datetime.fromisoformat(text)
+    _in_bounds(found)
     if len(text) == _A_DAY and end:
         found += timedelta(days=1)
     return found if found.tzinfo is not None else found.replace(tzinfo=RIGA)
+
+
+def day(text: str) -> date:
+    """A calendar day. Raises: ValueError."""
+    found = date.fromisoformat(text)
+    _in_bounds(found)
+    return found
+
+
+def _in_bounds(found: date) -> None:
+    # Beyond these, the day before or after may be none that a computer knows.
+    if not 1900 <= found.year <= 9000:
+        raise ValueError("a year of this world is wanted")
