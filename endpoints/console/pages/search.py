@@ -105,6 +105,8 @@ def show_personal(visit: Visit) -> Shown | Response:
     as_csv = visit.form.get("as") == "csv"
     try:
         purpose = visit.purpose()
+        if not typed["person"] and not typed["official"]:
+            raise InvalidRequest(visit.say("Whose records? Write a personal code or an official."))
         found = _searched(visit, typed, as_csv=as_csv, after=visit.form.get("after", ""), personal=True)
     except InvalidRequest as error:
         return _shown(visit, typed, None, error, personal=True)

@@ -16,7 +16,7 @@ from audit.flags import Kept
 from endpoints.console import telling
 from endpoints.console.roles import SEES_PERSONS
 from endpoints.console.visit import Page, Shown, Visit, about, moment
-from errors import InvalidRequest
+from errors import InvalidRequest, NotFound
 from exchange import Json, today_in_riga, utc_now
 from questions import unusual as questions
 from questions.moments import day as day_of
@@ -103,15 +103,19 @@ def dismiss(visit: Visit) -> Shown | Response:
     if visit.method != "POST":
         return redirect("/console/unusual", 303)
     reason = " ".join(visit.form.get("reason", "").split())
+    wrong = ""
     try:
         flag = uuid.UUID(visit.form.get("flag", ""))
         if not reason or len(reason) > _MOST_OF_A_REASON:
-            raise InvalidRequest(visit.say("Say in 1 to 1000 characters what was found out."))
-        _decide(visit, flag, reason)
-    except InvalidRequest as error:
-        return _shown(visit, _usual(), [], wrong=telling.reason(visit, error))
-    except ValueError:
-        return _shown(visit, _usual(), [], wrong=visit.say("There is no such thing."))
+            wrong = visit.say("Say in 1 to 1000 characters what was found out.")
+        else:
+            _decide(visit, flag, reason)
+    except (NotFound, ValueError):
+        wrong = visit.say("There is no such thing.")
+    except InvalidRequest:
+        wrong = visit.say("Somebody decided on it before.")
+    if wrong:
+        return _shown(visit, _usual(), [], wrong=wrong)
     return redirect("/console/unusual?decided=1", 303)
 
 

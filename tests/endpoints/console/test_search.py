@@ -57,7 +57,12 @@ def test_what_is_found_is_grouped_in_words_and_the_search_is_on_record(site: Sit
     page = client.get(f"/console/search?caller={caller}&outcome=ok")
     assert page.status_code == 200
     assert f'href="/console/exchanges/{number}"' in page.text
-    for words in ("Labklājības ministrija", "sociālā pakalpojuma piešķiršana", "atbildēts", "Ierakstīts žurnālā"):
+    for words in (
+        "Labklājības ministrija",
+        "sociālā pakalpojuma piešķiršana",
+        "atbildēts",
+        "Ierakstīts žurnālā",
+    ):
         assert words in page.text
     assert "MT-1042" not in page.text
     facts, values = last_act(site.gateway)
@@ -88,7 +93,7 @@ def test_every_filter_is_in_the_address_and_narrows(site: Site) -> None:
         "from": "2020-01-01",
         "to": "2999-01-01",
     }
-    wrong = {name: "nothing-like-that" for name in right} | {
+    wrong = dict.fromkeys(right, "nothing-like-that") | {
         "exchange": str(new_id()),
         "from": "2999-01-01",
         "to": "2020-01-01",
@@ -153,15 +158,25 @@ def test_what_is_not_understood_is_said_beside_the_form(
 
 def test_nothing_that_a_partner_writes_becomes_markup(site: Site) -> None:
     caller = f"{SCRIPT}{uuid.uuid4().hex}"
-    written = ("system", "operation", "institution", "role", "recipient", "purpose", "rule", "code", "outcome")
-    write(site.gateway, official=SCRIPT, case=SCRIPT, code=SCRIPT, **{"caller": caller})
-    facts = {name: SCRIPT for name in written} | {"caller": caller}
+    written = (
+        "system",
+        "operation",
+        "institution",
+        "role",
+        "recipient",
+        "purpose",
+        "rule",
+        "code",
+        "outcome",
+    )
+    write(site.gateway, official=SCRIPT, case=SCRIPT, code=SCRIPT, caller=caller)
+    facts = dict.fromkeys(written, SCRIPT) | {"caller": caller}
     site.gateway.log.write(Entry(Kind.OUTCOME, new_id(), utc_now(), facts, {"official": SCRIPT}))
     client = signed_in(site.gateway, Role.AUDITOR)
     page = client.get("/console/search", query_string={"caller": caller})
     assert page.text.count("&lt;script&gt;") > 5
     assert SCRIPT not in page.text
-    form = {"caller": caller, "purpose": SCRIPT, "csrf": csrf_of(page.text)}
+    form = {"caller": caller, "official": SCRIPT, "purpose": SCRIPT, "csrf": csrf_of(page.text)}
     personal = client.post("/console/search-personal", data=form)
     assert personal.status_code == 200
     assert personal.text.count("&lt;script&gt;") > 8
@@ -189,6 +204,17 @@ def test_by_person_needs_a_purpose_and_is_a_record_about_that_person(site: Site)
     sheet = client.post("/console/search-personal", data=form | {"as": "csv"})
     (row, *_) = csv.DictReader(sheet.text.removeprefix("\ufeff").splitlines())
     assert (row["official"], row["case"]) == ("MT-1042", "L-1")
+
+
+def test_it_opens_nobody_where_nobody_is_named(site: Site) -> None:
+    client = signed_in(site.gateway, Role.DPO)
+    csrf = csrf_of(client.get("/console/search-personal").text)
+    before = acts(site.gateway)
+    form = {"system": "persons", "purpose": "curious", "csrf": csrf}
+    page = client.post("/console/search-personal", data=form)
+    assert (page.status_code, "MT-1042" in page.text) == (400, False)
+    assert "Ierakstiet personas kodu vai darbinieku." in page.text
+    assert acts(site.gateway) == before
 
 
 def test_by_official_names_whom_it_sought(site: Site) -> None:
