@@ -18,12 +18,15 @@ from audit.notes import VerifierKey
 from audit.tables import log_checkpoints, log_cosignatures, log_records, log_tree
 from errors import LogUnavailable
 
+# An exchange that was tried for days has very many records: the paths of the newest are followed.
+_MOST_FOLLOWED = 10
+
 
 class State(StrEnum):
     """What is proven of an exchange's records."""
 
     WAITING = "waiting"  # one of them has no index yet
-    SIGNED = "signed"  # each leads to a checkpoint that the log has signed, and no witness yet
+    SIGNED = "signed"  # they lead to a checkpoint that the log has signed, and no witness yet
     WITNESSED = "witnessed"  # the witness has cosigned that checkpoint
     BROKEN = "broken"  # they contradict the log's checkpoints: `gateway audit verify` says where
 
@@ -39,17 +42,21 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Of one exchange. `places` by record id; `proven_to` is the checkpoint that the paths were followed to now."""
+    """Of one exchange. `places` by record id.
+
+    `proven_to` is the checkpoint that the paths of so many of its newest records were `followed` to just now.
+    """
 
     state: State
     places: Mapping[str, Place]
     proven_to: Checkpoint | None
+    followed: int = 0
 
 
 def of_exchange(
     engine: Engine, exchange_id: uuid.UUID, log_key: Ed25519PublicKey, witness: VerifierKey | None
 ) -> Standing:
-    """Follow the path of each record to the newest checkpoint that the witness has signed, else to the newest one.
+    """Follow the paths of the records to the newest checkpoint that the witness has signed, else to the newest one.
 
     Raises: LogUnavailable where the database is not reached.
     """
@@ -70,7 +77,7 @@ def of_exchange(
                 return Standing(State.WAITING, places, None)
             try:
                 signed, witnessed = newest_over(connection, placed[-1].idx + 1, witness)
-                for row in placed:
+                for row in placed[-_MOST_FOLLOWED:]:
                     proofs.inclusion(connection, row.idx, signed.size)
             except (LogUnavailable, ValueError):
                 return Standing(State.BROKEN, places, None)
@@ -81,9 +88,10 @@ def of_exchange(
     cosigned = not witnessed or witness is None or note.signed_by([witness])
     if not same or not signed.vouched_by(log_key) or not cosigned:
         return Standing(State.BROKEN, places, signed)
+    followed = min(len(placed), _MOST_FOLLOWED)
     if len(placed) < len(rows):
-        return Standing(State.WAITING, places, signed)
-    return Standing(State.WITNESSED if witnessed else State.SIGNED, places, signed)
+        return Standing(State.WAITING, places, signed, followed)
+    return Standing(State.WITNESSED if witnessed else State.SIGNED, places, signed, followed)
 
 
 def newest_over(connection: Connection, size: int, witness: VerifierKey | None) -> tuple[Checkpoint, bool]:

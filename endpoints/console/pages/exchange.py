@@ -21,7 +21,7 @@ from endpoints.console import telling
 from endpoints.console.roles import SEES_PERSONS, Role
 from endpoints.console.visit import Page, Shown, Visit, about, moment
 from errors import InvalidRequest, NotFound
-from exchange import Json, utc_now
+from exchange import Json, Lineage, utc_now
 from mappings import regulation
 from questions import words
 from questions.handing_out import evidence_of
@@ -352,21 +352,20 @@ def _delivered(facts: Mapping[str, Json], language: Language) -> list[tuple[str,
 
 def _fields(facts: Mapping[str, Json]) -> Iterator[FieldTold]:
     lines = words.lines_of_fields(_text(facts, "system"), _text(facts, "operation"))
-    known = regulation.rules()
     for member, given in (("given", True), ("withheld", False)):
         names = facts.get(member)
         for name in names if isinstance(names, list) else []:
-            sources = tuple(
-                SourceOfField(
-                    rule=line.rule.removeprefix("p"),
-                    text=known[line.rule].text if line.rule in known else "",
-                    field=line.field,
-                    element=line.element,
-                    column=line.column,
-                )
-                for line in lines.get(str(name), ())
-            )
-            yield FieldTold(str(name), given, sources)
+            sources: dict[tuple[str, str], SourceOfField] = {}
+            for line in lines.get(str(name), ()):
+                # An answer repeats what was asked with: it is told as the answer has it.
+                sources.setdefault((line.rule, line.field), _source(line))
+            yield FieldTold(str(name), given, tuple(sources.values()))
+
+
+def _source(line: Lineage) -> SourceOfField:
+    known = regulation.rules().get(line.rule)
+    text = "" if known is None else known.text
+    return SourceOfField(line.rule.removeprefix("p"), text, line.field, line.element, line.column)
 
 
 def _notices(visit: Visit, exchange: uuid.UUID, facts: Mapping[str, Json]) -> list[dict[str, object]]:

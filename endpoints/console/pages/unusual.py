@@ -38,6 +38,16 @@ KINDS = {
     "many_officials": "one person, many officials",
     "no_case": "no case where peers name one",
 }
+FIGURES = {
+    "lookups": "look-ups",
+    "first": "the first at",
+    "persons": "persons",
+    "median": "median of peers",
+    "peers": "peers",
+    "officials": "officials",
+    "all": "look-ups in all",
+    "peers_percent": "peers with a case, %",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +194,9 @@ def _row(visit: Visit, flag: Kept, *, opened: bool) -> Row:
         kind=KINDS.get(flag.kind, flag.kind),
         institution=institution("", flag.recipient).of(visit.language),
         reason=questions.reason(flag, visit.language),
-        figures=", ".join(f"{name} {value}" for name, value in flag.figures.items()),
+        figures="; ".join(
+            f"{visit.say(FIGURES.get(name, name))}: {value}" for name, value in flag.figures.items()
+        ),
         decided=decided,
         officials=involved.officials,
         persons=involved.persons,
