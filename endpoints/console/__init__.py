@@ -75,10 +75,10 @@ def application(gateway: Gateway) -> WSGIApplication:
             return look.refused(
                 user, language(), request.path, errors.AccessDenied("not a page of this role")
             )
-        if request.method == "POST":
-            _same_site(user)
         visit = visit_of(user)
         try:
+            if request.method == "POST":
+                _same_site(user)
             what = page.show(visit, **arguments)
         except errors.GatewayError as error:
             return look.refused(user, visit.language, request.path, error)
