@@ -46,7 +46,8 @@ def acts(gateway: Gateway, beginning: str) -> list[dict[str, Any]]:
 
 
 def _values(connection: Any, record: str) -> dict[str, Any]:
-    rows = connection.execute(select(log_values).where(log_values.c.record_id == record))
+    own = (log_values.c.record_id == record, log_values.c.name != "subject_index")
+    rows = connection.execute(select(log_values).where(*own))
     return {row.name: json.loads(row.value) for row in rows}
 
 
