@@ -108,6 +108,11 @@ def decide(visit: Visit) -> Shown | Response:
     return redirect(f"{_ROOT}?done={act}&changed={len(decided.changed)}", 303)
 
 
+def back(_visit: Visit) -> Response:
+    """What was asked by POST cannot be asked by an address."""
+    return redirect(_ROOT, 303)
+
+
 def _work(visit: Visit, connection: Connection, act: str, row: Row, seen: str, *, decided: bool) -> Row:
     if interventions.mark(interventions.held(connection, row.id)) != seen:
         raise InvalidRequest(_MOVED)
@@ -225,4 +230,5 @@ PAGES = (
     Page("outbox/<uuid:exchange>", _LOOKS, one),
     Page("outbox/confirm", _DECIDES, confirm, methods=("POST",)),
     Page("outbox/decide", _DECIDES, decide, methods=("POST",)),
+    *(Page(f"outbox/{name}", _LOOKS, back) for name in ("confirm", "decide")),
 )

@@ -96,6 +96,11 @@ def decide(visit: Visit, difference: uuid.UUID) -> Shown | Response:
     return redirect(f"{_ROOT}/{difference}?done={act.replace(' ', '+')}", 303)
 
 
+def back(_visit: Visit, difference: uuid.UUID) -> Response:
+    """What was decided by POST is not decided by an address."""
+    return redirect(f"{_ROOT}/{difference}", 303)
+
+
 def _decided(
     visit: Visit, connection: Connection, difference: uuid.UUID, act: str, why: str
 ) -> uuid.UUID | None:
@@ -231,4 +236,5 @@ PAGES = (
     Page("reconciliation", EVERYBODY, show, title="Differences", group="Decide", rank=10),
     Page("reconciliation/<uuid:difference>", SEES_PERSONS, one, methods=("GET", "POST")),
     Page("reconciliation/<uuid:difference>/decide", frozenset({Role.DPO}), decide, methods=("POST",)),
+    Page("reconciliation/<uuid:difference>/decide", SEES_PERSONS, back),
 )
