@@ -144,19 +144,19 @@ def _of_all(connection: Connection, visit: Visit, name: str) -> Listed:
     end = begin + _AT_ONCE
     if name == _ALERTS:
         alerts = [row for row in _open_alerts(connection) if municipality in ("", row.municipality)]
-        page = alerts[begin:end]
-        return Listed("children alerts", page, [row.person_id for row in page], len(alerts))
+        asked = alerts[begin:end]
+        return Listed("children alerts", asked, [row.person_id for row in asked], len(alerts))
     if name == _HANDOVERS:
         states = (HandoverState.PREPARED, HandoverState.HANDED_OVER)
         reports = report_handovers.listed(connection, states, municipality, limit=end)
-        page = reports[begin:end]
+        handed = reports[begin:end]
         number = sum(
             count
             for (of, _state), count in report_handovers.under_way(connection).items()
             if municipality in ("", of)
         )
-        children = [report_handovers.child_of(connection, row) for row in page]
-        return Listed("children handovers", page, children, number)
+        children = [report_handovers.child_of(connection, row) for row in handed]
+        return Listed("children handovers", handed, children, number)
     stays = [
         stay
         for stay in stays_of(connection, today)

@@ -197,9 +197,8 @@ def test_alerts_are_taken_up_once_all_or_none(gateway: Gateway, children: list[s
     assert "account" not in values
 
 
-def test_what_is_unfinished_or_forged_notes_nothing_and_is_told(
-    gateway: Gateway, children: list[str]
-) -> None:
+@pytest.mark.usefixtures("children")
+def test_what_is_unfinished_or_forged_notes_nothing_and_is_told(gateway: Gateway) -> None:
     client, other = signed_in(gateway, Role.DPO), signed_in(gateway, Role.DPO)
     alert = alerts(gateway)[0]
     before = len(alerts(gateway))
