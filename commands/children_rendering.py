@@ -13,8 +13,9 @@ from sqlalchemy import Row
 from commands import print_json
 from commands.rendering import print_rows
 from exchange import Json
+from questions.children import waited_for
 from registers.child_alerts import ALERT
-from registers.child_calendar import Period, PeriodState
+from registers.child_calendar import Period
 from registers.child_stays import ChildStay
 from registers.history import business_columns
 
@@ -24,14 +25,10 @@ def listed_stays(stays: Iterable[ChildStay], due_before: date | None) -> list[di
 
     `missing` counts all overdue ones of the stay.
     """
-    rows = []
-    for stay in stays:
-        overdue = [p for p in stay.waited_for if p.state is PeriodState.OVERDUE]
-        present = [p for p in stay.waited_for if p.state is not PeriodState.OVERDUE]
-        for period in (*overdue[-1:], *present):
-            if due_before is None or period.due_on < due_before:
-                rows.append(_stay(stay) | _period(period) | {"missing": len(overdue)})
-    return sorted(rows, key=lambda row: (str(row["due_on"]), str(row["person_id"])))
+    return [
+        _stay(one.stay) | _period(one.period) | {"missing": one.missing}
+        for one in waited_for(stays, due_before)
+    ]
 
 
 def periods_told(stays: Iterable[ChildStay], due_before: date | None) -> list[dict[str, Json]]:

@@ -9,9 +9,7 @@ from datetime import timedelta
 import click
 from sqlalchemy import Connection, Engine
 
-import adapters
 import config
-from adapters import Repeat
 from audit import Entry, Kind, open_log
 from audit.tables import log_records
 from commands import print_json
@@ -21,7 +19,6 @@ from config import Settings
 from errors import InvalidRequest
 from exchange import Json, instant_text
 from routing import interventions, outbox
-from routing.delivery import repeat_of, stricter
 from routing.outbox import Row, State
 from storage import reading
 
@@ -153,10 +150,8 @@ def replay(
     """
     settings = config.load()
     engine = open_database(settings)
-    rows = _chosen(
-        engine, exchange_ids, states, system, (State.WAITING, State.DEAD, State.UNKNOWN, State.PARKED)
-    )
-    risky = [row for row in rows if row.unclear and _repeat(settings, row) is Repeat.NEITHER]
+    rows = _chosen(engine, exchange_ids, states, system, interventions.REPLAYED)
+    risky = [row for row in rows if interventions.may_act_twice(settings, row)]
     _ask(yes, f"Deliver {_rows(len(rows))} again?")
     if risky:
         _ask(even_twice, f"{_rows(len(risky))} may have taken effect already and would take it twice. Go on?")
@@ -198,7 +193,7 @@ def park(
     """
     settings = config.load()
     engine = open_database(settings)
-    rows = _chosen(engine, exchange_ids, states, system, (State.WAITING, State.DEAD, State.UNKNOWN))
+    rows = _chosen(engine, exchange_ids, states, system, interventions.PARKED)
     if not exchange_ids:
         _ask(yes, f"Park {_rows(len(rows))}?")
     _decide(
@@ -241,28 +236,18 @@ def _decide(
     work: Callable[[Connection, Row], Row],
     as_json: bool,
 ) -> None:
-    log = open_log(settings, engine)
-    changed: list[Row] = []
-    refused: dict[uuid.UUID, str] = {}
-    for row in rows:
-
-        def both(connection: Connection, row: Row = row) -> Row:
-            log.append(connection, decision(settings, act, row, why))
-            return work(connection, row)
-
-        try:
-            changed.append(log.commit(both))
-        except InvalidRequest as error:  # the others go on: each row is decided about by itself
-            refused[row.id] = error.detail
+    decided = interventions.decide(
+        open_log(settings, engine), rows, lambda row: decision(settings, act, row, why), work
+    )
     give_place(settings, engine)
     if as_json:
-        print_json([_json(row) for row in changed])
-    elif changed:
-        click.echo("\n".join(f"{row.id}  {row.state.value}" for row in changed))
-    for exchange_id, detail in refused.items():
+        print_json([_json(row) for row in decided.changed])
+    elif decided.changed:
+        click.echo("\n".join(f"{row.id}  {row.state.value}" for row in decided.changed))
+    for exchange_id, detail in decided.refused.items():
         click.echo(f"{exchange_id}  unchanged: {detail}", err=True)
-    if refused:
-        raise InvalidRequest(f"{_rows(len(refused))} of {len(rows)} stay as they were")
+    if decided.refused:
+        raise InvalidRequest(f"{_rows(len(decided.refused))} of {len(rows)} stay as they were")
 
 
 def decision(settings: Settings, act: str, row: Row, why: str) -> Entry:
@@ -273,15 +258,6 @@ def decision(settings: Settings, act: str, row: Row, why: str) -> Entry:
         {"reason": why},
     )
     return Entry(Kind.ADMIN, row.id, recorded.instant, recorded.facts, recorded.personal)
-
-
-def _repeat(settings: Settings, row: Row) -> Repeat:
-    adapter = adapters.discover().get(row.system)
-    operation = adapter.operation(row.operation) if adapter is not None else None
-    system = settings.systems.get(row.system)
-    if operation is None or system is None:
-        return Repeat.NEITHER
-    return stricter(operation.repeat, repeat_of(row.system, system.repeat))
 
 
 def _ask(yes: bool, question: str) -> None:

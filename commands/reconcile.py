@@ -12,19 +12,22 @@ from sqlalchemy import Connection, Engine, Row
 
 import config
 import gateway
+from audit import Entry, open_log
 from audit.account import operating_user
 from commands import progress
-from commands.opening import Name, administer, ensure_keys, give_place, open_database
-from commands.reconcile_rendering import plain, print_counts, print_handed, print_list, print_one, told
-from commands.reconcile_run import PURPOSE, Asking, ask_all, finish, read_codes
+from commands.opening import Name, admin_entry, administer, ensure_keys, give_place, open_database
+from commands.reconcile_rendering import print_counts, print_handed, print_list, print_one
+from commands.reconcile_run import Asking, ask_all, finish, read_codes
 from config import Settings
-from errors import GatewayError, InvalidRequest
+from errors import InvalidRequest
 from exchange import Json, today_in_riga, utc_now
-from registers import codes_of, corrections, differences, settlement
+from questions.differences import PURPOSE, facts, plain, subjects, told
+from registers import corrections, differences, settlement
 from registers.corrections import Answer
 from registers.differences import State
 from routing import comparisons, reconciliation
-from routing.corrections import CorrectionWay, way_to
+from routing.corrections import folder_of
+from routing.corrections import hand_over as handed_over
 from storage import reading
 
 T = TypeVar("T")
@@ -168,10 +171,10 @@ def list_(
 
     with reading(engine).begin() as connection:
         found = differences.listed(connection, wanted, system, limit)
-        seen = _subjects(connection, found) if values else []
+        persons = subjects(connection, found) if values else []
     listed = _administer(
         settings, engine, "list", system, (actor or operating_user(), reason), look,
-        facts={"differences": len(found), "values": values}, subjects=seen,
+        facts={"differences": len(found), "values": values}, codes=persons,
     )  # fmt: skip
     print_list(listed, values=values, as_json=as_json)
 
@@ -332,12 +335,8 @@ def _about(
     """Act on differences, with the persons whom they are about on record."""
     with reading(engine).begin() as connection:
         rows = [differences.one(connection, one) for one in ids]
-        subjects = _subjects(connection, rows)
-    facts: dict[str, Json] = {
-        "differences": [str(one) for one in ids],
-        "fields": [f"{row.system} {row.field}" for row in rows],
-    }
-    return _administer(settings, engine, act, str(ids[0]), who_and_why, work, facts=facts, subjects=subjects)
+        codes = subjects(connection, rows)
+    return _administer(settings, engine, act, str(ids[0]), who_and_why, work, facts=facts(rows), codes=codes)
 
 
 def _administer(
@@ -349,50 +348,29 @@ def _administer(
     work: Callable[[Connection], T],
     *,
     facts: Mapping[str, Json],
-    subjects: Sequence[str] = (),
+    codes: Sequence[str] = (),
 ) -> T:
     actor, reason = who_and_why
     typed: dict[str, Json] = {"official": actor, "account": operating_user(), "reason": reason}
-    if subjects:
-        typed["subject"] = list(subjects) if len(subjects) > 1 else subjects[0]
+    if codes:
+        typed["subject"] = list(codes) if len(codes) > 1 else codes[0]
     return administer(
         settings, engine, f"reconcile {act}", name, "", work, facts={"purpose": PURPOSE, **facts}, typed=typed
     )
 
 
 def _hand_over(
-    settings: Settings,
-    engine: Engine,
-    requests: Sequence[uuid.UUID],
-    folder: Path | None,
-    ways: Mapping[str, CorrectionWay] | None = None,
-) -> list[dict[str, Json]]:
-    """Hand over requests, each on record when it went; one that fails leaves the others their turn."""
-    handed: list[dict[str, Json]] = []
-    failed: Exception | None = None
-    for request_id in requests:
-        with reading(engine).begin() as connection:
-            waiting = corrections.prepared(connection, request_id)
-        for request in waiting:
-            way = way_to(request.recipient, folder or settings.state / "corrections", ways)
-            try:
-                reference = way.hand_over(request.id, request.document)
-            except (OSError, GatewayError) as error:
-                failed = error
-                continue
-            _administer(
-                settings, engine, "sent", str(request.id), (operating_user(), ""),
-                lambda connection, way=way, one=request.id, at=reference: corrections.sent(  # type: ignore[misc]
-                    connection, one, way.name, at, utc_now()
-                ),
-                facts={"to": request.recipient, "way": way.name},
-            )  # fmt: skip
-            handed.append({"request": str(request.id), "to": request.recipient, "reference": reference})
-    if failed is not None:
+    settings: Settings, engine: Engine, requests: Sequence[uuid.UUID], folder: Path | None
+) -> Sequence[Mapping[str, Json]]:
+    def record(request: Row[Any], way: str) -> Entry:
+        facts: dict[str, Json] = {"act": "reconcile sent", "name": str(request.id), "recipient": ""}
+        facts |= {"purpose": PURPOSE, "to": request.recipient, "way": way}
+        return admin_entry(settings, facts, {"account": operating_user(), "reason": ""})
+
+    ensure_keys(settings)
+    handed = handed_over(engine, open_log(settings, engine), requests, folder or folder_of(settings), record)
+    give_place(settings, engine)
+    if handed.failed is not None:
         click.echo("what could not be handed over waits: gateway reconcile hand-over", err=True)
-        raise failed
-    return handed
-
-
-def _subjects(connection: Connection, rows: Sequence[Row[Any]]) -> list[str]:
-    return [codes_of(connection, person)[0] for person in dict.fromkeys(row.person_id for row in rows)]
+        raise handed.failed
+    return handed.requests

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
 
 import click
-from sqlalchemy import Connection, Row
 
 from commands import print_json
 from commands.rendering import print_rows
-from exchange import Json, instant_text
-from registers import codes_of, corrections, settlement
+from exchange import Json
 
-# What of a difference is printed only where the person and the values are to be seen, or not at all.
-_HIDDEN = frozenset(
-    {
-        "person_id",
-        "row_key",
-        "thing",
-        "thing_id",
-        "ours",
-        "theirs",
-        "register_table",
-        "register_column",
-        "ours_version_id",
-    }
-)
 _LISTED = (
     "id",
     "system",
@@ -46,23 +27,6 @@ _BELOW = {
     "events": ("instant", "act", "actor", "reason", "exchange_id"),
     "requests": ("id", "recipient", "state", "sent_at", "reference", "answer"),
 }
-
-
-def told(connection: Connection, row: Row[Any], *, values: bool) -> dict[str, Json]:
-    """A difference as it is printed; the person and the values only where they are to be seen."""
-    shown = {name: value for name, value in plain(row).items() if name not in _HIDDEN}
-    if values:
-        shown["person_code"] = codes_of(connection, row.person_id)[0]
-        shown["row"] = corrections.named_with_texts(row, row.row_key)
-        shown["ours"] = corrections.with_texts(row, row.ours)
-        shown["theirs"] = corrections.with_texts(row, row.theirs)
-        shown["may_be_taken"] = settlement.may_be_taken(row)
-    return shown
-
-
-def plain(row: Row[Any]) -> dict[str, Json]:
-    """A row in JSON's own types."""
-    return {name: _plain(value) for name, value in row._mapping.items()}
 
 
 def print_list(listed: Sequence[Mapping[str, Json]], *, values: bool, as_json: bool) -> None:
@@ -107,15 +71,6 @@ def print_handed(handed: Sequence[Mapping[str, Json]], *, as_json: bool) -> None
     else:
         heads = ("request", "to", "reference")
         print_rows(heads, [[_cell(one[head]) for head in heads] for one in handed])
-
-
-def _plain(value: Any) -> Json:
-    if isinstance(value, uuid.UUID):
-        return str(value)
-    if isinstance(value, datetime):
-        return instant_text(value)
-    held: Json = value
-    return held
 
 
 def _cell(value: Json) -> str:

@@ -14,13 +14,13 @@ import gateway
 from commands.call import CommandInlet
 from exchange import Arrival, Json, Peer, Way, utc_now
 from mappings.person_code import normalise
+from questions.differences import PURPOSE
 from registers.comparing import Comparison
 from routing import comparisons, reconciliation
 from routing.reconciliation import Item
 from routing.trail import Trail
 from storage import reading
 
-PURPOSE = "reconciliation"
 # So many questions in a row that fail for want of the system end the call: the others would fail as well.
 MOST_FAILURES = 5
 _AT_A_TIME = 200

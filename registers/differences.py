@@ -28,6 +28,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    func,
     insert,
     or_,
     select,
@@ -307,14 +308,28 @@ def one(connection: Connection, difference_id: uuid.UUID) -> Row:
 
 
 def listed(
-    connection: Connection, states: Iterable[State] = (), system: str = "", limit: int = 1000
+    connection: Connection,
+    states: Iterable[State] = (),
+    system: str = "",
+    limit: int = 1000,
+    after: uuid.UUID | None = None,
 ) -> Sequence[Row]:
-    """Differences, oldest first; without a state all that are not settled."""
+    """Differences, oldest first, `after` one those that were found later; without a state all that are not settled."""
     wanted = [state.value for state in states] or [s.value for s in State if s is not State.SETTLED]
     query = select(DIFFERENCE).where(DIFFERENCE.c.state.in_(wanted)).order_by(DIFFERENCE.c.id).limit(limit)
     if system:
         query = query.where(DIFFERENCE.c.system == system)
+    if after is not None:
+        query = query.where(DIFFERENCE.c.id > after)
     return connection.execute(query).all()
+
+
+def counts(connection: Connection) -> dict[tuple[str, State], int]:
+    """How many differences there are by system and state; of those that are settled nothing, they only grow."""
+    wanted = DIFFERENCE.c.state.in_([state.value for state in State if state is not State.SETTLED])
+    of_each = select(DIFFERENCE.c.system, DIFFERENCE.c.state, func.count()).where(wanted)
+    rows = connection.execute(of_each.group_by(DIFFERENCE.c.system, DIFFERENCE.c.state))
+    return {(system, State(state)): number for system, state, number in rows}
 
 
 def events(connection: Connection, difference_id: uuid.UUID) -> Sequence[Row]:

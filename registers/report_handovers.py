@@ -136,13 +136,27 @@ def prepared(connection: Connection, municipality: str = "") -> Sequence[Row[Any
 
 
 def listed(
-    connection: Connection, states: Sequence[HandoverState], municipality: str = ""
+    connection: Connection,
+    states: Sequence[HandoverState],
+    municipality: str = "",
+    limit: int | None = None,
 ) -> Sequence[Row[Any]]:
     """What is in these states, by municipality and number."""
     query = select(HANDOVER).where(HANDOVER.c.state.in_([state.value for state in states]))
     if municipality:
         query = query.where(HANDOVER.c.municipality == municipality)
-    return connection.execute(query.order_by(HANDOVER.c.municipality, HANDOVER.c.number)).all()
+    ordered = query.order_by(HANDOVER.c.municipality, HANDOVER.c.number)
+    return connection.execute(ordered.limit(limit)).all()
+
+
+def under_way(connection: Connection) -> dict[tuple[str, HandoverState], int]:
+    """How many reports the social services do not have yet, by municipality and state."""
+    rows = connection.execute(
+        select(HANDOVER.c.municipality, HANDOVER.c.state, func.count())
+        .where(HANDOVER.c.state != HandoverState.ACKNOWLEDGED.value)
+        .group_by(HANDOVER.c.municipality, HANDOVER.c.state)
+    )
+    return {(municipality, HandoverState(state)): number for municipality, state, number in rows}
 
 
 def handed_over(connection: Connection, handover_id: uuid.UUID, reference: str, now: datetime) -> bool:

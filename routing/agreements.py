@@ -6,12 +6,14 @@ Source: p19 (contracts for the use of the system), p19.6 (confidentiality).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Date, Integer, String, Table, insert, select
+from sqlalchemy import BigInteger, Column, Connection, Date, Integer, Row, String, Table, insert, select
 
 from storage import Instant, metadata, upsert
 
@@ -86,9 +88,20 @@ class Evidence:
 def terms_of(connection: Connection, partner: str) -> Terms:
     """The terms of a partner; those of every partner where nothing else was agreed."""
     row = connection.execute(select(terms).where(terms.c.partner == partner)).first()
-    if row is None:
-        return Terms()
-    return Terms(row.contact, row.notice_days, SignatureProfile(row.signature_profile))
+    return Terms() if row is None else _terms(row)
+
+
+def every_terms(connection: Connection) -> dict[str, Terms]:
+    """The terms of those partners with whom something was agreed, by name."""
+    return {row.partner: _terms(row) for row in connection.execute(select(terms))}
+
+
+def every_evidence(connection: Connection) -> dict[str, tuple[Evidence, ...]]:
+    """Every document of every partner that has one, by name, the oldest first."""
+    found: dict[str, list[Evidence]] = defaultdict(list)
+    for row in connection.execute(select(evidence).order_by(evidence.c.position)):
+        found[row.partner].append(_evidence(row))
+    return {name: tuple(held) for name, held in found.items()}
 
 
 def set_terms(connection: Connection, partner: str, agreed: Terms) -> None:
@@ -127,12 +140,7 @@ def evidence_of(connection: Connection, partner: str) -> tuple[Evidence, ...]:
     rows = connection.execute(
         select(evidence).where(evidence.c.partner == partner).order_by(evidence.c.position)
     )
-    return tuple(
-        Evidence(
-            EvidenceKind(row.kind), row.signed_on, row.reference, row.number, row.valid_until, row.sha256
-        )
-        for row in rows
-    )
+    return tuple(map(_evidence, rows))
 
 
 def newest(found: Sequence[Evidence], kind: EvidenceKind) -> Evidence | None:
@@ -152,3 +160,13 @@ def wanting(found: Sequence[Evidence], day: date) -> tuple[str, ...]:
         elif not one.holds(day):
             said.append(f"{kind.value} ended on {one.valid_until}")
     return tuple(said)
+
+
+def _terms(row: Row[Any]) -> Terms:
+    return Terms(row.contact, row.notice_days, SignatureProfile(row.signature_profile))
+
+
+def _evidence(row: Row[Any]) -> Evidence:
+    return Evidence(
+        EvidenceKind(row.kind), row.signed_on, row.reference, row.number, row.valid_until, row.sha256
+    )

@@ -38,15 +38,22 @@ def unseen(_done: int, _total: int | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """Who acts, and why: a person at the command line, or the scheduled job under the name of its account."""
+    """Who acts, and why: a person at the command line or the console, or the scheduled job under its account's name.
+
+    `account` is that of the operating system, "" where a person has none of it. `facts` stand in each record.
+    """
 
     environment: Environment
     official: str = field(default_factory=operating_user)
     reason: str = ""
+    account: str = field(default_factory=operating_user)
+    facts: Mapping[str, Json] = field(default_factory=dict)
 
     def entry(self, act: str, facts: Mapping[str, Json], subjects: Sequence[str]) -> Entry:
         """The record of an act on children's data, under an id of its own."""
-        typed: dict[str, Json] = {"official": self.official, "account": operating_user()}
+        typed: dict[str, Json] = {"official": self.official}
+        if self.account:
+            typed["account"] = self.account
         if self.reason:
             typed["reason"] = self.reason
         if subjects:
@@ -60,6 +67,7 @@ class Acting:
                 "act": f"children {act}",
                 "recipient": "",
                 "purpose": PURPOSE,
+                **self.facts,
                 **facts,
             },
             personal=typed,

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from exchange import Json
+from sqlalchemy import Connection, Engine, Row
+
+from audit import Entry, ExchangeLog
+from config import Settings
+from errors import GatewayError
+from exchange import Json, utc_now
+from registers import corrections
 from routing.whole_file import write_whole
+from storage import reading
 
 
 class CorrectionWay(Protocol):
@@ -53,6 +60,61 @@ class FolderWay:
 def way_to(recipient: str, folder: Path, ways: Mapping[str, CorrectionWay] | None = None) -> CorrectionWay:
     """The recipient's own way where it has one, else the folder."""
     return (ways or {}).get(recipient) or FolderWay(folder)
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where correction requests are written unless another folder is named."""
+    return settings.state / "corrections"
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What was handed over, and the last error of what was not and waits."""
+
+    requests: tuple[dict[str, Json], ...]
+    failed: Exception | None
+
+
+def hand_over(
+    engine: Engine,
+    log: ExchangeLog,
+    requests: Sequence[uuid.UUID],
+    folder: Path,
+    record: Callable[[Row[Any], str], Entry],
+    ways: Mapping[str, CorrectionWay] | None = None,
+) -> Handed:
+    """Hand over those of the requests that wait, each on record when it went; one that fails leaves the others theirs.
+
+    `record` makes the record of a request that went by a way of this name.
+    Raises: LogUnavailable, Busy.
+    """
+    handed: list[dict[str, Json]] = []
+    failed: Exception | None = None
+    for request_id in requests:
+        with reading(engine).begin() as connection:
+            waiting = corrections.prepared(connection, request_id)
+        for request in waiting:
+            way = way_to(request.recipient, folder, ways)
+            try:
+                reference = way.hand_over(request.id, request.document)
+            except (OSError, GatewayError) as error:
+                failed = error
+                continue
+            entry = record(request, way.name)
+
+            def both(
+                connection: Connection,
+                one: uuid.UUID = request.id,
+                name: str = way.name,
+                at: str = reference,
+                entry: Entry = entry,
+            ) -> None:
+                corrections.sent(connection, one, name, at, utc_now())
+                log.append(connection, entry)
+
+            log.commit(both)
+            handed.append({"request": str(request.id), "to": request.recipient, "reference": reference})
+    return Handed(tuple(handed), failed)
 
 
 def as_text(document: Mapping[str, Json]) -> str:
@@ -114,26 +176,27 @@ def _readable(document: Mapping[str, Json], language: str) -> dict[str, str]:
     simple = ("request_id", "to", "made_at", "from", "requested_by", "person_code", "field", "rule", "reason")
     texts = {name: str(document[name]) for name in simple}
     row = document["row"]
-    texts["row"] = f"[{_text(row, language)}]" if row else ""
-    texts["rule_text"] = _text(document["rule_text_lv"], language)
+    texts["row"] = f"[{in_words(row, language)}]" if row else ""
+    texts["rule_text"] = in_words(document["rule_text_lv"], language)
     for name, side in (("ours", document["spolis"]), ("theirs", document["other"])):
         assert isinstance(side, dict)  # noqa: S101 — made by registers/corrections.py
-        texts[name] = _text(side["value"], language)
-        texts[f"{name}_source"] = _text(side["source"], language)
-        texts[f"{name}_exchange"] = _text(side["exchange_id"], language)
-        texts[f"{name}_recorded"] = _text(side["recorded_at"], language)
+        texts[name] = in_words(side["value"], language)
+        texts[f"{name}_source"] = in_words(side["source"], language)
+        texts[f"{name}_exchange"] = in_words(side["exchange_id"], language)
+        texts[f"{name}_recorded"] = in_words(side["recorded_at"], language)
     return texts
 
 
-def _text(value: Json, language: str) -> str:
+def in_words(value: Json, language: str) -> str:
+    """A value in a language, `lv` or `en`: codes by their texts."""
     if value is None:
         return _NOTHING[language]
     if isinstance(value, bool):
         return _WORDS[language][value]
     if isinstance(value, list):
-        return " ".join(_text(one, language) for one in value)
+        return " ".join(in_words(one, language) for one in value)
     if isinstance(value, dict) and {"code", "text_lv", "text_en"} == set(value):
         return f"{value[f'text_{language}']} ({value['code']})"
     if isinstance(value, dict):
-        return "; ".join(f"{name}: {_text(one, language)}" for name, one in value.items())
+        return "; ".join(f"{name}: {in_words(one, language)}" for name, one in value.items())
     return str(value)

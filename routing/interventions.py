@@ -3,14 +3,79 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Connection, and_, exists, or_, select, update
 
+import adapters
 import errors
+from adapters import Repeat
+from audit import Entry, ExchangeLog
+from config import Settings
+from routing.delivery import repeat_of, stricter
 from routing.outbox import Row, State, find, outbox, ring
 from storage import database_now
+
+REPLAYED = (State.WAITING, State.DEAD, State.UNKNOWN, State.PARKED)
+PARKED = (State.WAITING, State.DEAD, State.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of the rows that were decided about: as they are now, and why others stay as they were."""
+
+    changed: tuple[Row, ...]
+    refused: Mapping[uuid.UUID, str]
+
+
+def decide(
+    log: ExchangeLog,
+    rows: Iterable[Row],
+    record: Callable[[Row], Entry],
+    work: Callable[[Connection, Row], Row],
+) -> Decided:
+    """Decide about each row by itself, with its record in the same transaction; one that is refused stops no other.
+
+    Raises: LogUnavailable, Busy; what was decided until then stays.
+    """
+    changed: list[Row] = []
+    refused: dict[uuid.UUID, str] = {}
+    for row in rows:
+
+        def both(connection: Connection, row: Row = row) -> Row:
+            log.append(connection, record(row))
+            return work(connection, row)
+
+        try:
+            changed.append(log.commit(both))
+        except errors.InvalidRequest as error:
+            refused[row.id] = error.detail
+    return Decided(tuple(changed), refused)
+
+
+def may_act_twice(settings: Settings, row: Row) -> bool:
+    """Whether a row may have taken effect, at a system that would not know it again."""
+    if not row.unclear:
+        return False
+    adapter = adapters.discover().get(row.system)
+    operation = adapter.operation(row.operation) if adapter is not None else None
+    system = settings.systems.get(row.system)
+    if operation is None or system is None:
+        return True
+    return stricter(operation.repeat, repeat_of(row.system, system.repeat)) is Repeat.NEITHER
+
+
+def mark(row: Row) -> str:
+    """What tells that a row is not as it was when somebody looked at it."""
+    return f"{row.state.value} {row.attempts} {row.due.isoformat()}"
+
+
+def held(connection: Connection, exchange_id: uuid.UUID) -> Row:
+    """A row as it is now, held until the transaction ends. Raises: NotFound."""
+    connection.execute(select(outbox.c.position).where(outbox.c.id == exchange_id).with_for_update())
+    return find(connection, exchange_id)
 
 
 def overtaken(connection: Connection, exchange_id: uuid.UUID) -> bool:
@@ -48,7 +113,7 @@ def replay(
     return _moved(
         connection,
         exchange_id,
-        (State.WAITING, State.DEAD, State.UNKNOWN, State.PARKED),
+        REPLAYED,
         state=State.WAITING.value,
         due=now,
         lapses=0,
@@ -67,7 +132,7 @@ def park(connection: Connection, exchange_id: uuid.UUID) -> Row:
     return _moved(
         connection,
         exchange_id,
-        (State.WAITING, State.DEAD, State.UNKNOWN),
+        PARKED,
         state=State.PARKED.value,
         settled_at=database_now(connection),
     )

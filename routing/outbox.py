@@ -305,8 +305,9 @@ def listed(
     operation: str = "",
     limit: int | None = 100,
     before: datetime | None = None,
+    after: uuid.UUID | None = None,
 ) -> list[Row]:
-    """Rows by state and system, oldest first."""
+    """Rows by state and system, oldest first; `after` a row only those that were queued later."""
     wanted: list[ColumnElement[bool]] = []
     if states:
         wanted.append(outbox.c.state.in_([state.value for state in states]))
@@ -316,6 +317,9 @@ def listed(
         wanted.append(outbox.c.operation == operation)
     if before is not None:
         wanted.append(outbox.c.queued_at < before)
+    if after is not None:
+        earlier = select(outbox.c.position).where(outbox.c.id == after).scalar_subquery()
+        wanted.append(outbox.c.position > earlier)
     rows = connection.execute(select(*_SEEN).where(*wanted).order_by(outbox.c.position).limit(limit))
     return [_row(row._mapping) for row in rows]
 

@@ -264,6 +264,12 @@ def tally(connection: Connection, item_id: uuid.UUID, ours: int, theirs: int, ke
     connection.execute(mine.values(**values, standing=kept.standing, settled=kept.settled))
 
 
+def recent(connection: Connection, limit: int) -> Sequence[Row[Any]]:
+    """The newest runs: system, how many persons, when begun and ended."""
+    shown = [RUN.c[name] for name in ("id", "system", "persons", "not_held", "begun_at", "ended_at")]
+    return connection.execute(select(*shown).order_by(RUN.c.id.desc()).limit(limit)).all()
+
+
 def counts(connection: Connection, run_id: uuid.UUID) -> dict[str, Json]:
     """A run in numbers: persons, questions by what became of them, rows of either side, differences."""
     run = connection.execute(select(RUN).where(RUN.c.id == run_id)).one()

@@ -33,6 +33,9 @@ diagnostics = logging.getLogger("gateway.endpoints")
 
 ROOT = "/console"
 _LANGUAGE = "language"
+_NOT_OURS = (
+    "The form is not of this session, so nothing was changed. Open the page again and send it from there."
+)
 _MOST_FORM_BYTES = 64 * 1024
 _HEADERS = {
     "Content-Security-Policy": (
@@ -75,10 +78,11 @@ def application(gateway: Gateway) -> WSGIApplication:
             return look.refused(
                 user, language(), request.path, errors.AccessDenied("not a page of this role")
             )
+        if request.method == "POST" and not _is_of_session(user):
+            forged = errors.AccessDenied("the form is not of this session")
+            return look.refused(user, language(), request.path, forged, _NOT_OURS)
         visit = visit_of(user)
         try:
-            if request.method == "POST":
-                _same_site(user)
             what = page.show(visit, **arguments)
         except errors.GatewayError as error:
             return look.refused(user, visit.language, request.path, error)
@@ -155,8 +159,7 @@ def _signed_in(gateway: Gateway) -> SignedIn | None:
     return user
 
 
-def _same_site(user: SignedIn) -> None:
-    """Raises: AccessDenied for a form that is not of a page of ours."""
+def _is_of_session(user: SignedIn) -> bool:
+    """Whether a form is of a page that this session was shown."""
     said = request.form.get("csrf", "") or request.headers.get("X-CSRF", "")
-    if not hmac.compare_digest(said.encode(), user.csrf.encode()):
-        raise errors.AccessDenied("the form is not of this session")
+    return hmac.compare_digest(said.encode(), user.csrf.encode())

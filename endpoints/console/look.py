@@ -70,10 +70,12 @@ class Look:
         content |= {"visit": visit, "recorded": tuple(visit.recorded), **shown.content}
         return self._made(shown.template, content, shown.status)
 
-    def refused(self, user: SignedIn, language: Language, path: str, error: GatewayError) -> Response:
+    def refused(
+        self, user: SignedIn, language: Language, path: str, error: GatewayError, sentence: str = ""
+    ) -> Response:
         """An error as a page that says what to do; nothing that was typed is repeated."""
         words = partial(say, language)
-        sentence = _SENTENCES.get(error.code)
+        sentence = sentence or _SENTENCES.get(error.code, "")
         content = self._frame(user, language, path, "That did not work")
         content |= {
             "sentence": words(sentence) if sentence else error.message,
