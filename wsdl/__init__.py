@@ -34,6 +34,11 @@ _SOAP_VERSIONS = {
 _NAME_LIMIT = 64
 _STEP = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<position>\d+)\])?")
 
+# libxml2 makes its built-in types when it compiles the first schema of a process, and does not lock: threads that
+# begin together would leave types broken for as long as the process lives, and every message would be refused. So the
+# first one is compiled by whoever imports this, alone.
+etree.XMLSchema(etree.XML(f'<schema xmlns="{_XS}"><element name="first" type="date"/></schema>'))
+
 # libxml2 keeps one error log per compiled schema: shared, a thread would read messages, and values, of another.
 _compiled = threading.local()
 
