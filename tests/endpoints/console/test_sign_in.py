@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -139,6 +140,26 @@ def elsewhere(gateway: Gateway) -> Gateway:
     """The gateway as another process has it: connections and log of its own."""
     engine = open_engine(gateway.settings.database_url)
     return dataclasses.replace(gateway, engine=engine, log=open_log(gateway.settings, engine))
+
+
+def test_a_code_that_another_process_is_using_is_waited_for(gateway: Gateway) -> None:
+    known, other, now = account(gateway), open_engine(gateway.settings.database_url), utc_now()
+    keys, passwords = MasterKeys(gateway.settings.keys), Passwords(Counted())
+    typed = Typed(known.name, known.password, known.code())
+    seen = accounts.see(gateway.engine, keys, passwords, typed, now)
+
+    def there() -> Refusal | None:
+        with other.begin() as connection:
+            return accounts.judge(connection, seen, now).refusal
+
+    with ThreadPoolExecutor(1) as pool:
+        with gateway.engine.begin() as connection:
+            assert accounts.judge(connection, seen, now).refusal is None
+            second = pool.submit(there)
+            time.sleep(0.3)
+            assert not second.done()
+        assert second.result() is Refusal.REPEATED
+    other.dispose()
 
 
 def test_five_failures_lock_an_account_in_every_process_even_for_the_right_password(gateway: Gateway) -> None:
