@@ -30,6 +30,8 @@ _ERASED = {
     archive_keys.fullname: "SELECT, INSERT, DELETE, UPDATE (wrapped)",
     archive_holds.fullname: "SELECT, INSERT, UPDATE (released_at)",
     archive_held.fullname: "SELECT, INSERT",
+    # What the master key wraps there is wrapped anew when that changes.
+    "console.console_accounts": "SELECT (name, totp), UPDATE (totp)",
 }
 _APPLICATION = {
     **dict.fromkeys((one.fullname for one in _ADDED_TO), "SELECT, INSERT"),
@@ -62,7 +64,7 @@ def make(connection: Connection, application: str, eraser: str) -> None:
         connection.exec_driver_sql(
             f'GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA "{schema}" TO "{application}"'
         )
-    for schema in ("log", "archive"):
+    for schema in ("log", "archive", "console"):
         connection.exec_driver_sql(f'GRANT USAGE ON SCHEMA "{schema}" TO "{eraser}"')
 
 

@@ -10,11 +10,12 @@ from audit import roles
 from commands import print_json
 from commands.opening import Name, administer, open_database
 from commands.rendering import print_rows
+from endpoints.console import accounts, flows, sessions
 from exchange import Json
 from routing import recovery
 
 # Imported so that every table is declared, and its schema looked into.
-_ROOMS = (recovery, registers)
+_ROOMS = (recovery, registers, accounts, flows, sessions)
 
 
 @click.group()

@@ -22,6 +22,7 @@ from commands import print_json
 from commands.opening import administer, existing_database, open_database
 from commands.rendering import print_rows
 from config import Settings
+from endpoints.console import accounts
 from errors import ConfigurationError, GatewayFailure, InvalidRequest
 from exchange import Json, utc_now
 from security import escrow, masters
@@ -289,9 +290,16 @@ def _problems_of_archive(settings: Settings, engine: Engine) -> list[str]:
     with reading(engine).begin() as connection:
         months = unopened(connection, keys)
         old = outdated(connection, keys.current()) - len(months)
+        schema = None if connection.dialect.name == "sqlite" else accounts.accounts.schema
+        there = inspect(connection).has_table(accounts.accounts.name, schema=schema)
+        stale = accounts.outdated(connection, keys.current()) if there else 0
     problems = [f"master.key does not open the archive of {month}" for _, month in months]
     if old:
         problems.append(f"{old} data keys are under another master key: gateway keys rotate-master")
+    if stale:
+        problems.append(
+            f"{stale} secrets of accounts are under another master key: gateway keys rotate-master"
+        )
     if (settings.keys / masters.PREVIOUS).exists():
         problems.append(f"{masters.PREVIOUS} is still here: make a backup, then gateway keys discard-master")
     return problems

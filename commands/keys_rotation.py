@@ -1,4 +1,7 @@
-"""`gateway keys rotate-master | discard-master`: a new master key for the archive, and the end of the old one."""
+"""`gateway keys rotate-master | discard-master`: a new master key, and the end of the old one.
+
+It wraps the data keys of the archive and the secrets of the console's accounts.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from audit.tables import log_records
 from commands import print_json
 from commands.opening import administer, existing_database, open_database
 from config import Settings
+from endpoints.console import accounts
 from errors import InvalidRequest
 from security import masters
 from security.masters import MasterKeys
@@ -27,7 +31,7 @@ _WHY = click.option("--why", required=True, help="By whose decision; it is recor
 @_WHY
 @_JSON
 def rotate_master(prepare: bool, why: str, as_json: bool) -> None:
-    """Wrap every data key of the archive under a new master key, while the gateway runs.
+    """Wrap every data key of the archive, and every account's secret, under a new master key, while the gateway runs.
 
     The data keys stay the same, so no payload is touched. The old key stays as master-previous.key: backups from
     before open with it alone. Killed at any moment, the archive can be read, and the same command goes on. On several
@@ -61,13 +65,15 @@ def rotate_master(prepare: bool, why: str, as_json: bool) -> None:
     with erasing.begin() as connection:
         wrapping(connection)
         wrapped = rewrap(connection, keys, new)
+        secrets = accounts.rewrap(connection, keys, new)
         if not unfinished:
             masters.put_in_force(settings.keys)
     if as_json:
-        print_json({"master": name, "data_keys": wrapped, "went_on": unfinished})
+        print_json({"master": name, "data_keys": wrapped, "secrets": secrets, "went_on": unfinished})
         return
     click.echo(
-        f"{wrapped} data keys are under the master key {name}. The one before is {masters.PREVIOUS}.\n"
+        f"{wrapped} data keys and {secrets} secrets of accounts are under the master key {name}.\n"
+        f"The one before is {masters.PREVIOUS}.\n"
         "Next: gateway keys escrow, gateway backup, then gateway keys discard-master"
     )
 
@@ -94,7 +100,13 @@ def discard_master(backup_elsewhere: bool, why: str, as_json: bool) -> None:
     if not path.exists():
         raise InvalidRequest(f"there is no {path}")
     with reading(engine).begin() as connection:
-        left = outdated(connection, MasterKeys(settings.keys).current())
+        current = MasterKeys(settings.keys).current()
+        if stale := accounts.outdated(connection, current):
+            raise InvalidRequest(
+                f"{stale} secrets of accounts are under another key: gateway keys rotate-master, or, where no key "
+                "opens them, gateway user reset"
+            )
+        left = outdated(connection, current)
         if left:
             raise InvalidRequest(f"{left} data keys are still under another key: gateway keys rotate-master")
         if not backup_elsewhere and not _backed_up_since(connection):
@@ -125,7 +137,8 @@ def _unfinished(settings: Settings, keys: MasterKeys) -> bool:
     if (settings.keys / masters.NEXT).exists() or not (settings.keys / masters.PREVIOUS).exists():
         return False
     with reading(open_engine(settings.eraser_url)).begin() as connection:
-        return outdated(connection, keys.current()) > 0
+        current = keys.current()
+        return outdated(connection, current) + accounts.outdated(connection, current) > 0
 
 
 def _backed_up_since(connection: Connection) -> bool:

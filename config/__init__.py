@@ -24,6 +24,8 @@ DEFAULTS = Path(__file__).parent
 CHECKOUT = DEFAULTS.parent
 # The names in security.engines, which stands above this package.
 SIGNATURE_ENGINES = ("narrow", "signxml")
+# The roles of endpoints.console.roles.
+CONSOLE_ROLES = ("auditor", "dpo", "operator", "administrator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,32 @@ class RevocationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StateLogin:
+    """OpenID Connect: issuer, what it knows us as, and which of its claims say who somebody is and in which role.
+
+    `address` is where browsers find the console; "" = as they ask for it, on this machine alone. `roles` are our roles
+    by the values of the role claim. `tls_trust` is its certificate's authorities, None the public ones.
+    """
+
+    issuer: str
+    client_id: str
+    secret_file: Path
+    address: str
+    name_claim: str
+    role_claim: str
+    roles: Mapping[str, str]
+    tls_trust: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """How one signs in at the console: by local accounts (`gateway user`), by the state login, or by either."""
+
+    local: bool
+    state_login: StateLogin | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set. Paths are absolute. Secrets are files in `keys`, never settings.
 
@@ -199,6 +227,7 @@ class Settings:
     alerts: AlertSettings
     telemetry: TelemetrySettings
     revocation: RevocationSettings
+    console: ConsoleSettings
     viss: Viss
     systems: Mapping[str, System]
     access: Path
@@ -332,6 +361,7 @@ def _settings(values: Mapping[str, Any], override: Path | None, environ: Mapping
         alerts=AlertSettings(**values["alerts"]),
         telemetry=TelemetrySettings(**values["telemetry"]),
         revocation=_revocation(values["revocation"]),
+        console=_console(values["console"], home),
         viss=viss,
         systems={
             name: _system(name, system, home, state, viss) for name, system in values["systems"].items()
@@ -448,6 +478,48 @@ def _sources(name: str, entries: list[Any]) -> tuple[RevocationSource, ...]:
     if len({source.issuer for source in sources}) != len(sources):
         raise ConfigurationError(f"[[{name}]] names an issuer twice")
     return tuple(sources)
+
+
+def _console(values: Mapping[str, Any], home: Path) -> ConsoleSettings:
+    if not values["oidc_issuer"]:
+        if not values["local"]:
+            raise ConfigurationError(
+                "console.local is false and there is no oidc_issuer: nobody could sign in"
+            )
+        return ConsoleSettings(values["local"])
+    for name in ("oidc_issuer", "address"):
+        if values[name] and (not _is_private(values[name]) or values[name].endswith("/")):
+            raise ConfigurationError(f"console.{name} begins with https:// and ends without a slash")
+    for name in ("oidc_client_id", "oidc_secret_file", "oidc_name_claim", "oidc_role_claim", "oidc_roles"):
+        if not values[name]:
+            raise ConfigurationError(f"console.oidc_issuer needs {name}")
+    return ConsoleSettings(
+        values["local"],
+        StateLogin(
+            issuer=values["oidc_issuer"],
+            client_id=values["oidc_client_id"],
+            secret_file=_path(home, values["oidc_secret_file"]),
+            address=values["address"],
+            name_claim=values["oidc_name_claim"],
+            role_claim=values["oidc_role_claim"],
+            roles=_roles(values["oidc_roles"]),
+            tls_trust=_path(home, values["oidc_tls_trust"]) if values["oidc_tls_trust"] else None,
+        ),
+    )
+
+
+def _roles(entries: list[Any]) -> dict[str, str]:
+    roles: dict[str, str] = {}
+    for entry in entries:
+        if not isinstance(entry, dict) or entry.keys() != {"claim", "role"}:
+            raise ConfigurationError("[[console.oidc_roles]] holds claim and role, and nothing else")
+        claim, role = str(entry["claim"]), entry["role"]
+        if role not in CONSOLE_ROLES:
+            raise ConfigurationError(f"[[console.oidc_roles]] role is {', '.join(CONSOLE_ROLES)}")
+        if not claim or claim in roles:
+            raise ConfigurationError("[[console.oidc_roles]] each claim has one role")
+        roles[claim] = role
+    return roles
 
 
 def _listen(home: Path, values: Mapping[str, Any]) -> Listen:

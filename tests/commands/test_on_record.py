@@ -81,6 +81,10 @@ ACTS: Sequence[tuple[str, Act]] = (
     ("partner disable", Act("partner disable", "riga --why over")),
     ("caller add", Act("caller add", "core --recipient spolis-core")),
     ("caller disable", Act("caller disable", "core")),
+    ("user add", Act("user add", "ilze --role auditor")),
+    ("user role", Act("user role", "ilze --role dpo")),
+    ("user reset", Act("user reset", "ilze")),
+    ("user disable", Act("user disable", "ilze")),
     ("route disable", Act("route disable", "sais NotifyCareStay --why ended")),
     ("route enable", Act("route enable", "sais NotifyCareStay --why again")),
     ("alert test", Act("alert test", exit_code=1)),
@@ -160,6 +164,7 @@ NONE = {
     "check": _OFFLINE,
     "contracts diff": "compares contracts and names partners",
     "errors": _OFFLINE,
+    "identity": "stands in for the state login, with invented persons",
     "incidents": "an incident names systems, hosts and numbers",
     "keys check": "compares digests; nothing that a key signs or opens leaves it",
     "keys show": "certificates are public",
@@ -172,6 +177,7 @@ NONE = {
     "restore": "nothing is written to a restored log but by `recover`, whose record says of which backup",
     "route list": "operations and counts",
     "simulate": "stands in for other systems, with invented persons",
+    "user list": "names of accounts and their roles; no password and no secret can be shown",
     "witness": "runs at somebody else's; its cosignatures stand in the log that they are for",
 }
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
@@ -17,9 +19,13 @@ from audit.sequencer import Sequencer
 from audit.tables import LOG_TABLES
 from audit.verify import verify
 from config import Settings
+from endpoints.console import accounts
+from endpoints.console.passwords import Passwords
+from endpoints.console.roles import Role
 from endpoints.readiness import Readiness
 from exchange import new_id, utc_now
 from security.keys import load_log_key
+from security.masters import MasterKeys
 from storage import migrate, open_engine
 from tests.audit.logs import exchange
 from tests.steps.wired import Door, Wire, arrive, person, stay, wired
@@ -109,6 +115,25 @@ def test_an_exchange_and_an_erasure(keys: Path, migrated_postgresql: str, names:
         refused(erasing, "INSERT INTO log.log_values VALUES ('x', 'x', '', '')")
         refused(erasing, "SELECT * FROM spolis.spolis_person")
         erasing.dispose()
+
+
+def test_the_eraser_wraps_secrets_of_accounts_anew_and_reads_no_password(
+    keys: Path, migrated_postgresql: str, names: tuple[str, str]
+) -> None:
+    application, erasing = (open_engine(as_role(migrated_postgresql, name)) for name in names)
+    masters, new = MasterKeys(keys / "keys"), os.urandom(32)
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    made = accounts.new_credentials(Passwords(hasher))
+    with application.begin() as connection:
+        accounts.add(connection, masters, "ilze", Role.AUDITOR, made, utc_now())
+    with erasing.begin() as connection:
+        assert accounts.rewrap(connection, masters, new) == 1
+        assert accounts.outdated(connection, new) == 0
+    refused(erasing, "SELECT hash FROM console.console_accounts")
+    refused(erasing, "UPDATE console.console_accounts SET role = 'dpo'")
+    refused(erasing, "SELECT digest FROM console.console_sessions")
+    application.dispose()
+    erasing.dispose()
 
 
 def test_an_administrator_is_told(migrated_postgresql: str) -> None:
