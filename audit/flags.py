@@ -98,12 +98,23 @@ def keep(connection: Connection, found: Iterable[Flag], now: datetime) -> int:
 
 
 def listed(
-    connection: Connection, since: date, until: date, *, dismissed: bool = False, limit: int = 1000
+    connection: Connection,
+    since: date,
+    until: date,
+    *,
+    dismissed: bool = False,
+    waiting: bool = True,
+    limit: int = 1000,
 ) -> tuple[Kept, ...]:
-    """Flags of days from `since` until before `until`, the newest day first; with `dismissed` those decided on too."""
+    """Flags of days from `since` until before `until`, the newest day first.
+
+    With `dismissed` those decided on too; without `waiting` those alone.
+    """
     query = select(flags).where(flags.c.day >= since, flags.c.day < until)
     if not dismissed:
         query = query.where(flags.c.dismissed_at.is_(None))
+    if not waiting:
+        query = query.where(flags.c.dismissed_at.is_not(None))
     rows = connection.execute(query.order_by(flags.c.day.desc(), flags.c.id).limit(limit)).all()
     return tuple(_kept(row._mapping) for row in rows)
 

@@ -27,20 +27,21 @@ from commands.audit_evidence import evidence_
 from commands.audit_export import export_
 from commands.audit_prove import prove
 from commands.audit_recipients import recipients
-from commands.audit_rendering import print_found, print_report, told
+from commands.audit_rendering import print_found, print_report
 from commands.audit_unusual import dismiss, unusual
 from commands.opening import existing_database
 from commands.rendering import Form, print_rows
 from errors import InvalidRequest, NotFound
 from exchange import Json, Outcome, utc_now
-from questions.report import codes_of, subject_report
+from questions.report import subject_report
+from questions.searching import SUPERVISION, searched
+from questions.sheets import told
 from questions.withholding import AskedBy
 from questions.words import Language
 from security.keys import load_secret
 from storage import reading
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
-_PURPOSE = "supervision of the exchange log"
 
 
 @click.group()
@@ -195,20 +196,20 @@ def search_(
         raise InvalidRequest("--person needs --purpose")
     settings = config.load()
     engine = opened(settings)
-    codes = codes_of(engine, subject_text(sys.stdin.readline())) if person else ()
-    key = load_secret(settings.keys / "subject.key")
-    wanted = search.Filters(**filters, subjects=search.indexes(key, codes))
-    found = search.page(engine, wanted, limit=limit, after=after)
-    values = search.with_values(engine, found) if purpose else None
-    # Whoever sees a record with its values sees the persons in it: they find this search when they ask.
-    seen = [] if values is None else search.codes_in(one.get("subject") for one in values)
-    personal: dict[str, Json] = {"sought_official": wanted.official} if wanted.official else {}
-    personal |= about(list(dict.fromkeys((*codes, *seen))))
-    facts: dict[str, Json] = {"filters": wanted.json(), "by_person": person, "found": len(found)}
-    record(settings, engine, "audit search", purpose or _PURPOSE, facts, personal)
-    print_found(found, values, Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT)
-    if len(found) == limit:
-        click.echo(f"more: --after {found[-1].cursor}", err=True)
+    answer = searched(
+        engine,
+        load_secret(settings.keys / "subject.key"),
+        search.Filters(**filters),
+        person=subject_text(sys.stdin.readline()) if person else "",
+        with_values=bool(purpose),
+        limit=limit,
+        after=after,
+    )
+    personal = answer.sought() | about(answer.persons)
+    record(settings, engine, "audit search", purpose or SUPERVISION, answer.facts(), personal)
+    print_found(answer.found, answer.values, Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT)
+    if answer.more:
+        click.echo(f"more: --after {answer.more}", err=True)
 
 
 @audit_group.command()
@@ -284,7 +285,7 @@ def catalogue(ctx: click.Context, anew: bool, as_json: bool) -> None:
     settings = config.load()
     engine = opened(settings)
     if anew:
-        record(settings, engine, "audit catalogue", _PURPOSE, {"anew": True}, {})
+        record(settings, engine, "audit catalogue", SUPERVISION, {"anew": True}, {})
     records = catalogues.make_anew(engine) if anew else catalogues.catch_up(engine)
     with progress.shown("comparing", quiet=as_json) as heard:
         wrong = catalogues.differing(engine, heard)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 from sqlalchemy import Engine
@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from audit import open_log
 from commands.opening import admin_entry, existing_database, give_place, open_database
 from config import Settings
-from exchange import RIGA, Json
+from exchange import Json
+from questions.moments import moment
 
 
 class Moment(click.ParamType[datetime]):
@@ -28,12 +29,9 @@ class Moment(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            moment = datetime.fromisoformat(value)
+            return moment(value, end=self._end)
         except ValueError:
             self.fail("write 2026-01-31 or 2026-01-31T08:00:00", param, ctx)
-        if len(value) == len("2026-01-31") and self._end:
-            moment += timedelta(days=1)
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=RIGA)
 
 
 def opened(settings: Settings) -> Engine:

@@ -8,14 +8,12 @@ from pathlib import Path
 import click
 
 import config
-from audit import Archive, evidence, search, snapshot, witnessed
+from audit import Archive, evidence, search
 from commands import print_json
 from commands.audit_acts import about, opened, record
 from exchange import utc_now
-from questions.cover import cover
+from questions.handing_out import evidence_of
 from security.keys import Identity
-
-_BESIDE = Path(evidence.__file__).parent
 
 
 @click.command(name="evidence")
@@ -44,21 +42,12 @@ def evidence_(exchange: uuid.UUID, purpose: str, out: Path | None, as_json: bool
     engine = opened(settings)
     persons = about(search.persons_of(engine, exchange))
     record(settings, engine, "audit evidence", purpose, {"of": str(exchange)}, persons)
-    witness = witnessed.chosen(settings)
-    archive = Archive(settings)
-    with snapshot.at_one_moment(engine) as connection:
-        found = evidence.collect(
-            connection, archive, exchange, settings.keys / "log.pub", None if witness is None else witness.key
-        )
     now = utc_now()
-    files = {
-        "cover.html": cover(found, now, purpose),
-        **found.files,
-        **{name: (_BESIDE / name).read_bytes() for name in ("README.txt", "check.py")},
-    }
+    made = evidence_of(settings, engine, Archive(settings), exchange, purpose, now)
+    found = made.found
     path = out or Path(f"{exchange}.asice")
     evidence.write(
-        path, files, Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key"), now
+        path, made.files, Identity.load(settings.keys / "gateway.pem", settings.keys / "gateway.key"), now
     )
     if as_json:
         print_json(

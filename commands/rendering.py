@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import json
 from collections.abc import Sequence
 from enum import StrEnum
@@ -14,6 +12,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from questions.sheets import sheet
 
 
 class Form(StrEnum):
@@ -32,7 +32,7 @@ def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], form:
         case Form.TEXT:
             return text(heads, rows)
         case Form.CSV:
-            return _csv(heads, rows)
+            return sheet(heads, rows)
         case Form.HTML:
             return _html(title, heads, rows)
         case Form.JSON:
@@ -70,14 +70,6 @@ def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         return f"| {' | '.join(shown)} |\n"
 
     return line(heads) + line(["---"] * len(heads)) + "".join(line(row) for row in rows)
-
-
-def _csv(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(heads)
-    writer.writerows(rows)
-    return out.getvalue()
 
 
 _STYLE = (

@@ -78,12 +78,27 @@ class Report:
     entries: tuple[Told, ...]
     withheld_by: dict[str, int]
 
+    @property
+    def title(self) -> str:
+        """What the report is."""
+        return _TITLE.of(self.language)
+
+    @property
+    def count(self) -> str:
+        """How many accesses it tells of."""
+        return _COUNT.of(self.language).format(count=len(self.entries))
+
+    @property
+    def notice(self) -> str:
+        """What every report says of entries that may be missing."""
+        return _MAY_BE_WITHHELD.of(self.language)
+
     def json(self) -> dict[str, Json]:
         """As `--json` prints it: what was withheld is not in it."""
         return {
             "language": self.language.value,
             "asked_by": self.asked_by.value,
-            "notice": _MAY_BE_WITHHELD.of(self.language),
+            "notice": self.notice,
             "entries": [entry.json() for entry in self.entries],
         }
 
@@ -97,9 +112,8 @@ class Report:
 
     def text(self) -> Iterator[str]:
         """The lines of the report."""
-        language = self.language
-        yield _TITLE.of(language)
-        yield _COUNT.of(language).format(count=len(self.entries))
+        yield self.title
+        yield self.count
         for number, entry in enumerate(self.entries, start=1):
             moment = entry.instant.astimezone(RIGA)
             yield ""
@@ -109,7 +123,7 @@ class Report:
             for name, value in self.details(entry):
                 yield f"   {name}: {value}"
         yield ""
-        yield _MAY_BE_WITHHELD.of(language)
+        yield self.notice
 
     def details(self, entry: Told) -> Iterator[tuple[str, str]]:
         """What an entry tells beside when and who, under headings of the language."""

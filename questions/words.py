@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 import adapters
 from errors import ConfigurationError
-from exchange import Arguments, Json
+from exchange import Arguments, Json, Lineage
 from mappings import regulation
 from mappings.codes import DATA_SET
 from mappings.services import Reading, discover
@@ -131,32 +132,41 @@ def _answering(system: str, name: str) -> tuple[str, str]:
 @cache
 def rules_of_fields(system: str, name: str) -> dict[str, tuple[str, ...]]:
     """By its name in the log, the rules of every field that an operation can give."""
-    answering, own = _answering(system, name)
     found: dict[str, dict[str, None]] = {}
+    for path, lines in lines_of_fields(system, name).items():
+        found[path] = dict.fromkeys(line.rule for line in lines)
+    return {field: tuple(rules) for field, rules in found.items()}
 
-    def keep(path: str, number: str) -> None:
+
+@cache
+def lines_of_fields(system: str, name: str) -> dict[str, tuple[Lineage, ...]]:
+    """By its name in the log, where every field that an operation can give comes from."""
+    found: dict[str, dict[Lineage, None]] = {}
+    for line in _lines(system, name):
         # The log names whole paths of what was withheld, and sometimes only the head of what was given.
-        for known in {path, path.partition(".")[0], path.partition(".")[0].removesuffix("[]")}:
-            found.setdefault(known, {})[number] = None
+        head = line.field.partition(".")[0]
+        for known in {line.field, head, head.removesuffix("[]")}:
+            found.setdefault(known, {})[line] = None
+    return {field: tuple(lines) for field, lines in found.items()}
 
+
+def _lines(system: str, name: str) -> Iterator[Lineage]:
+    answering, own = _answering(system, name)
     adapter = adapters.discover().get(answering)
     operation_ = adapter.operation(own) if adapter is not None else None
     if operation_ is not None:
-        for line in (*operation_.answer.lineage(answering), *operation_.request.lineage(answering)):
-            keep(line.field, line.rule)
+        yield from operation_.answer.lineage(answering)
+        yield from operation_.request.lineage(answering)
     service = discover().get(system)
     of_service = service.operation(name) if service is not None else None
     if of_service is not None:
         via = of_service.via
-        for line in of_service.answer.lineage(""):
-            keep(line.field, line.rule)
+        yield from of_service.answer.lineage("")
         if isinstance(via, Reading):
             for line in via.table.lineage(""):
-                keep(f"{via.name}[].{line.field}", line.rule)
-    register = _register(own)
-    for path, number in [] if register is None else _columns(register, ""):
-        keep(path, number)
-    return {field: tuple(rules) for field, rules in found.items()}
+                yield replace(line, field=f"{via.name}[].{line.field}")
+    if (register := _register(own)) is not None:
+        yield from _columns(register, "")
 
 
 def fields(
@@ -190,11 +200,11 @@ def _register(operation_name: str) -> Register | None:
     return None
 
 
-def _columns(register: Register, prefix: str) -> list[tuple[str, str]]:
-    found = [(f"{prefix}{name}", number) for name, number in register.fields.items()]
+def _columns(register: Register, prefix: str) -> Iterator[Lineage]:
+    for name, number in register.fields.items():
+        yield Lineage(f"{prefix}{name}", number, register.source, "", f"{register.table.name}.{name}")
     for name, part in register.parts.items():
-        found += _columns(part.register, f"{name}." if part.single else f"{name}[].")
-    return found
+        yield from _columns(part.register, f"{name}." if part.single else f"{name}[].")
 
 
 def _spaced(name: str) -> str:

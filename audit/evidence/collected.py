@@ -26,12 +26,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Connection, Row, select
 
-from audit import checkpoint, leaf, proofs, stamps
+from audit import leaf, proofs, stamps, standing
 from audit.archive import Archive
 from audit.checkpoint import Checkpoint
 from audit.notes import VerifierKey
-from audit.tables import log_checkpoints, log_cosignatures, log_records, log_tree, log_values
-from errors import Busy, GatewayError, LogUnavailable, NotFound
+from audit.tables import log_checkpoints, log_records, log_tree, log_values
+from errors import Busy, GatewayError, NotFound
 from exchange import Json
 from security.profile import WSSE
 from security.xml import parse
@@ -81,7 +81,7 @@ def collect(
         raise NotFound("records of that exchange")
     if any(row.idx is None for row in rows):
         raise Busy("a record of it has no index yet", retry_after=5)
-    signed, witnessed = _checkpoint(connection, rows[-1].idx + 1, witness)
+    signed, witnessed = standing.newest_over(connection, rows[-1].idx + 1, witness)
     values = connection.execute(
         select(log_values)
         .where(log_values.c.record_id.in_([row.id for row in rows]))
@@ -106,29 +106,6 @@ def collect(
         files["log/witness.txt"] = f"{witness}\n".encode()
     files |= _stamp(connection, rows[-1].idx + 1)
     return Collected(exchange_id, tuple(_proven(row, values) for row in rows), files, signed, witnessed)
-
-
-def _checkpoint(connection: Connection, size: int, witness: VerifierKey | None) -> tuple[Checkpoint, bool]:
-    """The checkpoint that the leaves are proven to, with every cosignature there is, and whether ours is among them."""
-    over = select(log_checkpoints.c.size, log_checkpoints.c.note).where(log_checkpoints.c.size >= size)
-    newest = over.order_by(log_checkpoints.c.size.desc()).limit(1)
-    row = None
-    if witness is not None:
-        row = connection.execute(
-            newest.join(log_cosignatures, log_cosignatures.c.size == log_checkpoints.c.size).where(
-                log_cosignatures.c.name == witness.name, log_cosignatures.c.key_id == witness.id.hex()
-            )
-        ).first()
-    witnessed = row is not None
-    row = row or connection.execute(newest).first()
-    if row is None:
-        raise LogUnavailable("no checkpoint covers the exchange; run `gateway audit verify`")
-    lines = connection.execute(
-        select(log_cosignatures.c.line)
-        .where(log_cosignatures.c.size == row.size)
-        .order_by(log_cosignatures.c.name, log_cosignatures.c.key_id)
-    ).scalars()
-    return checkpoint.parse(f"{row.note}{''.join(lines)}"), witnessed
 
 
 def _proof(connection: Connection, index: int, signed: Checkpoint) -> bytes:

@@ -5,6 +5,7 @@ Source: ETSI EN 319 162-1, 4.4 (ASiC-E with XAdES).
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Mapping
 from datetime import datetime
@@ -37,6 +38,17 @@ def media_type(name: str) -> str:
 
 def write(path: Path, files: Mapping[str, bytes], signer: Identity, at: datetime) -> None:
     """Write a container with these files, signed; whole or not at all. `at` is the time that its entries bear."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(packed(files, signer, at))
+        partial.chmod(0o600)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def packed(files: Mapping[str, bytes], signer: Identity, at: datetime) -> bytes:
+    """A container with these files, signed. `at` is the time that its entries bear."""
     kinds = {name: media_type(name) for name in files}
     entries = {
         "mimetype": MEDIA_TYPE.encode(),
@@ -45,18 +57,14 @@ def write(path: Path, files: Mapping[str, bytes], signer: Identity, at: datetime
         SIGNATURES: signature(files, kinds, signer),
     }
     stamp = at.astimezone(RIGA).timetuple()[:6]
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in entries.items():
-                entry = zipfile.ZipInfo(name, stamp)
-                # Its first bytes tell programs what the file is, so this one stands there plainly.
-                entry.compress_type = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
-                archive.writestr(entry, content)
-        partial.chmod(0o600)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            entry = zipfile.ZipInfo(name, stamp)
+            # Its first bytes tell programs what the file is, so this one stands there plainly.
+            entry.compress_type = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
+    return out.getvalue()
 
 
 def _manifest(kinds: Mapping[str, str]) -> bytes:

@@ -164,6 +164,12 @@ def _said(error: errors.GatewayError | None) -> str:
     return "an answer" if error is None else str(error)
 
 
+@cache
+def _identity(name: str) -> Identity:
+    """One of the keys of this process: to read a key takes longer than to sign with it."""
+    return Identity.load(_keys() / f"{name}.pem", _keys() / f"{name}.key")
+
+
 class _Stage:
     """A client and a simulator of one system, with the keys of this process."""
 
@@ -172,13 +178,10 @@ class _Stage:
         keys = _keys()
         authority = keys / "authority.pem"
         system = config.System("http://127.0.0.1:1/", "soap", 1.0, keys / f"{_SYSTEM}.pem")
-        self._profile = SoapProfile(
-            adapter, system, Identity.load(keys / "gateway.pem", keys / "gateway.key"), authority
-        )
-        own = Identity.load(keys / f"{_SYSTEM}.pem", keys / f"{_SYSTEM}.key")
+        self._profile = SoapProfile(adapter, system, _identity("gateway"), authority)
         played = simulator or discover()[adapter.name]
         application = played.application(self._population, past)
-        seals = WsSecurity(wsse.Policy(load_authorities(authority)), own)
+        seals = WsSecurity(wsse.Policy(load_authorities(authority)), _identity(_SYSTEM))
         self._stand_in = StandIn(contract(adapter.name, adapter.version), application, seals)
 
     def play(
@@ -212,11 +215,8 @@ class _Integrated:
         authority, own = keys / "authority.pem", keys / f"{_SYSTEM}.pem"
         viss = config.Viss("http://127.0.0.1:1/", own, None, "URN:IVIS:100001:ISS-REHEARSAL", "100001", 1.0)
         system = replace(house.settings.system(adapter.name), viss=viss)
-        gateway = Identity.load(keys / "gateway.pem", keys / "gateway.key")
-        self._profile = VissProfile(adapter, system, gateway, authority)
-        seals = WsSecurity(
-            wsse.Policy(load_authorities(authority)), Identity.load(own, keys / f"{_SYSTEM}.key")
-        )
+        self._profile = VissProfile(adapter, system, _identity("gateway"), authority)
+        seals = WsSecurity(wsse.Policy(load_authorities(authority)), _identity(_SYSTEM))
         self._integrator = Integrator(contract("viss"), served(Population(_PERSONS, _SEED), New()), seals)
 
     def play(self, operation: Operation, arguments: Mapping[str, object]) -> errors.GatewayError | None:

@@ -1,4 +1,4 @@
-"""A browser that is signed in at the console."""
+"""A browser in which somebody is signed in at the console."""
 
 from __future__ import annotations
 
@@ -12,20 +12,18 @@ from endpoints.console.roles import Role
 from exchange import utc_now
 from gateway import Gateway
 
-_CSRF = re.compile(r'name="csrf" value="([^"]+)"')
-
 
 def signed_in(gateway: Gateway, role: Role) -> Client:
-    """A browser with a session of its own, under the name of its role."""
+    """A client of the console with a session of that role; its name is that of the role with `-1`."""
     with gateway.engine.begin() as connection:
-        token = sessions.begin(connection, f"{role.value}-person", role, utc_now())
+        token = sessions.begin(connection, f"{role.value}-1", role, utc_now())
     client = Client(console.application(gateway))
     client.set_cookie("console", token, path="/")
     return client
 
 
 def csrf_of(text: str) -> str:
-    """The token that the forms of a page have."""
-    found = _CSRF.search(text)
+    """The token that forms of a page bear."""
+    found = re.search(r'name="csrf" value="([^"]+)"', text)
     assert found is not None
     return found[1]

@@ -133,7 +133,7 @@ def test_a_list_is_opened_for_a_purpose_and_every_child_on_it_is_on_record(
         "late",
         1,
     )
-    assert look["values"] == {"official": "auditor-person", "reason": f"lieta {SCRIPT}", "subject": late}
+    assert look["values"] == {"official": "auditor-1", "reason": f"lieta {SCRIPT}", "subject": late}
     assert late in opened(client, "late", persons="1").text
     assert week in opened(client, "week", persons="1").text
     stays = opened(client, "stays", persons="1").text
@@ -192,7 +192,7 @@ def test_alerts_are_taken_up_once_all_or_none(gateway: Gateway, children: list[s
     assert (noted["at"], noted["role"], noted["purpose"]) == ("console", "dpo", "child-protection")
     assert noted["alerts"] == [ticked[0].removeprefix("row:")]
     values = noted["values"]
-    assert (values["official"], values["reason"]) == ("dpo-person", f"vēstule {SCRIPT}")
+    assert (values["official"], values["reason"]) == ("dpo-1", f"vēstule {SCRIPT}")
     assert values["subject"] in children
     assert "account" not in values
 

@@ -162,7 +162,7 @@ def test_several_are_replayed_after_a_page_that_asks(gateway: Gateway, dead: lis
     ] * 2
     assert (recorded[0]["at"], recorded[0]["role"]) == ("console", "operator")
     assert recorded[0]["values"] == {
-        "official": "operator-person",
+        "official": "operator-1",
         "reason": f"traucējums beidzies {SCRIPT}",
     }
 

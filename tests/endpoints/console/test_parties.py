@@ -159,7 +159,7 @@ def test_a_partner_is_disabled_once_and_on_record(gateway: Gateway, riga: Identi
     (recorded,) = acts(gateway, "partner disable")
     assert (recorded["name"], recorded["recipient"]) == ("riga", "riga-social-service")
     assert (recorded["at"], recorded["role"]) == ("console", "administrator")
-    assert recorded["values"] == {"official": "administrator-person", "reason": f"beidzies {SCRIPT}"}
+    assert recorded["values"] == {"official": "administrator-1", "reason": f"beidzies {SCRIPT}"}
 
 
 def test_one_certificate_is_kept_at_the_end_of_a_rollover(

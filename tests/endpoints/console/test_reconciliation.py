@@ -105,8 +105,8 @@ def test_all_see_counts_and_those_alone_the_list_who_may_open_it(gateway: Gatewa
     looks = acts(gateway, "reconcile list")
     assert {look["role"] for look in looks} == {"dpo", "auditor"}
     assert {(look["purpose"], look["differences"], look["values"]["official"]) for look in looks} <= {
-        ("reconciliation", 1, "dpo-person"),
-        ("reconciliation", 1, "auditor-person"),
+        ("reconciliation", 1, "dpo-1"),
+        ("reconciliation", 1, "auditor-1"),
     }
 
 
@@ -145,7 +145,7 @@ def test_one_is_opened_for_a_purpose_that_is_on_record_first(gateway: Gateway, f
     assert (look["name"], look["purpose"]) == (str(found.id), "reconciliation")
     assert (look["differences"], look["fields"]) == ([str(found.id)], ["pmlp family_name"])
     assert look["values"] == {
-        "official": "auditor-person",
+        "official": "auditor-1",
         "reason": f"lieta 7 {SCRIPT}",
         "subject": found.code,
     }
@@ -181,9 +181,9 @@ def test_theirs_is_taken_and_taken_back(gateway: Gateway, found: Found) -> None:
     ]
     assert [one["act"] for one in recorded] == ["reconcile take", "reconcile undo", "reconcile keep"]
     assert all(one["differences"] == [str(found.id)] for one in recorded)
-    assert recorded[0]["values"] == {"official": "dpo-person", "reason": WHY, "subject": found.code}
+    assert recorded[0]["values"] == {"official": "dpo-1", "reason": WHY, "subject": found.code}
     text = found.opened(client).text
-    assert all(part in text for part in ("pārņemts no avota", "lēmums atsaukts", "dpo-person", WHY))
+    assert all(part in text for part in ("pārņemts no avota", "lēmums atsaukts", "dpo-1", WHY))
 
 
 def test_it_is_returned_handed_over_and_answered(gateway: Gateway, found: Found) -> None:
