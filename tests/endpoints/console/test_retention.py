@@ -49,7 +49,7 @@ def test_holds_and_erasures_are_listed_and_nothing_of_them_runs(gateway: Gateway
         holds.begin(connection, f"case {SCRIPT}")
         holds.begin(connection, "released-one")
         holds.release(connection, "released-one")
-    facts = {
+    facts: dict[str, Json] = {
         "class": "exchange",
         "before": "2021-01-01T00:00:00Z",
         "exchanges": 4711,
