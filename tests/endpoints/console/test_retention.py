@@ -10,7 +10,7 @@ import pytest
 from audit import Entry, Kind, holds, retention
 from endpoints.console.roles import Role
 from endpoints.console.words import latvian
-from exchange import new_id, utc_now
+from exchange import Json, new_id, utc_now
 from gateway import Gateway
 from tests.endpoints.console.deciding import ESCAPED, SCRIPT, acts, opened_by, own_gateway, statuses, token
 from tests.endpoints.console.signing_in import signed_in
@@ -27,7 +27,7 @@ def gateway(api_keys: Path, database: str) -> Iterator[Gateway]:
 def test_those_who_supervise_look_and_it_is_on_record(gateway: Gateway) -> None:
     assert statuses(gateway, PAGE) == opened_by(Role.AUDITOR, Role.DPO)
     looks = acts(gateway, "audit search")
-    assert {look["values"]["official"] for look in looks} == {"auditor-person", "dpo-person"}
+    assert {look["values"]["official"] for look in looks} == {"auditor-1", "dpo-1"}
     client = signed_in(gateway, Role.DPO)
     assert client.post(PAGE, data={"csrf": token(client, PAGE)}).status_code == 405
 
@@ -49,7 +49,7 @@ def test_holds_and_erasures_are_listed_and_nothing_of_them_runs(gateway: Gateway
         holds.begin(connection, f"case {SCRIPT}")
         holds.begin(connection, "released-one")
         holds.release(connection, "released-one")
-    facts = {
+    facts: dict[str, Json] = {
         "class": "exchange",
         "before": "2021-01-01T00:00:00Z",
         "exchanges": 4711,
