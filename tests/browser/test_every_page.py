@@ -74,7 +74,7 @@ def test_a_page_is_whole(
     assert status == 200
     assert page.locator("html").get_attribute("lang") == language
     assert page.locator("h1").count() == 1
-    assert page.locator('.menu [aria-current="page"]').count() == 1
+    assert page.locator(".menu [aria-current]").count() >= 1
     assert violations(page, axe) == []
     assert complaints == []
     page.close()

@@ -399,7 +399,7 @@ def test_signing_out_is_on_record_and_only_by_a_form_of_the_session(gateway: Gat
     assert (answer.status_code, answer.headers["Location"]) == (303, "/console/sign-in")
     assert client.get("/console/administration").status_code == 303
     ((leaf, values),) = records(gateway, since, "sign out")
-    assert (leaf["role"], values) == ("auditor", {"official": "auditor"})
+    assert (leaf["role"], values) == ("auditor", {"official": "auditor-1"})
 
 
 def test_without_the_log_nobody_signs_in(gateway: Gateway, tmp_path: Path) -> None:
