@@ -82,7 +82,9 @@ def activity(engine: Engine, since: datetime, most: int = _MOST_SYSTEMS) -> Acti
             ).all()
     except SQLAlchemyError as error:
         raise LogUnavailable(type(error).__name__) from error
-    return Activity(systems, tuple(Count(_instant(hour), *rest) for hour, *rest in map(tuple, rows)))
+    # PostgreSQL sums whole numbers as decimals.
+    counts = (Count(_instant(hour), system, outcome, int(sum_)) for hour, system, outcome, sum_ in rows)
+    return Activity(systems, tuple(counts))
 
 
 def activity_of(engine: Engine, system: str, since: datetime) -> tuple[Count, ...]:
