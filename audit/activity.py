@@ -87,15 +87,15 @@ def activity(engine: Engine, since: datetime, most: int = _MOST_SYSTEMS) -> Acti
     return Activity(systems, tuple(counts))
 
 
-def activity_of(engine: Engine, system: str, since: datetime) -> tuple[Count, ...]:
-    """The counts of one system of every hour from that of `since` on.
+def activity_of(engine: Engine, systems: Sequence[str], since: datetime) -> tuple[Count, ...]:
+    """The counts of some systems of every hour from that of `since` on.
 
     Raises: LogUnavailable.
     """
     catch_up(engine)
     query = (
         select(hours)
-        .where(hours.c.hour >= _hour_text(since), hours.c.system == system)
+        .where(hours.c.hour >= _hour_text(since), hours.c.system.in_(systems))
         .order_by(hours.c.hour, hours.c.outcome)
     )
     try:

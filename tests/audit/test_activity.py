@@ -89,9 +89,9 @@ def test_the_busiest_stand_alone_and_the_others_together(engine: Engine) -> None
 def test_of_one_system(engine: Engine) -> None:
     open_log(engine).write(ended("sais"), ended("pmlp"), ended("pmlp", "failed"))
     sequence(engine)
-    found = activity_of(engine, "pmlp", NOON)
+    found = activity_of(engine, ["pmlp"], NOON)
     assert [(count.outcome, count.exchanges) for count in found] == [("failed", 1), ("ok", 1)]
-    assert activity_of(engine, "pmlp", NOON + timedelta(hours=1)) == ()
+    assert activity_of(engine, ["pmlp"], NOON + timedelta(hours=1)) == ()
 
 
 def test_durations_are_of_the_newest_exchanges_that_were_carried_out(engine: Engine) -> None:
