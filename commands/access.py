@@ -9,14 +9,13 @@ import click
 import config
 from commands import print_json
 from commands.rendering import Form, print_rows, table
-from errors import AccessDenied
 from exchange import Json
 from questions.rights import (
     HEADS,
     MISSING_HEADS,
-    find_operation,
+    Verdict,
+    explain,
     in_force,
-    matching,
     missing,
     own_text,
     rows,
@@ -93,55 +92,39 @@ def check(recipient: str, operation: str, purpose: str, rule: str, as_json: bool
     \b
     Example:  gateway access check spolis-core pmlp.GetPerson --purpose social-service --rule p8.4
     """
-    rights = Access.load(config.load().access)
-    asked = find_operation(operation)
-    denial: AccessDenied | None = None
-    found: tuple[Right, ...] = ()
-    try:
-        found = matching(rights, recipient, operation, purpose, rule)
-    except AccessDenied as error:
-        denial = error
-    told = asked.told(found)
+    verdict = explain(Access.load(config.load().access), recipient, operation, purpose, rule)
+    denial = verdict.denial
     if as_json:
         print_json(
             {
                 "allowed": denial is None,
                 "code": denial.code if denial else None,
-                "rights": [_right(right) for right in found],
-                "given": list[Json](told[0]),
-                "withheld": list[Json](told[1]),
+                "rights": [_right(right) for right in verdict.rights],
+                "given": list[Json](verdict.given),
+                "withheld": list[Json](verdict.withheld),
             }
         )
     else:
-        _explain(rights, recipient, operation, rule, found, told)
+        _tell(verdict, recipient, operation, rule)
     if denial is not None:
         raise denial
 
 
-def _explain(
-    access: Access,
-    recipient: str,
-    operation: str,
-    rule: str,
-    found: tuple[Right, ...],
-    told: tuple[tuple[str, ...], tuple[str, ...]],
-) -> None:
+def _tell(verdict: Verdict, recipient: str, operation: str, rule: str) -> None:
     if rule:
         click.echo(f"{rule}: {rule_text(rule)}")
-    if not found:
-        own = [right for right in access.rights_of(recipient) if operation in right.operations]
-        for right in own:
+    if not verdict.rights:
+        for right in verdict.granted:
             click.echo(
                 f"granted is {operation} for {', '.join(right.purposes)} under {', '.join(right.rules)} only"
             )
-        for right in access.rights:
-            if right.recipient == recipient and operation in right.operations and right not in own:
-                click.echo(f"{operation} is not granted today; in force: {in_force(right)}")
-        if not own:
+        for right in verdict.asleep:
+            click.echo(f"{operation} is not granted today; in force: {in_force(right)}")
+        if not verdict.granted:
             click.echo(f"nothing grants {recipient} {operation}; what is not granted is denied")
         return
     click.echo(f"{recipient} may ask for {operation}:")
-    for right in found:
+    for right in verdict.rights:
         if right.basis:
             click.echo(f"  by      {right.basis} {rule_text(right.basis)}")
         click.echo(f"  for     {', '.join(right.purposes)}")
@@ -154,9 +137,8 @@ def _explain(
             click.echo("  persons stand under pseudonyms, and nothing that names them leaves")
         for own_rule in right.rules:
             click.echo(f"  {own_rule:<9} {own_text(own_rule)}")
-    given, withheld = told
-    click.echo(f"given:    {', '.join(given) or 'nothing'}")
-    click.echo(f"withheld: {', '.join(withheld) or 'nothing'}")
+    click.echo(f"given:    {', '.join(verdict.given) or 'nothing'}")
+    click.echo(f"withheld: {', '.join(verdict.withheld) or 'nothing'}")
 
 
 def _right(right: Right) -> dict[str, Json]:

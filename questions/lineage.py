@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, lru_cache
 
 import adapters
 import registers
 from adapters import Adapter, Operation
 from errors import UnknownOperation
 from exchange import Grant, Lineage
-from mappings.services import OwnReading, Reading, Submission, discover
+from mappings.services import OwnReading, Reading, Service, Submission
+from mappings.services import discover as discover_services
 from registers import REGISTERS, WRITES, register
 from routing.access import Right
 from routing.own_data import told_of
@@ -25,29 +27,31 @@ HEADS = ("rule", "system", "operation", "source element", "canonical field", "re
 
 def systems() -> tuple[str, ...]:
     """Every system whose fields have a line: external ones, the registers, and services of ours."""
-    return (*adapters.discover(), REGISTERS_SYSTEM, *discover())
+    return (*adapters.discover(), REGISTERS_SYSTEM, *_discovered())
 
 
-def rows(rights: tuple[Right, ...], system: str = "") -> list[tuple[str, ...]]:
+def rows(rights: tuple[Right, ...], system: str = "") -> tuple[tuple[str, ...], ...]:
     """The whole table, or the lines of one system, under `HEADS`.
 
     Raises: UnknownOperation where there is no such system.
     """
     if system and system not in systems():
         raise UnknownOperation(f"systems: {', '.join(systems())}")
-    found = [
-        row
-        for name, adapter in adapters.discover().items()
-        if system in ("", name)
-        for row in lineage_rows(adapter, rights)
-    ]
-    if system in ("", REGISTERS_SYSTEM):
-        found += written_rows(rights)
-    return found + [
-        row
-        for row in (*submission_rows(rights), *reading_rows(rights))
-        if system in ("", row[HEADS.index("system")])
-    ]
+    where = HEADS.index("system")
+    return tuple(row for row in _whole(rights) if system in ("", row[where]))
+
+
+@cache
+def _discovered() -> dict[str, Service]:
+    """The services of ours: asked for each field, and they do not change."""
+    return discover_services()
+
+
+@lru_cache(maxsize=2)
+def _whole(rights: tuple[Right, ...]) -> tuple[tuple[str, ...], ...]:
+    """It changes with the rights alone: with access.d, and on the days on which they begin and end."""
+    external = (row for adapter in adapters.discover().values() for row in lineage_rows(adapter, rights))
+    return (*external, *written_rows(rights), *submission_rows(rights), *reading_rows(rights))
 
 
 def lineage_rows(adapter: Adapter, rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:
@@ -76,7 +80,7 @@ def written_rows(rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:
 
 def submission_rows(rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:
     """One row for every field that is handed in by a service of ours; its recipients are those who may read it."""
-    for service in discover().values():
+    for service in _discovered().values():
         for own in service.operations:
             if isinstance(own.via, Submission):
                 for line in own.via.table.lineage(own.via.source):
@@ -87,7 +91,7 @@ def submission_rows(rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:
 
 def reading_rows(rights: tuple[Right, ...]) -> Iterator[tuple[str, ...]]:
     """One row for every field of a register that a service of ours tells, under the rule of the service's table."""
-    for service in discover().values():
+    for service in _discovered().values():
         for own in service.operations:
             if isinstance(own.via, Reading):
                 sources = _sources(own.via.register)
@@ -111,11 +115,11 @@ def recipients(line: Lineage, ways: Ways, rights: tuple[Right, ...]) -> set[str]
     return {
         right.recipient
         for right in rights
-        if Grant(frozenset(right.pairs())).permits(line.rule, line.source)
-        and (right.identifying or not _names_a_person(line))
-        and any(
+        if any(
             name in right.operations and (bound is None or line.rule in bound) for name, bound in ways.items()
         )
+        and (right.identifying or not _names_a_person(line))
+        and Grant(frozenset(right.pairs())).permits(line.rule, line.source)
     }
 
 
@@ -131,7 +135,7 @@ def _names_a_person(line: Lineage) -> bool:
 def _services(adapter: Adapter, operation: Operation) -> Iterator[tuple[str, frozenset[str] | None]]:
     """Operations of our own services that the operation answers, with the rules of what they ask for."""
     selection = operation.selection
-    for service in discover().values():
+    for service in _discovered().values():
         for own in service.operations:
             if own.via == (adapter.name, operation.name):
                 chosen = selection is None or any(f.name == selection.argument for f in own.request.fields)
@@ -149,7 +153,7 @@ def _told(line: Lineage, rights: tuple[Right, ...]) -> set[str]:
     """Who may have the register column of a field by a service that reads it, under the rules of that service."""
     return {
         recipient
-        for service in discover().values()
+        for service in _discovered().values()
         for own in service.operations
         if isinstance(own.via, Reading)
         for told in own.via.table.lineage(line.source)
@@ -163,7 +167,7 @@ def _sources(name: str) -> tuple[str, ...]:
     kept = register(name)
     handed_in = (
         own.via.source
-        for service in discover().values()
+        for service in _discovered().values()
         for own in service.operations
         if isinstance(own.via, Submission)
         and any(line.column.startswith(f"{kept.table.name}.") for line in own.via.table.lineage(""))
@@ -171,9 +175,13 @@ def _sources(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((kept.source, *handed_in)))
 
 
-def _readings(line: Lineage) -> dict[str, frozenset[str] | None]:
+def _readings(line: Lineage) -> Ways:
     """Reading, searching and listing the registers that keep the field, and the services that go on to that."""
-    table_name = line.column.partition(".")[0]
+    return _readings_of(line.column.partition(".")[0])
+
+
+@cache
+def _readings_of(table_name: str) -> Ways:
     ways: set[tuple[str, str]] = set()
     for one in REGISTERS.values():
         tables = {one.table.name, *(part.register.table.name for part in one.parts.values())}
@@ -186,7 +194,7 @@ def _readings(line: Lineage) -> dict[str, frozenset[str] | None]:
     )
     own: dict[str, frozenset[str] | None] = {
         f"{service.name}.{operation.name}": None
-        for service in discover().values()
+        for service in _discovered().values()
         for operation in service.operations
         if (person if isinstance(operation.via, OwnReading) else operation.via in ways)
     }

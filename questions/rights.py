@@ -72,6 +72,44 @@ def matching(
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a request would be allowed: by which rights, what it would be given and what not, or why it is denied.
+
+    Where it is denied, `granted` are the rights to the operation that the recipient has today, `asleep` those that it
+    has on other days or as drafts.
+    """
+
+    denial: AccessDenied | None
+    rights: tuple[Right, ...]
+    given: tuple[str, ...]
+    withheld: tuple[str, ...]
+    granted: tuple[Right, ...]
+    asleep: tuple[Right, ...]
+
+
+def explain(access: Access, recipient: str, operation: str, purpose: str = "", rule: str = "") -> Verdict:
+    """The decision on a request, with its reasons; an empty purpose or rule stands for any that is granted.
+
+    Raises: UnknownOperation when no system, service or register has the operation.
+    """
+    asked = find_operation(operation)
+    denial: AccessDenied | None = None
+    found: tuple[Right, ...] = ()
+    try:
+        found = matching(access, recipient, operation, purpose, rule)
+    except AccessDenied as error:
+        denial = error
+    given, withheld = asked.told(found)
+    granted = tuple(right for right in access.rights_of(recipient) if operation in right.operations)
+    asleep = tuple(
+        right
+        for right in access.rights
+        if right.recipient == recipient and operation in right.operations and right not in granted
+    )
+    return Verdict(denial, found, given, withheld, granted, asleep)
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What an operation of access.d tells or takes: each field with its rule, and the sources that it can be of.
 
