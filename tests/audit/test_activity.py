@@ -28,7 +28,7 @@ def ended(system: str | None, outcome: str = "ok", at: datetime = NOON, ms: Json
 
 def counted(engine: Engine) -> list[tuple[str, str, str, int]]:
     with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(select(hours).order_by(*hours.c))]  # type: ignore[misc]
+        return [tuple(row) for row in connection.execute(select(hours).order_by(*hours.c))]
 
 
 def test_exchanges_are_counted_once_each_by_hour_system_and_outcome(engine: Engine) -> None:

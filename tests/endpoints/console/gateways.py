@@ -33,7 +33,9 @@ def opened(state: Path, database: str, rights: Access | None = None) -> Iterator
 
 def ended(system: str | None, outcome: str = "ok", at: datetime | None = None, ms: int = 40) -> Entry:
     """The record of how an exchange ended, now or at an instant."""
-    facts: dict[str, Json] = {"outcome": outcome, "ms": ms} | ({} if system is None else {"system": system})
+    facts: dict[str, Json] = {"outcome": outcome, "ms": ms}
+    if system is not None:
+        facts["system"] = system
     return Entry(Kind.OUTCOME, new_id(), at or utc_now(), facts)
 
 
