@@ -6,9 +6,10 @@ Records that have no place in the log yet are not counted: that is a second's wo
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Engine, case, func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -82,9 +83,7 @@ def activity(engine: Engine, since: datetime, most: int = _MOST_SYSTEMS) -> Acti
             ).all()
     except SQLAlchemyError as error:
         raise LogUnavailable(type(error).__name__) from error
-    # PostgreSQL sums whole numbers as decimals.
-    counts = (Count(_instant(hour), system, outcome, int(sum_)) for hour, system, outcome, sum_ in rows)
-    return Activity(systems, tuple(counts))
+    return Activity(systems, _counts(map(tuple, rows)))
 
 
 def activity_of(engine: Engine, systems: Sequence[str], since: datetime) -> tuple[Count, ...]:
@@ -94,7 +93,7 @@ def activity_of(engine: Engine, systems: Sequence[str], since: datetime) -> tupl
     """
     catch_up(engine)
     query = (
-        select(hours)
+        select(*hours.c)
         .where(hours.c.hour >= _hour_text(since), hours.c.system.in_(systems))
         .order_by(hours.c.hour, hours.c.outcome)
     )
@@ -103,7 +102,7 @@ def activity_of(engine: Engine, systems: Sequence[str], since: datetime) -> tupl
             rows = connection.execute(query).all()
     except SQLAlchemyError as error:
         raise LogUnavailable(type(error).__name__) from error
-    return tuple(Count(_instant(row.hour), row.system, row.outcome, row.exchanges) for row in rows)
+    return _counts(map(tuple, rows))
 
 
 def durations(
@@ -156,5 +155,19 @@ def _hour_text(instant: datetime) -> str:
     return instant_text(instant)[:HOUR_LETTERS]
 
 
-def _instant(hour: str) -> datetime:
-    return datetime.strptime(hour, "%Y-%m-%dT%H").replace(tzinfo=UTC)
+@lru_cache(maxsize=2048)
+def _instant(hour: str) -> datetime | None:
+    """When an hour begins; None where a leaf was damaged so that it says none, which `audit verify` tells."""
+    try:
+        return datetime.fromisoformat(f"{hour}:00:00+00:00")
+    except ValueError:
+        return None
+
+
+def _counts(rows: Iterable[tuple[str, str | None, str, int]]) -> tuple[Count, ...]:
+    # PostgreSQL sums whole numbers as decimals.
+    return tuple(
+        Count(begins, system, outcome, int(exchanges))
+        for hour, system, outcome, exchanges in rows
+        if (begins := _instant(hour)) is not None
+    )

@@ -94,6 +94,15 @@ def test_of_one_system(engine: Engine) -> None:
     assert activity_of(engine, ["pmlp"], NOON + timedelta(hours=1)) == ()
 
 
+def test_an_hour_that_is_none_is_left_out(engine: Engine) -> None:
+    """Only a leaf that was changed says one; the page must stand all the same."""
+    with engine.begin() as connection:
+        for hour in ("2026-11-28T99", "x" * 13):
+            connection.execute(hours.insert().values(hour=hour, system="pmlp", outcome="ok", exchanges=1))
+    assert activity.activity(engine, NOON).counts == ()
+    assert activity_of(engine, ["pmlp"], NOON) == ()
+
+
 def test_durations_are_of_the_newest_exchanges_that_were_carried_out(engine: Engine) -> None:
     log = open_log(engine)
     log.write(*(ended("pmlp", ms=number, at=NOON + timedelta(seconds=number)) for number in range(1, 101)))
