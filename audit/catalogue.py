@@ -2,7 +2,7 @@
 
 It is derived from the leaves and holds nothing personal. Nothing of an exchange waits for it: it follows the tree, and
 whoever searches brings it up to date first. What is found is read from the log itself; should the catalogue be
-damaged, it is made anew. ADR 0032.
+damaged, it is made anew. With it go the counts of `audit/hours.py`. ADR 0032.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from audit import hours
 from audit.tables import log_records, log_tree
 from errors import LogUnavailable
 from exchange import Json
@@ -98,7 +99,7 @@ def catch_up(engine: Engine) -> int:
             with engine.begin() as connection:
                 rows = list(_rows(connection, _last(connection, catalogue), _BATCH))
                 if rows:
-                    connection.execute(upsert(connection, catalogue).on_conflict_do_nothing(), rows)
+                    hours.count_in(connection, _taken(connection, rows))
             taken += len(rows)
             if not rows:  # another process was faster
                 return taken
@@ -114,6 +115,7 @@ def make_anew(engine: Engine) -> int:
     try:
         with engine.begin() as connection:
             connection.execute(delete(catalogue))
+            hours.forget(connection)
     except SQLAlchemyError as error:
         raise LogUnavailable(type(error).__name__) from error
     return catch_up(engine)
@@ -150,6 +152,18 @@ def differing(engine: Engine, told: Progress = lambda _done, _total: None) -> li
     return sorted(set(found))
 
 
+def differing_hours(engine: Engine) -> list[str]:
+    """The hours, such as `2026-01-31T08`, whose counts of exchanges are not those of the catalogue.
+
+    Raises: LogUnavailable.
+    """
+    try:
+        with reading(engine).begin() as connection:
+            return hours.differing(connection, catalogue)
+    except SQLAlchemyError as error:
+        raise LogUnavailable(type(error).__name__) from error
+
+
 def facts_of(leaf: Mapping[str, Json]) -> dict[str, str | None]:
     """The facts of a leaf as the catalogue holds them."""
     return {name: shortened(leaf.get(name)) for name in FACTS}
@@ -158,6 +172,13 @@ def facts_of(leaf: Mapping[str, Json]) -> dict[str, str | None]:
 def _last(connection: Connection, table: Table) -> int:
     last: int | None = connection.execute(select(func.max(table.c.idx))).scalar()
     return -1 if last is None else last
+
+
+def _taken(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Take rows in; those that another process has taken in meanwhile are left out of what is returned."""
+    insert = upsert(connection, catalogue).on_conflict_do_nothing().returning(catalogue.c.idx)
+    taken = set(connection.execute(insert, rows).scalars())
+    return [row for row in rows if row["idx"] in taken]
 
 
 def _rows(connection: Connection, after: int, limit: int) -> Iterator[dict[str, Any]]:

@@ -58,6 +58,20 @@ def extent(connection: Connection) -> Extent:
     )
 
 
+def covered_to(connection: Connection, note: str) -> str | None:
+    """The instant of the newest record that a checkpoint of this log covers; None where there is none."""
+    try:
+        size = checkpoint.parse(note).size
+    except ValueError:  # it was changed, which `audit verify` tells
+        return None
+    instant: str | None = connection.execute(
+        select(log_records.c.instant)
+        .join(log_tree, log_tree.c.record_id == log_records.c.id)
+        .where(log_tree.c.idx == size - 1)
+    ).scalar()
+    return instant
+
+
 def read_note(path: Path, key: Ed25519PublicKey) -> Checkpoint:
     """A checkpoint kept elsewhere, as `gateway audit checkpoint` prints it or a witness gives it out.
 

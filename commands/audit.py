@@ -276,7 +276,8 @@ def subject(
 def catalogue(ctx: click.Context, anew: bool, as_json: bool) -> None:
     """Compare the catalogue, by which records are found, with the log; or make it anew, which is recorded.
 
-    Exit code 0: it says what the log says. 1: it does not, at the indexes that are named.
+    Compared are also its counts of exchanges by hour. Exit code 0: it says what the log says. 1: it does not, at the
+    indexes and hours that are named.
 
     \b
     Example:  gateway audit catalogue
@@ -289,11 +290,14 @@ def catalogue(ctx: click.Context, anew: bool, as_json: bool) -> None:
     records = catalogues.make_anew(engine) if anew else catalogues.catch_up(engine)
     with progress.shown("comparing", quiet=as_json) as heard:
         wrong = catalogues.differing(engine, heard)
+        wrong_hours = catalogues.differing_hours(engine)
     if as_json:
-        print_json({"taken": records, "differing": list(wrong)})
+        print_json({"taken": records, "differing": list(wrong), "differing_hours": list[Json](wrong_hours)})
     else:
         click.echo(f"records taken in: {records}; differing: {', '.join(map(str, wrong)) or 'none'}")
-    ctx.exit(1 if wrong else 0)
+        if wrong_hours:
+            click.echo(f"hours counted otherwise: {', '.join(wrong_hours)}")
+    ctx.exit(1 if wrong or wrong_hours else 0)
 
 
 @audit_group.command()

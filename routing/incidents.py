@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -247,9 +248,13 @@ def told(connection: Connection, incident: Incident, holder: str, done: Mapping[
     )
 
 
-def listed(connection: Connection, *, closed: bool = False, limit: int = 100) -> list[Incident]:
-    """The open incidents, the newest first; with `closed` those that are over too."""
-    wanted = [] if closed else [incidents.c.closed_at.is_(None)]
+def listed(
+    connection: Connection, *, closed: bool = False, kind: str = "", subject: str = "", limit: int = 100
+) -> list[Incident]:
+    """The open incidents, the newest first, of a kind or subject where one is named; with `closed` past ones too."""
+    wanted: list[ColumnElement[bool]] = [] if closed else [incidents.c.closed_at.is_(None)]
+    wanted += [incidents.c.kind == kind] if kind else []
+    wanted += [incidents.c.subject == subject] if subject else []
     rows = connection.execute(
         select(incidents)
         .where(*wanted)

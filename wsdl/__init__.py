@@ -114,6 +114,29 @@ def contracts() -> Iterator[Contract]:
             yield contract(name, folder.name)
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedFile:
+    """A file of a contract: version, name, the SHA-256 that was published ("" for none), and what is wrong with it.
+
+    `wrong` is "" for a file that is as published, else changed, missing or not listed.
+    """
+
+    version: str
+    name: str
+    sha256: str
+    wrong: str
+
+
+def published_files(name: str, root: Path = ROOT) -> tuple[PublishedFile, ...]:
+    """The files of every version of a contract, by version and name."""
+    folders = sorted(path for path in (root / name).glob("*") if path.is_dir())
+    return tuple(
+        PublishedFile(folder.name, file, sha256, wrong)
+        for folder in folders
+        for file, sha256, wrong in _compared(folder)
+    )
+
+
 def changed_files(root: Path = ROOT) -> tuple[str, ...]:
     """What no longer is as published, one line a file: `pmlp/v1-0/pmlp.xsd: changed`, `… missing`, `… not listed`."""
     found: list[str] = []
@@ -124,16 +147,25 @@ def changed_files(root: Path = ROOT) -> tuple[str, ...]:
         if folder not in listed_in:
             found.append(f"{name}/{CHECKSUMS}: missing")
             continue
-        listed = _listed(folder / CHECKSUMS)
-        present = {path.name: path for path in sorted(folder.iterdir()) if path.name != CHECKSUMS}
-        for file in sorted({*listed, *present}):
-            if file not in present:
-                found.append(f"{name}/{file}: missing")
-            elif file not in listed:
-                found.append(f"{name}/{file}: not listed")
-            elif hashlib.sha256(present[file].read_bytes()).hexdigest() != listed[file]:
-                found.append(f"{name}/{file}: changed")
+        found += [f"{name}/{file}: {wrong}" for file, _sha256, wrong in _compared(folder) if wrong]
     return tuple(found)
+
+
+def _compared(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Each file of a folder with the digest that was published, and what is wrong with it."""
+    sums = folder / CHECKSUMS
+    listed = _listed(sums) if sums.is_file() else {}
+    present = {path.name: path for path in sorted(folder.iterdir()) if path.name != CHECKSUMS}
+    for file in sorted({*listed, *present}):
+        sha256 = listed.get(file, "")
+        if file not in present:
+            yield file, sha256, "missing"
+        elif not sha256:
+            yield file, sha256, "not listed"
+        elif hashlib.sha256(present[file].read_bytes()).hexdigest() != sha256:
+            yield file, sha256, "changed"
+        else:
+            yield file, sha256, ""
 
 
 def checksums(folder: Path) -> str:

@@ -21,6 +21,7 @@ from endpoints.arrivals import Limiter
 from endpoints.console import pages, sessions, sign_in
 from endpoints.console.look import Look
 from endpoints.console.visit import Page, Shown, SignedIn, Visit
+from endpoints.readiness import Readiness
 from exchange import utc_now
 from gateway import Gateway
 from questions.words import Language
@@ -37,6 +38,8 @@ _NOT_OURS = (
     "The form is not of this session, so nothing was changed. Open the page again and send it from there."
 )
 _MOST_FORM_BYTES = 64 * 1024
+# A page does not wait longer for what hangs; it says that there was no answer yet.
+_CHECK_SECONDS = 0.15
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -58,6 +61,7 @@ def application(gateway: Gateway) -> WSGIApplication:
     found = pages.discover()
     look = Look(gateway.settings.environment, found)
     limiter = Limiter(gateway.settings.limits.requests_per_s)
+    readiness = Readiness(gateway, seconds=_CHECK_SECONDS)
 
     def visit_of(user: SignedIn) -> Visit:
         return Visit(
@@ -68,6 +72,7 @@ def application(gateway: Gateway) -> WSGIApplication:
             query=request.args.to_dict(),
             form=request.form.to_dict(),
             method=request.method,
+            readiness=readiness,
         )
 
     def shown(page: Page, **arguments: str) -> AnyResponse:

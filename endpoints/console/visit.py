@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from audit import Entry, Kind
 from endpoints.console.roles import SEES_PERSONS, Role
 from endpoints.console.words import say
+from endpoints.readiness import Readiness
 from errors import AccessDenied, InvalidRequest
 from exchange import RIGA, Json, new_id, utc_now
 from gateway import Gateway
@@ -43,6 +44,7 @@ class Visit:
     path: str
     query: Mapping[str, str]
     form: Mapping[str, str]
+    readiness: Readiness
     method: str = "GET"
     recorded: list[str] = field(default_factory=list)
 

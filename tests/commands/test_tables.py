@@ -14,12 +14,12 @@ from lxml import etree
 
 import adapters
 import config
-from commands.access import matching
-from commands.mappings import HEADS, lineage_rows
 from commands.rendering import Form, table, text
 from errors import AccessDenied
 from exchange import Context, Environment, Official
 from mappings.regulation import rules
+from questions.lineage import HEADS, lineage_rows
+from questions.rights import matching
 from routing.access import Access
 from tests.commands.conftest import Home
 
