@@ -105,7 +105,8 @@ def _perform(demo: Demonstration, elsewhere: bool, *, keep: bool) -> dict[str, J
         with demo.console.status("starting the gateway"):
             if witness is not None:
                 demo.follow(witness.ready())
-            write_configuration(demo.settings, folder, urls)
+            identity = _identity(stack, environ, folder) if keep else None
+            write_configuration(demo.settings, folder, urls, identity)
             serve = _started(stack, environ, folder, ["serve", "--embedded", "--json"])
             addresses = serve.ready()
             internal, partners = str(addresses["internal"]), str(addresses["partners"])
@@ -127,7 +128,8 @@ def _perform(demo: Demonstration, elsewhere: bool, *, keep: bool) -> dict[str, J
             # Never wrapped: what is printed is there to be copied.
             demo.console.print(
                 f"\nRunning until Ctrl-C: {internal} (/api/v1), {partners} (/soap), {', '.join(urls.values())}"
-                f"\n\n{demo.curl(core)}",
+                f"\n\n{demo.curl(core)}"
+                f"\n\nThe console, where five invented persons can sign in by the state login:\n\n{internal}/console/",
                 soft_wrap=True,
                 markup=False,
             )
@@ -146,6 +148,11 @@ def _witness(stack: ExitStack, environ: dict[str, str], folder: Path, demo: Demo
     return _started(
         stack, environ, folder, ["witness", "--listen", "127.0.0.1:0", "--state", str(state), *named]
     )
+
+
+def _identity(stack: ExitStack, environ: dict[str, str], folder: Path) -> dict[str, Json]:
+    """A test identity provider, in the place of the state login."""
+    return _started(stack, environ, folder, ["identity", "--port", "0", "--json"]).ready()
 
 
 def _started(stack: ExitStack, environ: dict[str, str], folder: Path, arguments: list[str]) -> Process:
@@ -206,5 +213,12 @@ def _tell(
         f"{command} simulate {' '.join(demo.population)}      # in another terminal, then:",
         f"{command} call pmlp get-person person_code={demo.codes()[0]} --purpose social-service --rule p8",
         f"{command} demo --keep      # leaves it all running, with a curl command to try",
+        f"{command} user add liga --role auditor      # one who may sign in at the console; then:",
+        f"{command} serve --embedded",
     ):
         say(f"  {text}", soft_wrap=True, markup=False)
+    internal = demo.settings.internal
+    say(
+        f"\nThe console over these data, while that serves: http://{internal.host}:{internal.port}/console/",
+        soft_wrap=True,
+    )

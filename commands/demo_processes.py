@@ -18,6 +18,7 @@ from pathlib import Path
 from config import DEFAULTS, Settings
 from errors import ConfigurationError
 from exchange import Json
+from security.keys import write_file
 
 READY_SECONDS = 60.0
 GRACE_SECONDS = 30.0
@@ -115,10 +116,13 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def write_configuration(settings: Settings, folder: Path, urls: Mapping[str, str]) -> None:
+def write_configuration(
+    settings: Settings, folder: Path, urls: Mapping[str, str], identity: Mapping[str, Json] | None = None
+) -> None:
     """Write the settings of the demonstration: those in force, with free ports, mutual TLS and the systems' addresses.
 
-    Keys and state stay those of the settings, so that what is left behind can be looked at with them.
+    `identity` is the ready line of the test identity provider by which one signs in at the console. Keys and state stay
+    those of the settings, so that what is left behind can be looked at with them.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for own, name in ((settings.access, "access.d"), (settings.trust, "trust"), (settings.crl, "crl")):
@@ -151,10 +155,22 @@ def write_configuration(settings: Settings, folder: Path, urls: Mapping[str, str
     }
     for name, url in urls.items():
         tables[f"systems.{name}"] = {"url": url, "timeout_s": settings.system(name).timeout_s}
-    text = "".join(
-        f"[{table}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()) + "\n"
-        for table, values in tables.items()
-    )
+    if identity is not None:
+        secret = folder / "oidc.secret"
+        write_file(secret, str(identity["client_secret"]).encode())
+        tables["console"] = {
+            "oidc_issuer": str(identity["issuer"]),
+            "oidc_client_id": str(identity["client_id"]),
+            "oidc_secret_file": str(secret),
+        }
+    text = "".join(f"[{table}]\n{_lines(values)}\n" for table, values in tables.items())
+    roles = None if identity is None else identity["roles"]
+    for claim, role in roles.items() if isinstance(roles, dict) else ():
+        text += f"[[console.oidc_roles]]\n{_lines({'claim': claim, 'role': role})}\n"
     (folder / "gateway.toml").write_text(
         f"# Written by `gateway demo`, anew each time.\n\n{text}", encoding="utf-8"
     )
+
+
+def _lines(values: Mapping[str, Json]) -> str:
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())

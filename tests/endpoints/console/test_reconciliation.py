@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,9 @@ WHY = "pase uzrādīta"
 
 @pytest.fixture
 def gateway(api_keys: Path, database: str, tmp_path: Path) -> Iterator[Gateway]:
-    with own_gateway(api_keys, database) as made:
-        yield replace(made, settings=replace(made.settings, state=tmp_path))
+    shutil.copytree(api_keys / "keys", tmp_path / "keys")
+    with own_gateway(tmp_path, database) as made:
+        yield made
 
 
 @dataclass(frozen=True)
