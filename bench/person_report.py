@@ -63,7 +63,7 @@ def bench(records: int, url: str) -> None:
 
 def measure(engine: Engine, records: int) -> dict[str, Json]:
     """Seconds of each question, the median of three."""
-    one, filled = _fill(engine, records)
+    one, filled = fill(engine, records)
     began = time.perf_counter()
     catch_up(engine)
     found: dict[str, Json] = {
@@ -118,7 +118,7 @@ def _median(ask: Callable[[], object]) -> float:
     return round(sorted(times)[1], 3)
 
 
-def _fill(engine: Engine, records: int) -> tuple[uuid.UUID, int]:
+def fill(engine: Engine, records: int, begin: datetime = BEGIN) -> tuple[uuid.UUID, int]:
     """So many records of one month in the log, and one person under two codes; one exchange, and how many there are."""
     with engine.begin() as connection:
         origin = Provenance(new_id(), "pmlp", "v1-0", "m1", utc_now())
@@ -133,7 +133,7 @@ def _fill(engine: Engine, records: int) -> tuple[uuid.UUID, int]:
     for number in range(exchanges):
         # A day's exchanges between eight and five in Riga.
         days, part = divmod(number * MONTH.days, exchanges)
-        at = BEGIN + timedelta(days=days, hours=5 + 9 * part / exchanges)
+        at = begin + timedelta(days=days, hours=5 + 9 * part / exchanges)
         for entry in _exchange(chance, at, own=number in own, other=number % 2 == 0):
             batch.append(leaves.seal(entry, new_id(entry.instant), KEY))
             last = entry.exchange_id
