@@ -78,6 +78,8 @@ def application(gateway: Gateway) -> WSGIApplication:
     def shown(page: Page, **arguments: str) -> AnyResponse:
         user = _signed_in(gateway)
         if user is None:
+            if _by_itself():
+                return Response("", 200, {"HX-Redirect": f"{ROOT}/sign-in"})
             return sign_in.asked(request, ROOT)
         if user.role not in page.roles:
             return look.refused(
@@ -158,10 +160,16 @@ def _signed_in(gateway: Gateway) -> SignedIn | None:
     now = utc_now()
     with reading(gateway.engine).begin() as connection:
         user = sessions.find(connection, token, now)
-    if user is not None and sessions.is_news(user, now):
+    # What a page asks by itself is no sign of somebody there.
+    if user is not None and sessions.is_news(user, now) and not _by_itself():
         with gateway.engine.begin() as connection:
             sessions.note(connection, token, now)
     return user
+
+
+def _by_itself() -> bool:
+    """Whether a page asks for a part of itself anew, by htmx."""
+    return "HX-Request" in request.headers
 
 
 def _is_of_session(user: SignedIn) -> bool:
