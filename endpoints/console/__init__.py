@@ -78,8 +78,6 @@ def application(gateway: Gateway) -> WSGIApplication:
     def shown(page: Page, **arguments: str) -> AnyResponse:
         user = _signed_in(gateway)
         if user is None:
-            if _by_itself():
-                return Response("", 200, {"HX-Redirect": f"{ROOT}/sign-in"})
             return sign_in.asked(request, ROOT)
         if user.role not in page.roles:
             return look.refused(
