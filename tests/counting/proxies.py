@@ -208,6 +208,8 @@ class Relay:
             except OSError:
                 ours.close()
                 continue
+            for each in (ours, theirs):  # else small packets wait for the other side's acknowledgement
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._open |= {ours, theirs}
             for pair in ((ours, theirs), (theirs, ours)):
