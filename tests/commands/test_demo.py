@@ -191,7 +191,7 @@ def test_on_a_used_database_with_a_right_missing_it_says_what_did_not_hold_and_k
     assert process.stdout is not None
     said = ""
     try:
-        while "/api/v1/pmlp/get-person" not in said:
+        while "/console/\n" not in said:
             line = process.stdout.readline()
             assert line, said
             said += line
@@ -200,6 +200,8 @@ def test_on_a_used_database_with_a_right_missing_it_says_what_did_not_hold_and_k
         assert size
         assert int(size[1]) > before["audit"]["size"]
         _ask_as_printed(said)
+        page = requests.get(re.findall(r"http://\S+/console/", said)[-1], timeout=30)
+        assert "/console/sign-in/state" in page.text, "one can sign in by the test identity provider"
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
