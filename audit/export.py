@@ -102,7 +102,7 @@ def export(
     }
     data = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
     (folder / MANIFEST).write_bytes(data)
-    (folder / SIGNATURE).write_bytes(base64.b64encode(key.sign(_TAG + data)))
+    (folder / SIGNATURE).write_bytes(signature_of(key, data))
     return Exported(
         size=writing.size,
         root=base64.b64encode(writing.root).decode(),
@@ -110,6 +110,11 @@ def export(
         manifest=hashlib.sha256(data).hexdigest(),
         bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
     )
+
+
+def signature_of(key: Ed25519PrivateKey, manifest: bytes) -> bytes:
+    """What stands in `manifest.sig` beside a manifest of these bytes."""
+    return base64.b64encode(key.sign(_TAG + manifest))
 
 
 class _Writing:
