@@ -248,6 +248,27 @@ def test_a_pending_outcome_counts(engine: Engine, tmp_path: Path) -> None:
     assert both(engine, tmp_path) == 2
 
 
+def test_a_pending_outcome_whose_class_is_over(engine: Engine, tmp_path: Path) -> None:
+    entries = exchange(instant=years_ago(8))
+    refused = Entry(Kind.OUTCOME, entries[0].exchange_id, years_ago(8), {"outcome": "denied"})
+    open_log(engine).write(*entries[:2], refused)
+    sequence(engine)
+    put_on_record(engine, **erased())
+    erase(engine, 2, "subject")
+    open_log(engine).write(entries[2])
+    assert both(engine, tmp_path) is None
+
+
+def test_a_numbered_name_is_covered(engine: Engine, tmp_path: Path) -> None:
+    entry = Entry(Kind.ADMIN, new_id(), years_ago(8), {}, {"subject": ["32010112345", "32010112346"]})
+    open_log(engine).write(entry)
+    sequence(engine)
+    facts: dict[str, Json] = {"class": "administration", "before": instant_text(years_ago(7))}
+    put_on_record(engine, **erased(**facts))
+    erase(engine, 1, "subject", "subject_index.0", "subject_index.1")
+    assert both(engine, tmp_path) is None
+
+
 def test_the_longest_class_is_the_one_for_good(engine: Engine, tmp_path: Path) -> None:
     entries = exchange(instant=years_ago(8))
     open_log(engine).write(*entries)
@@ -256,6 +277,8 @@ def test_the_longest_class_is_the_one_for_good(engine: Engine, tmp_path: Path) -
     put_on_record(engine, **erased())
     erase(engine, 2, "subject")
     assert both(engine, tmp_path) == 2
+    change(tmp_path / "export", "tree.jsonl", 2, lambda row: row.update({"class": "exchange"}))
+    assert judged(tmp_path / "export")[1]["first_bad"] == 2, "whatever the exporter says"
     of = retention.of_exchange
     assert of([{"retention": "refusal"}, {"retention": "permanent"}]) == "permanent"
     assert of([{"retention": "refusal"}, {"retention": "nobody knows"}]) == "nobody knows"
@@ -371,6 +394,18 @@ PLACES: dict[str, Callable[[dict[str, Any]], object]] = {
 def test_a_line_of_the_tree(export: Path, how: str) -> None:
     change(export, "tree.jsonl", 2, PLACES[how])
     assert judged(export)[1]["first_bad"] == 2
+
+
+def test_a_longer_class_that_no_outcome_names(engine: Engine, tmp_path: Path) -> None:
+    """Not even where what is erased would be free under it."""
+    open_log(engine).write(*exchange(instant=years_ago(8)))
+    sequence(engine)
+    facts: dict[str, Json] = {"class": "administration", "before": instant_text(years_ago(7))}
+    put_on_record(engine, **erased(**facts))
+    erase(engine, 2, "subject")
+    assert both(engine, tmp_path) == 2
+    change(tmp_path / "export", "tree.jsonl", 2, lambda row: row.update({"class": "administration"}))
+    assert judged(tmp_path / "export")[1]["first_bad"] == 2
 
 
 def test_a_class_where_nothing_is_missing(export: Path) -> None:
