@@ -13,7 +13,7 @@
     │   ├── AnswerRefused ── UnexpectedElement, UnknownCode, AnswerUnsigned (AnswerUnreadable), AnswerMismatch
     │   └── OutcomeUnknown
     └── GatewayFailure                  we cannot do it now
-        ├── LogUnavailable, Busy
+        ├── LogUnavailable, LogDamaged, Busy
         └── ConfigurationError
 
 The class docstring is the default message and says what to do next. `detail` is for the exchange's own record and
@@ -340,6 +340,12 @@ class LogUnavailable(GatewayFailure):
     status = 503
     retryable = True
     later = 5
+
+
+class LogDamaged(GatewayFailure):
+    """The exchange log in the database is damaged. Run `gateway audit verify`, which says what to look at."""
+
+    code = "log_damaged"
 
 
 class Busy(GatewayFailure):

@@ -27,15 +27,16 @@ class Erasure:
         """The erasure that a leaf states; a damaged one, which the walk will name, excuses nothing."""
         try:
             members = leaf.parse(text) if isinstance(text, str) else {}
+            leaf.check(members)
         except ValueError:
-            members = {}
-        names = members.get("names")
+            return cls(index, "", "", frozenset(), "")
+        names = members["names"]
         return cls(
             index,
-            str(members.get("class", "")),
-            str(members.get("before", "")),
+            str(members["class"]),
+            str(members["before"]),
             frozenset(map(str, names)) if isinstance(names, list) else frozenset(),
-            str(members.get("instant", "")),
+            str(members["instant"]),
         )
 
     def unlawful(self, now: datetime) -> str:
@@ -48,16 +49,12 @@ class Erasure:
             return "it names no retention class"
         if self.instant > instant_text(now):
             return "it says that it happens in the future"
-        try:
-            over = kept.over_before(datetime.fromisoformat(self.instant))
-        except ValueError:
-            return "its instant is none"
-        if over is None:
+        if kept.months == 0:
             return f"the class {self.retention} is kept for good"
-        if self.before > instant_text(over):
+        if _later(self.before, kept.months) > f"0{self.instant}":
             return (
-                f"the class {self.retention} is kept for {kept.months} months, and nothing from after "
-                f"{instant_text(over)} could be erased then"
+                f"the class {self.retention} is kept for {kept.months} months, which were not over for all from "
+                f"before {self.before}"
             )
         return ""
 
@@ -69,3 +66,9 @@ class Erasure:
             and instant < self.before
             and name.partition(".")[0] in self.names
         )
+
+
+def _later(instant: str, months: int) -> str:
+    """Year and month of an instant so many months on, the rest as it is; five digits for the year, to compare."""
+    year, month = divmod(int(instant[:4]) * 12 + int(instant[5:7]) - 1 + months, 12)
+    return f"{year:05}-{month + 1:02}{instant[7:]}"

@@ -20,7 +20,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from audit import checkpoint, leaf, retention, snapshot
 from audit.nodes import Tree
@@ -28,13 +28,14 @@ from audit.notes import VerifierKey
 from audit.records import Records
 from audit.snapshot import MEMBERS, Place, Stored, Values
 from audit.tables import log_cosignatures, log_records, log_tree, log_values
-from errors import InvalidRequest, LogUnavailable, NotFound
+from errors import InvalidRequest, LogDamaged, LogUnavailable, NotFound
 from exchange import Environment, Json, instant_text
 
 FORM = "spolis-gateway log export v1"
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 VERIFIER = "verify.py"
+LEAVES = "export_leaves.py"
 
 Progress = Callable[[int, int | None], None]
 
@@ -76,13 +77,14 @@ def export(
     """Write the log, as it is at one moment, into a folder that is empty; the manifest comes last.
 
     Raises: NotFound for a log without checkpoints, InvalidRequest where the start is no checkpoint's size,
-    LogUnavailable when the database fails or a row cannot be read.
+    LogDamaged where a row cannot be read, LogUnavailable when the database fails.
     """
     (folder / "keys").mkdir()
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (folder / "keys" / "log.pub").write_bytes(public)
     (folder / "keys" / "witness.vkey").write_text("" if witness is None else f"{witness}\n", encoding="utf-8")
     (folder / VERIFIER).write_bytes(Path(__file__).with_name("export_verifier.py").read_bytes())
+    (folder / LEAVES).write_bytes(Path(__file__).with_name(LEAVES).read_bytes())
     try:
         with snapshot.at_one_moment(engine) as connection:
             writing = _Writing(connection, folder, wanted, made_at)
@@ -100,7 +102,7 @@ def export(
     }
     data = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
     (folder / MANIFEST).write_bytes(data)
-    (folder / SIGNATURE).write_bytes(base64.b64encode(key.sign(_TAG + data)))
+    (folder / SIGNATURE).write_bytes(signature_of(key, data))
     return Exported(
         size=writing.size,
         root=base64.b64encode(writing.root).decode(),
@@ -108,6 +110,11 @@ def export(
         manifest=hashlib.sha256(data).hexdigest(),
         bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
     )
+
+
+def signature_of(key: Ed25519PrivateKey, manifest: bytes) -> bytes:
+    """What stands in `manifest.sig` beside a manifest of these bytes."""
+    return base64.b64encode(key.sign(_TAG + manifest))
 
 
 class _Writing:
@@ -121,11 +128,21 @@ class _Writing:
         self.size = snapshot.count(connection, log_tree.c.idx)
         self.root = b""
         self.pending, self._waiting_values, self._dangling = snapshot.unplaced(connection)
+        self._next: int | None = None
         self._seen_values = 0
         self._seen_cosignatures = 0
 
     def run(self, progress: Progress) -> dict[str, Json]:
         """Write every file but the manifest; what goes into that one."""
+        try:
+            return self._run(progress)
+        except DBAPIError as error:
+            if not snapshot.is_damage(error):
+                raise
+            where = "" if self._next is None else f" at index {self._next}"
+            raise LogDamaged(f"a row cannot be read{where}") from error
+
+    def _run(self, progress: Progress) -> dict[str, Json]:
         start = self._wanted.start
         begun = self._begun(start)
         self._write("checkpoints.jsonl", self._checkpoints(start))
@@ -197,6 +214,7 @@ class _Writing:
             leaves = files.enter_context(self._file("leaves.jsonl"))
             places = files.enter_context(self._file("tree.jsonl"))
             values = files.enter_context(self._file("values.jsonl")) if self._wanted.values else None
+            self._next = start
             for place, stored, found in snapshot.leaves(self._connection, start):
                 if place.idx % _TOLD_EVERY == 0:
                     progress(place.idx - start, self.size - start)
@@ -210,6 +228,8 @@ class _Writing:
                         shown = salt.hex() if isinstance(salt, bytes) else str(salt)
                         row = {"index": place.idx, "name": str(name), "salt": shown, "value": str(value)}
                         values.write(_line(row))
+                self._next = place.idx + 1
+            self._next = None
         progress(self.size - start, self.size - start)
 
     def _place(self, place: Place, stored: Stored, values: Values) -> dict[str, Json]:
@@ -227,7 +247,7 @@ class _Writing:
         differs = [name for name, cell in columns if cell != members.get(MEMBERS.get(name, name))]
         commitments = members.get("commitments")
         ours = commitments if isinstance(commitments, dict) else {}
-        broken = [str(name) for name, salt, value in values if not leaf.commits(ours.get(name), salt, value)]
+        broken = [str(name) for name, salt, value in values if not _holds(ours.get(name), salt, value)]
         missing = sorted(ours.keys() - {name for name, _, _ in values})
         told: dict[str, list[str]] = {"differs": differs, "broken": broken, "missing": missing}
         if missing:
@@ -258,6 +278,10 @@ class _Writing:
             return
         with gzip.open(self._folder / f"{name}.gz", "wb", compresslevel=6) as packed:
             yield packed
+
+
+def _holds(commitment: Json, salt: object, value: object) -> bool:
+    return leaf.commits(commitment, salt, value) and leaf.is_canonical(str(value))
 
 
 def _hex(value: object) -> Json:

@@ -26,6 +26,12 @@ from exchange import Json, instant_text
 VERSION = 1
 SALT_BYTES = 16
 _SAFE = 2**53 - 1
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_COMMITMENT = re.compile(r"[0-9a-f]{64}")
+# Only beyond these letters is the order by code points not that by UTF-16 code units.
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+# Most values are such texts, whose canonical form is seen at once.
+_PLAIN_TEXT = re.compile(r'"[^"\\\x00-\x1f]*"')
 _VALUE_TAG = b"spolis-gateway log value v1\0"
 
 # Facts that are columns too, for search; the leaf has the last word.
@@ -177,6 +183,11 @@ def seal(entry: Entry, record_id: uuid.UUID, subject_key: bytes) -> Record:
     if not _is_plain(dict(entry.facts)):
         _refuse_floats(dict(entry.facts), "")
     personal = dict(entry.personal)
+    if not _is_plain(personal):
+        try:
+            _refuse_floats(personal, "")
+        except ValueError as error:
+            raise InvalidRequest("a value holds a number with a fraction; write it as text") from error
     personal |= subject_indexes(subject_key, entry.personal.get(SUBJECT))
     salts = os.urandom(SALT_BYTES * len(personal))
     values = tuple(
@@ -236,7 +247,37 @@ def _refuse_number(text: str) -> Json:
     raise ValueError(f"a leaf holds no such number: {text}")
 
 
-_decode = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number).raw_decode
+def _whole(text: str) -> Json:
+    return number if abs(number := int(text)) <= _SAFE else _refuse_number(text)
+
+
+_decode = json.JSONDecoder(
+    parse_int=_whole, parse_float=_refuse_number, parse_constant=_refuse_number
+).raw_decode
+
+
+def _exact(text: str) -> Json:
+    """What a text says that is in canonical form. Raises: ValueError."""
+    try:
+        found: Json = _decode(text)[0]
+        # The numbers are whole and small, so nothing but the order of names could be another.
+        spelled = rfc8785.dumps(found).decode() if _ASTRAL.search(text) else _encode(found)
+    except (rfc8785.CanonicalizationError, RecursionError) as error:
+        raise ValueError("not in canonical form") from error
+    if spelled != text:
+        raise ValueError("not in canonical form")
+    return found
+
+
+def is_canonical(text: str) -> bool:
+    """Whether a value's text is in canonical form, without fractions and integers beyond 2^53 - 1."""
+    if _PLAIN_TEXT.fullmatch(text):
+        return True
+    try:
+        _exact(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse(text: str) -> dict[str, Json]:
@@ -244,16 +285,50 @@ def parse(text: str) -> dict[str, Json]:
 
     Raises: ValueError when the text is not the canonical form of an object of a known version.
     """
-    try:
-        leaf, _ = _decode(text)
-        # There are no floats here, so the two differ in the order of unusual names at most.
-        if _encode(leaf) != text and rfc8785.dumps(leaf).decode() != text:
-            raise ValueError("the leaf is not in canonical form")
-    except (rfc8785.CanonicalizationError, RecursionError) as error:
-        raise ValueError("the leaf is not in canonical form") from error
+    leaf = _exact(text)
     if type(leaf) is not dict or type(leaf.get("v")) is not int or leaf["v"] != VERSION:
         raise ValueError("the leaf is of an unknown version")
     return leaf
+
+
+def check(leaf: Mapping[str, Json]) -> None:
+    """See that what a verifier goes by is there and of its form.
+
+    Raises: ValueError saying which member is not.
+    """
+    for name in ("id", "exchange"):
+        if not _is(_ID, leaf.get(name)):
+            raise ValueError(f"{name} is no id")
+    for name in ("kind", retention.FACT):
+        if type(leaf.get(name, "")) is not str:
+            raise ValueError(f"{name} is no text")
+    if "kind" not in leaf:
+        raise ValueError("kind is missing")
+    _check_instant(leaf, "instant")
+    commitments = leaf.get("commitments")
+    if type(commitments) is not dict or not all(_is(_COMMITMENT, one) for one in commitments.values()):
+        raise ValueError("commitments are not by name hexadecimal of 32 bytes each")
+    if leaf["kind"] == Kind.ERASURE:
+        _check_instant(leaf, "before")
+        names = leaf.get("names")
+        if type(leaf.get("class")) is not str or type(names) is not list:
+            raise ValueError("the erasure has no class or no names")
+        if any(type(name) is not str for name in names):
+            raise ValueError("the erasure has a name that is no text")
+
+
+def _is(form: re.Pattern[str], member: Json) -> bool:
+    return isinstance(member, str) and form.fullmatch(member) is not None
+
+
+def _check_instant(leaf: Mapping[str, Json], name: str) -> None:
+    member = leaf.get(name)
+    try:
+        told = datetime.fromisoformat(member if isinstance(member, str) else "")
+    except ValueError as error:
+        raise ValueError(f"{name} is no instant") from error
+    if told.isoformat(timespec="microseconds").replace("+00:00", "Z") != member:
+        raise ValueError(f"{name} is no instant")
 
 
 def value(text: str) -> Json:

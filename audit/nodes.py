@@ -7,7 +7,7 @@ says which row is wrong, and to empty the table costs nothing but time.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, insert, select, type_coerce
+from sqlalchemy import Connection, func, insert, or_, select, type_coerce
 from sqlalchemy.types import NullType
 
 from audit.merkle import HASH_BYTES, Frontier, folded, joined
@@ -111,6 +111,8 @@ class Comparison:
             if self._wrong is None and _kept(self._connection, height) > self._size >> height:
                 self._wrong = height, self._size >> height
         if self._wrong is None:
+            self._wrong = _of_no_subtree(self._connection)
+        if self._wrong is None:
             return ""
         height, number = self._wrong
         return f"; row {height}, {number} of tree_nodes is wrong: delete its rows, they are made again"
@@ -128,6 +130,14 @@ class Comparison:
         if self._page[above].get(number, root) != root and self._wrong is None:
             self._wrong = above, number
         self._take(above, root)
+
+
+def _of_no_subtree(connection: Connection) -> tuple[int, int] | None:
+    """Height and number of a row that is of no subtree that is kept, however large the tree."""
+    kept = tree_nodes.c
+    odd = select(kept.height, kept.number).where(or_(kept.height.not_in(HEIGHTS), kept.number < 0)).limit(1)
+    row = connection.execute(odd).first()
+    return None if row is None else (row.height, row.number)
 
 
 def _kept(connection: Connection, height: int) -> int:

@@ -73,7 +73,9 @@ def _continues(value: Json) -> tuple[str, int, str] | None:
     match value:
         case None:
             return None
-        case {"log": str(line), "size": int(size), "root": str(root)} if type(size) is int:
+        case {"log": str(line), "size": int(size), "root": str(root), **more} if (
+            type(size) is int and not more
+        ):
             return line, size, root
     raise ValueError("an origin goes on from something that is no tree")
 

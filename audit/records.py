@@ -69,6 +69,10 @@ class Records:
             members = leaf.parse(stored.leaf)
         except (TypeError, ValueError) as error:
             raise Bad(index, "the leaf is not canonical JSON") from error
+        try:
+            leaf.check(members)
+        except ValueError as error:
+            raise Bad(index, f"the leaf has another form: {error}") from error
         derived = (
             members.get("id"),
             members.get("exchange"),
@@ -86,9 +90,8 @@ class Records:
         return members
 
     def _committed(self, index: int, members: dict[str, Json], values: Values) -> None:
-        commitments = members.get("commitments")
-        if type(commitments) is not dict:
-            raise Bad(index, "the leaf has no commitments")
+        commitments = members["commitments"]
+        assert isinstance(commitments, dict)  # noqa: S101 — `leaf.check` has seen it
         texts: dict[str, str] = {}
         for name, salt, text in values:
             # Without its length the border between salt and value could be shifted.
@@ -96,6 +99,8 @@ class Records:
                 raise Bad(index, "a value's name or salt has another form")
             if type(text) is not str or commitments.get(name) != leaf.commitment(salt, text):
                 raise Bad(index, f"the value {name} does not match its commitment")
+            if not leaf.is_canonical(text):
+                raise Bad(index, f"the value {name} is not canonical JSON")
             texts[name] = text
         self.values += len(texts)
         if len(texts) != len(commitments):

@@ -7,6 +7,7 @@ the exchange ends: they are of the class of its outcome.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
@@ -90,10 +91,15 @@ def of(kind: str, facts: Mapping[str, Json]) -> str:
 def of_exchange(outcomes: Iterable[Mapping[str, Json]]) -> str:
     """The class of an exchange by the leaves of its outcomes: of several the one that is kept longest.
 
-    So that nobody shortens the time by one more outcome. Empty without any.
+    So that nobody shortens the time by one more outcome. Of equally long ones the first by name; empty without any.
     """
-    found = {of("outcome", members) for members in outcomes} & classes().keys()
-    return max(found, key=lambda name: classes()[name].months, default="")
+    return max(sorted({of("outcome", members) for members in outcomes}), key=_length, default="")
+
+
+def _length(name: str) -> float:
+    """How long a class is kept: its months, and without end where it has none or is of no known name."""
+    known = classes().get(name)
+    return math.inf if known is None or known.months == 0 else known.months
 
 
 @cache

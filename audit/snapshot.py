@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Engine, case, exists, func, inspect, select, type_coerce
+from sqlalchemy import Column, Connection, Engine, case, exists, func, inspect, or_, select, type_coerce
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
@@ -263,6 +263,24 @@ def opened_before(connection: Connection, exchange_id: str, index: int) -> bool:
     return connection.execute(statement.limit(1)).first() is not None
 
 
+def opened_again(connection: Connection) -> frozenset[str]:
+    """The exchanges that more than one record of the tree opens; none where the file is too damaged to ask."""
+    exchange = log_records.c.exchange_id
+    statement = (
+        select(exchange)
+        .join(log_tree, log_tree.c.record_id == log_records.c.id)
+        .where(log_records.c.kind == "opened")
+        .group_by(exchange)
+        .having(func.count() > 1)
+    )
+    try:
+        return frozenset(connection.execute(statement).scalars())
+    except DBAPIError as error:
+        if not is_damage(error):
+            raise
+        return frozenset()  # the walk comes to it
+
+
 def first_under(connection: Connection, checkpoint: int) -> int | None:
     """The lowest index that names a checkpoint as its first."""
     index: int | None = connection.execute(
@@ -283,11 +301,14 @@ def erasures(connection: Connection) -> Iterator[tuple[int, Any]]:
 
 
 def outcomes(connection: Connection, exchange_id: str) -> Sequence[Any]:
-    """The leaves of an exchange's outcomes that have a place."""
-    statement = (
-        select(type_coerce(log_records.c.leaf, NullType()))
-        .join(log_tree, log_tree.c.record_id == log_records.c.id)
-        .where(log_records.c.exchange_id == exchange_id, log_records.c.kind == "outcome")
+    """The leaves of an exchange's outcomes that have a place or wait for it."""
+    statement = select(type_coerce(log_records.c.leaf, NullType())).where(
+        log_records.c.exchange_id == exchange_id,
+        log_records.c.kind == "outcome",
+        or_(
+            exists().where(log_tree.c.record_id == log_records.c.id),
+            exists().where(sequencer_queue.c.record_id == log_records.c.id),
+        ),
     )
     return connection.execute(statement).scalars().all()
 
@@ -299,7 +320,7 @@ def note(connection: Connection, size: int) -> str | None:
 
 
 def unplaced(connection: Connection) -> tuple[int, int, int]:
-    """How many records wait for their place, how many values they have, how many rows of the queue name no record."""
+    """How many records wait for their place, how many values they have, how many rows of the queue name another."""
     queued = exists().where(sequencer_queue.c.record_id == log_records.c.id)
     waits = [queued, ~exists().where(log_tree.c.record_id == log_records.c.id)]
     records = select(func.count()).select_from(log_records).where(*waits)
@@ -317,11 +338,12 @@ def unplaced(connection: Connection) -> tuple[int, int, int]:
 
 
 def dangling(connection: Connection) -> int:
-    """How many rows of the queue name a record that is not there."""
+    """How many rows of the queue name a record that is not there, or that has its place."""
+    placed = exists().where(log_tree.c.record_id == sequencer_queue.c.record_id)
     number: int = connection.execute(
         select(func.count())
         .select_from(sequencer_queue)
-        .where(~exists().where(log_records.c.id == sequencer_queue.c.record_id))
+        .where(placed | ~exists().where(log_records.c.id == sequencer_queue.c.record_id))
     ).scalar_one()
     return number
 

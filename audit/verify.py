@@ -101,6 +101,7 @@ class _Walk:
         self._last_good: checkpoint.Checkpoint | None = None
         self._stray: tuple[Bad, checkpoint.Checkpoint | None] | None = None
         self._open_exchanges: set[str] = set()
+        self._opened_again: frozenset[str] | None = None
         self._pending = 0
         self._restored: list[str] = []
         self._outside = outside
@@ -215,7 +216,7 @@ class _Walk:
             ):
                 raise Bad(index, f"the erasure on record was not allowed: {reason}")
         elif kind == leaf.Kind.OPENED:
-            if exchange_id in self._open_exchanges:
+            if exchange_id in self._open_exchanges or self._opened_before(index, exchange_id):
                 raise Bad(index, "the exchange is opened twice")
             self._open_exchanges.add(exchange_id)
         elif kind in (leaf.Kind.ATTEMPT, leaf.Kind.OUTCOME):
@@ -226,6 +227,12 @@ class _Walk:
             if kind == leaf.Kind.OUTCOME:
                 self._open_exchanges.discard(exchange_id)
 
+    def _opened_before(self, index: int, exchange_id: str) -> bool:
+        if self._opened_again is None:
+            self._opened_again = snapshot.opened_again(self._connection)
+        again = exchange_id in self._opened_again
+        return again and snapshot.opened_before(self._connection, exchange_id, index)
+
     def _begin(self, index: int, members: dict[str, Json]) -> None:
         try:
             ours = origin.read(members)
@@ -235,8 +242,13 @@ class _Walk:
             raise Bad(index, "the log is of another key than log.pub")
         # A log that was restored goes on under a new origin, right after a checkpoint and with that one's root.
         so_far = self._origin, index, base64.b64encode(self._frontier.root()).decode()
-        if ours.continues != (so_far if index else None) or self._next is not None:
+        again = ours.continues == (so_far if index else None) and ("continues" in members) == (index > 0)
+        if not again or self._next is not None:
             raise Bad(index, "the log begins again without a record of where it was restored")
+        if index and (
+            ours.line in self._origins or not self._origin.startswith(ours.line.rpartition("/")[0])
+        ):
+            raise Bad(index, "the log begins again under a name that it had, or in another environment")
         if index:
             try:
                 seen = self._outside.beyond(self._origin, index)
@@ -326,7 +338,7 @@ class _Walk:
         if not begun:
             raise Bad(0, "the log has no origin record")
         if snapshot.dangling(self._connection):
-            raise Bad(size, "a record that waits for its place is missing")
+            raise Bad(size, "a record that waits for its place is missing, or has one")
         if snapshot.count(self._connection, log_records.c.id) != size + self._pending:
             raise Bad(size, "a record stands neither in the tree nor in the queue")
         if snapshot.count(self._connection, log_values.c.name) != self._records.values:
