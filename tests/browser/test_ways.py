@@ -10,7 +10,7 @@ from sqlalchemy import update
 from audit import Entry, Kind, open_log
 from endpoints.console import sessions
 from endpoints.console.roles import Role
-from exchange import Outcome, new_id, utc_now
+from exchange import Json, Outcome, new_id, utc_now
 from tests.browser.conftest import Console
 
 # What a browser would run where it is not escaped: in text, in attributes, in addresses, in the tables of charts.
@@ -98,8 +98,17 @@ def test_what_a_partner_sends_is_text(console: Console, chromium: Browser) -> No
             "rule",
             "source",
         )
-        facts = {**dict.fromkeys((*names, "code", "contract"), text), "given": [text], "withheld": [text]}
-        personal = {"official": text, "case": text, "subject": text, "selection": {text: text}}
+        facts: dict[str, Json] = {
+            **dict.fromkeys((*names, "code", "contract"), text),
+            "given": [text],
+            "withheld": [text],
+        }
+        personal: dict[str, Json] = {
+            "official": text,
+            "case": text,
+            "subject": text,
+            "selection": {text: text},
+        }
         log.write(
             Entry(Kind.OPENED, exchange, utc_now(), {"way": "soap", "environment": "test"}),
             Entry(Kind.ATTEMPT, exchange, utc_now(), {**facts, "attempt": 1}, personal),
