@@ -94,6 +94,9 @@ LATVIAN = {
         "Pirms sūtāt jaunu, jautājiet ar to pašu ziņojuma identifikatoru."
     ),
     "log_unavailable": "Apmaiņas žurnālā nevar rakstīt, tāpēc nekas netiek darīts. Mēģiniet vēlāk.",
+    "log_damaged": (
+        "Apmaiņas žurnāls datubāzē ir bojāts. Uzturētājam jāpalaiž `gateway audit verify`, kas norāda vietu."
+    ),
     "busy": "Vārtejai ir vairāk darba, nekā tā var uzņemties. Mēģiniet vēlreiz pēc norādītā laika.",
     "configuration_error": (
         "Vārtejas konfigurācija ir kļūdaina. Uzturētājam tā jālabo un vārteja jāpalaiž no jauna."
