@@ -41,7 +41,8 @@ STEPS = (0.1, 0.3, 1.0)
 _TOGETHER = 600
 # Nothing of the gateway is loaded in the process that verifies an export.
 _SHIPPED = """
-import json, runpy, sys, time
+import json, os, runpy, sys, time
+sys.path.insert(0, os.path.dirname(sys.argv[1]))
 began = time.perf_counter()
 try:
     runpy.run_path(sys.argv.pop(1), run_name="__main__")
