@@ -31,6 +31,8 @@ from tests.audit.test_verify import erase, erased, put_on_record, years_ago
 
 SIZE = 13  # of a log that `fill` made
 SALT = bytes(16)
+# What is the same on any database is tried on one.
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 def made(kind: str = "admin", **facts: Json) -> dict[str, Json]:
@@ -332,9 +334,8 @@ def test_rows_of_tree_nodes_that_are_of_no_subtree(engine: Engine) -> None:
         assert f"row {height}, {number} of tree_nodes is wrong" in report.reason
 
 
+@ON_SQLITE  # PostgreSQL keeps the types of its columns
 def test_a_row_that_cannot_be_read_is_named(engine: Engine, tmp_path: Path) -> None:
-    if engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL keeps the types of its columns")
     fill(engine)
     unguard(engine)
     with engine.begin() as connection:
@@ -350,14 +351,12 @@ def test_a_value_with_a_fraction_is_not_written(engine: Engine) -> None:
         open_log(engine).write(Entry(Kind.ADMIN, new_id(), utc_now(), {}, {"selection": {"a": [1.5]}}))
 
 
-# What only an export can get wrong.
+# What only an export can get wrong: the same of any database.
 
 
 @pytest.fixture
 def export(engine: Engine, tmp_path: Path) -> Path:
     """Of a log in which the subject at 2 was erased, with the law."""
-    if engine.dialect.name != "sqlite":
-        pytest.skip("the export is changed, not the database")
     open_log(engine).write(*exchange(instant=years_ago(8)))
     sequence(engine)
     put_on_record(engine, **erased())
@@ -390,6 +389,7 @@ PLACES: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("how", PLACES)
 def test_a_line_of_the_tree(export: Path, how: str) -> None:
     change(export, "tree.jsonl", 2, PLACES[how])
@@ -408,6 +408,7 @@ def test_a_longer_class_that_no_outcome_names(engine: Engine, tmp_path: Path) ->
     assert judged(tmp_path / "export")[1]["first_bad"] == 2
 
 
+@ON_SQLITE
 def test_a_class_where_nothing_is_missing(export: Path) -> None:
     change(export, "tree.jsonl", 1, lambda row: row.update({"class": "exchange"}))
     assert judged(export)[1]["first_bad"] == 1
@@ -426,6 +427,7 @@ def test_a_class_is_believed_where_its_outcome_is_not_in_the_export(engine: Engi
     assert judged(tmp_path / "export")[1]["first_bad"] == 3, "no erasure is of that class"
 
 
+@ON_SQLITE
 def test_an_erasure_twice_in_the_file(export: Path) -> None:
     file = export / "erasures.jsonl"
     file.write_bytes(file.read_bytes() + file.read_bytes().splitlines(keepends=True)[-1])
@@ -448,6 +450,7 @@ MANIFEST: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("member", MANIFEST)
 def test_a_member_of_the_manifest(export: Path, member: str) -> None:
     manifest = json.loads((export / "manifest.json").read_bytes())
@@ -458,6 +461,7 @@ def test_a_member_of_the_manifest(export: Path, member: str) -> None:
     assert (code, found["first_bad"]) == (1, None), found["reason"]
 
 
+@ON_SQLITE
 def test_the_key_of_the_witness(export: Path) -> None:
     file = export / "keys" / "witness.vkey"
     name, key_id, key = file.read_text().strip().split("+", 2)
@@ -475,12 +479,14 @@ NOTES: dict[str, Callable[[str], str]] = {
 }
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("how", NOTES)
 def test_a_note_of_another_form(export: Path, how: str) -> None:
     change(export, "checkpoints.jsonl", 0, lambda row: row.update(note=NOTES[how](row["note"])))
     assert judged(export)[1]["first_bad"] == 0
 
 
+@ON_SQLITE
 def test_a_signature_of_somebody_else_is_passed_over(export: Path) -> None:
     change(
         export,
