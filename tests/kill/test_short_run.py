@@ -40,7 +40,7 @@ def kill(*arguments: str) -> tuple[int, dict[str, int], str]:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--kills", "12", "--seed", "11"),
+        ("--kills", "8", "--seed", "11"),
         ("--kills", "4", "--seed", "12", "--database", "sqlite", "--no-broker", "--workers", "0"),
         ("--kills", "4", "--seed", "13", "--no-broker", "--forgetful", "--repeat", "queryable", "--viss"),
     ],
