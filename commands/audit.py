@@ -22,7 +22,7 @@ from audit.continuity import extent
 from audit.leaf import subject_text
 from audit.origin import load_public_key
 from commands import audit_erase, audit_hold, print_json, progress
-from commands.audit_acts import Moment, about, opened, record
+from commands.audit_acts import Moment, opened, record
 from commands.audit_evidence import evidence_
 from commands.audit_export import export_
 from commands.audit_prove import prove
@@ -33,6 +33,7 @@ from commands.opening import existing_database
 from commands.rendering import Form, print_rows
 from errors import InvalidRequest, NotFound
 from exchange import Json, Outcome, utc_now
+from questions.acting import about
 from questions.report import subject_report
 from questions.searching import SUPERVISION, searched
 from questions.sheets import told

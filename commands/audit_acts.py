@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 import click
@@ -38,13 +38,6 @@ def opened(settings: Settings) -> Engine:
     """The database that is there, brought to the newest state; looking makes none. Raises: ConfigurationError."""
     existing_database(settings).dispose()
     return open_database(settings)
-
-
-def about(codes: Sequence[str]) -> dict[str, Json]:
-    """The persons whom an act is about, as they stand in its record."""
-    if not codes:
-        return {}
-    return {"subject": list(codes) if len(codes) > 1 else codes[0]}
 
 
 def record(

@@ -10,8 +10,9 @@ import click
 import config
 from audit import Archive, evidence, search
 from commands import print_json
-from commands.audit_acts import about, opened, record
+from commands.audit_acts import opened, record
 from exchange import utc_now
+from questions.acting import about
 from questions.handing_out import evidence_of
 from security.keys import Identity
 

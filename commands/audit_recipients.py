@@ -10,9 +10,10 @@ import click
 import config
 from audit.leaf import normalised
 from commands import print_json
-from commands.audit_acts import Moment, about, opened, record
+from commands.audit_acts import Moment, opened, record
 from commands.rendering import print_rows
 from exchange import RIGA
+from questions.acting import about
 from questions.corrections import recipients_of
 from questions.report import codes_of
 from questions.words import Language, institution

@@ -14,11 +14,12 @@ from audit import flags, search
 from audit.account import operating_user
 from audit.flags import Kept
 from commands import print_json
-from commands.audit_acts import about, opened, record
+from commands.audit_acts import opened, record
 from commands.opening import Day, administer
 from commands.rendering import print_rows
 from exchange import Json, today_in_riga, utc_now
 from questions import unusual as questions
+from questions.acting import about
 from questions.words import Language, institution
 from security.keys import load_secret
 from storage import reading

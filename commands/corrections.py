@@ -12,14 +12,14 @@ import config
 from audit import open_log
 from audit.account import operating_user
 from commands import print_json, progress
-from commands.audit_acts import about, record
+from commands.audit_acts import record
 from commands.opening import ensure_keys, give_place, open_database
 from commands.rendering import print_rows
 from config import Settings
 from errors import InvalidRequest
 from exchange import Json, utc_now
 from questions import notices
-from questions.acting import Acting
+from questions.acting import Acting, about
 from questions.corrections import SETTLED, make_notices
 from registers import codes_of, value_notices
 from registers.value_notices import NoticeState

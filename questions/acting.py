@@ -10,6 +10,13 @@ from audit.account import operating_user
 from exchange import Environment, Json, new_id, utc_now
 
 
+def about(codes: Sequence[str]) -> dict[str, Json]:
+    """The persons whom an act is about, as they stand in its record."""
+    if not codes:
+        return {}
+    return {"subject": list(codes) if len(codes) > 1 else codes[0]}
+
+
 @dataclass(frozen=True, slots=True)
 class Acting:
     """A person at the command line, or the scheduled job under the name of its account; and why."""
@@ -24,8 +31,7 @@ class Acting:
             "official": self.official,
             "account": operating_user(),
             "reason": self.reason,
+            **about(subjects),
         }
-        if subjects:
-            typed["subject"] = list(subjects) if len(subjects) > 1 else subjects[0]
         public: dict[str, Json] = {"environment": self.environment.value, "act": act, **facts}
         return Entry(Kind.ADMIN, new_id(), utc_now(), public, typed)

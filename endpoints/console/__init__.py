@@ -159,15 +159,10 @@ def _signed_in(gateway: Gateway) -> SignedIn | None:
     with reading(gateway.engine).begin() as connection:
         user = sessions.find(connection, token, now)
     # What a page asks by itself is no sign of somebody there.
-    if user is not None and sessions.is_news(user, now) and not _by_itself():
+    if user is not None and sessions.is_news(user, now) and not sign_in.by_itself(request):
         with gateway.engine.begin() as connection:
             sessions.note(connection, token, now)
     return user
-
-
-def _by_itself() -> bool:
-    """Whether a page asks for a part of itself anew, by htmx."""
-    return "HX-Request" in request.headers
 
 
 def _is_of_session(user: SignedIn) -> bool:

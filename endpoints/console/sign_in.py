@@ -74,6 +74,11 @@ def cookie_name(request: Request) -> str:
     return _name(request, "console")
 
 
+def by_itself(request: Request) -> bool:
+    """Whether a page asks for a part of itself anew, by htmx."""
+    return request.headers.get("HX-Request") == "true"
+
+
 def asked(request: Request, root: str) -> Response:
     """To the page that asks who one is; afterwards one comes back to where one wanted to go."""
     leads_to = f"{root}/"
@@ -83,9 +88,7 @@ def asked(request: Request, root: str) -> Response:
     address = f"{root}/sign-in"
     if leads_to != f"{root}/":
         address += f"?{urlencode({'to': leads_to})}"
-    if (
-        request.headers.get("HX-Request") == "true"
-    ):  # a part of a page would get the whole sign-in page into it
+    if by_itself(request):  # a part of a page would get the whole sign-in page into it
         return Response("", 200, {"HX-Redirect": address})
     return redirect(address, 303)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -98,13 +98,6 @@ class Visit:
             },
             personal={"official": self.user.name, **(personal or {})},
         )
-
-
-def about(codes: Sequence[str]) -> dict[str, Json]:
-    """The persons whom an act is about, as they stand in its record."""
-    if not codes:
-        return {}
-    return {"subject": list(codes) if len(codes) > 1 else codes[0]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from audit import Kind, search
 from endpoints.console.roles import Role
 from endpoints.console.visit import Page, Shown, Visit
 from exchange import Json
+from questions.searching import SUPERVISION
 
 _AT_ONCE = 50
-_PURPOSE = "supervision of the exchange log"
 
 
 def show(visit: Visit) -> Shown:
@@ -17,7 +17,7 @@ def show(visit: Visit) -> Shown:
     filters = search.Filters(kind=Kind.ADMIN.value, act=act or None)
     found = search.page(visit.gateway.engine, filters, limit=_AT_ONCE, after=after)
     facts: dict[str, Json] = {"filters": filters.json(), "by_person": False, "found": len(found)}
-    visit.on_record("audit search", _PURPOSE, facts)
+    visit.on_record("audit search", SUPERVISION, facts)
     more = found[-1].cursor if len(found) == _AT_ONCE else ""
     return Shown("administration.html.jinja", {"found": found, "act": act, "more": more})
 

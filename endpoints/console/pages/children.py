@@ -18,11 +18,12 @@ from werkzeug.wrappers import Response
 
 from endpoints.console.roles import SEES_PERSONS, Role
 from endpoints.console.typed import Notice, chosen, identifier, reason
-from endpoints.console.visit import Page, Shown, Visit, about
+from endpoints.console.visit import Page, Shown, Visit
 from errors import InvalidPersonCode, InvalidRequest
 from exchange import Json, today_in_riga
 from mappings.codes import code_list
 from mappings.person_code import normalise
+from questions.acting import about
 from questions.children import LENGTHS, Term, counted, months_in_care, waited_for
 from registers import child_alerts, codes_of, person_by_code, report_handovers
 from registers.child_stays import ChildStay, stays_of

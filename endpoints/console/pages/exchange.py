@@ -19,11 +19,12 @@ from audit.search import Filters, Found
 from audit.standing import Standing
 from endpoints.console import telling
 from endpoints.console.roles import SEES_PERSONS, Role
-from endpoints.console.visit import Page, Shown, Visit, about, moment
+from endpoints.console.visit import Page, Shown, Visit, moment
 from errors import InvalidRequest, NotFound
 from exchange import Json, Lineage, utc_now
 from mappings import regulation
 from questions import words
+from questions.acting import about
 from questions.handing_out import evidence_of
 from questions.searching import SUPERVISION, by_exchange
 from questions.words import Language

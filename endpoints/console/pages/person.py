@@ -9,10 +9,11 @@ from werkzeug.wrappers import Response
 from audit.leaf import subject_text
 from endpoints.console import telling
 from endpoints.console.roles import SEES_PERSONS
-from endpoints.console.visit import Page, Shown, Visit, about, moment
+from endpoints.console.visit import Page, Shown, Visit, moment
 from errors import InvalidRequest
 from exchange import utc_now
 from questions import sheets
+from questions.acting import about
 from questions.report import Report, subject_report
 from questions.withholding import AskedBy
 from questions.words import Language

@@ -12,9 +12,10 @@ from werkzeug.wrappers import Response
 from audit import Entry
 from endpoints.console.roles import EVERYBODY, SEES_PERSONS, Role
 from endpoints.console.typed import Notice, identifier, reason
-from endpoints.console.visit import Page, Shown, Visit, about
+from endpoints.console.visit import Page, Shown, Visit
 from errors import InvalidRequest
 from exchange import Json, utc_now
+from questions.acting import about
 from questions.differences import PURPOSE, facts, subjects, told
 from registers import corrections, differences, settlement
 from registers.corrections import Answer, RequestState

@@ -15,11 +15,12 @@ from audit.leaf import subject_text
 from audit.search import Filters
 from endpoints.console import telling
 from endpoints.console.roles import SEES_PERSONS, Role
-from endpoints.console.visit import Page, Shown, Visit, about, moment
+from endpoints.console.visit import Page, Shown, Visit, moment
 from errors import InvalidRequest
 from exchange import Json
 from mappings import regulation
 from questions import sheets, words
+from questions.acting import about
 from questions.searching import SUPERVISION, Exchange, Search, by_exchange, searched
 from questions.words import Language, Words
 

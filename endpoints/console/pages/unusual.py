@@ -15,10 +15,11 @@ from audit import flags, search
 from audit.flags import Kept
 from endpoints.console import telling
 from endpoints.console.roles import SEES_PERSONS
-from endpoints.console.visit import Page, Shown, Visit, about, moment
+from endpoints.console.visit import Page, Shown, Visit, moment
 from errors import InvalidRequest, NotFound
 from exchange import Json, today_in_riga, utc_now
 from questions import unusual as questions
+from questions.acting import about
 from questions.moments import day as day_of
 from questions.words import institution
 from storage import reading
