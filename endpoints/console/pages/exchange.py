@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -124,16 +124,28 @@ def show(visit: Visit, exchange: uuid.UUID) -> Shown:
     return _shown(visit, exchange, records)
 
 
-def show_opened(visit: Visit, exchange: uuid.UUID) -> Shown | Response:
+def _for_a_purpose(
+    opening: Callable[[Visit, uuid.UUID, list[Found], str], Shown | Response],
+) -> Callable[[Visit, uuid.UUID], Shown | Response]:
+    """What is opened by POST alone, by who may see persons, for a purpose; without one the page says so."""
+
+    def opened(visit: Visit, exchange: uuid.UUID) -> Shown | Response:
+        visit.may_see_persons()
+        if visit.method != "POST":
+            return _back(exchange)
+        records = _records(visit, exchange)
+        try:
+            purpose = visit.purpose()
+        except InvalidRequest as error:
+            return _shown(visit, exchange, records, wrong=telling.reason(visit, error))
+        return opening(visit, exchange, records, purpose)
+
+    return opened
+
+
+@_for_a_purpose
+def show_opened(visit: Visit, exchange: uuid.UUID, records: list[Found], purpose: str) -> Shown | Response:
     """The personal values of all records, and which messages are kept."""
-    visit.may_see_persons()
-    if visit.method != "POST":
-        return _back(exchange)
-    records = _records(visit, exchange)
-    try:
-        purpose = visit.purpose()
-    except InvalidRequest as error:
-        return _shown(visit, exchange, records, wrong=telling.reason(visit, error))
     values = search.with_values(visit.gateway.engine, records)
     persons = search.codes_in(one.get("subject") for one in values)
     indexes: list[Json] = [one.index for one in records if one.index is not None]
@@ -143,16 +155,9 @@ def show_opened(visit: Visit, exchange: uuid.UUID) -> Shown | Response:
     )
 
 
-def show_payload(visit: Visit, exchange: uuid.UUID) -> Shown | Response:
+@_for_a_purpose
+def show_payload(visit: Visit, exchange: uuid.UUID, records: list[Found], purpose: str) -> Shown | Response:
     """One message as it was, as a file or as text; never as what it says it is."""
-    visit.may_see_persons()
-    if visit.method != "POST":
-        return _back(exchange)
-    records = _records(visit, exchange)
-    try:
-        purpose = visit.purpose()
-    except InvalidRequest as error:
-        return _shown(visit, exchange, records, wrong=telling.reason(visit, error))
     name = visit.form.get("payload", "")
     engine, archive = visit.gateway.engine, visit.gateway.archive
     with reading(engine).begin() as connection:
@@ -170,16 +175,9 @@ def show_payload(visit: Visit, exchange: uuid.UUID) -> Shown | Response:
     return _shown(visit, exchange, records, purpose=purpose, kept=names, message=message)
 
 
-def download_evidence(visit: Visit, exchange: uuid.UUID) -> Shown | Response:
+@_for_a_purpose
+def download_evidence(visit: Visit, exchange: uuid.UUID, _: list[Found], purpose: str) -> Response:
     """The container that `gateway audit evidence` makes."""
-    visit.may_see_persons()
-    if visit.method != "POST":
-        return _back(exchange)
-    records = _records(visit, exchange)
-    try:
-        purpose = visit.purpose()
-    except InvalidRequest as error:
-        return _shown(visit, exchange, records, wrong=telling.reason(visit, error))
     gateway, now = visit.gateway, utc_now()
     persons = search.persons_of(gateway.engine, exchange)
     visit.on_record("audit evidence", purpose, {"of": str(exchange)}, about(persons))
