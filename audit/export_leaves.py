@@ -7,12 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
-from uuid import UUID
 
+ID, COMMITMENT = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), re.compile("[0-9a-f]{64}")
+PLACE, VALUE = frozenset({"checkpoint", "hash", "index"}), frozenset({"index", "name", "salt", "value"})
+ERASURE, NOTE, ERASED = (
+    frozenset({"index", "leaf"}),
+    frozenset({"note", "size"}),
+    frozenset({"class", "missing"}),
+)
 # The classes of leaves from before there were classes; that of an outcome depends on what it says.
 CLASSES = {"origin": "permanent", "erasure": "permanent", "refusals": "refusal", "admin": "administration"}
 
@@ -35,18 +43,29 @@ def by_name(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(sorted(members, key=lambda member: member[0].encode("utf-16-be")))
 
 
-def write(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+in_order = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+numbers: dict[str, Any] = {"parse_int": whole, "parse_float": whole, "parse_constant": whole}
+plain, exact = json.JSONDecoder(**numbers), json.JSONDecoder(object_pairs_hook=by_name, **numbers)
 
 
-def read(text: str, must: str = "", may: str = "") -> Any:
+def read(text: str, must: frozenset[str] = frozenset(), may: frozenset[str] = frozenset()) -> Any:
     """What canonical JSON (RFC 8785) says; with `must`, an object with these members, and none or more of `may`."""
-    value = json.loads(
-        text, object_pairs_hook=by_name, parse_int=whole, parse_float=whole, parse_constant=whole
-    )
-    need(write(value).encode() == text.encode(), "JSON in another form")
-    need(not must or value.keys() - set(may.split()) == set(must.split()), f"other members: {[*value]}")
+    if text.isascii():  # where the order of UTF-16 is that of the characters
+        value, _ = plain.raw_decode(text)
+        canonical = in_order(value) == text
+    else:
+        value, _ = exact.raw_decode(text)
+        canonical = write(value).encode() == text.encode()
+    need(canonical, "JSON in another form")
+    if must and value.keys() != must:
+        need(value.keys() - may == must, f"other members: {[*value]}")
     return value
+
+
+def same(value: Any, number: int) -> bool:
+    """Whether it is this whole number, and not something that Python takes for one."""
+    return type(value) is int and value == number
 
 
 def instant(text: str) -> None:
@@ -56,13 +75,11 @@ def instant(text: str) -> None:
 
 def formed(leaf: dict[str, Any]) -> None:
     """The members that a verifier goes by are there and of their form."""
-    need(write(leaf["v"]) == "1", "the leaf is of an unknown version")
-    need(all(str(UUID(leaf[name])) == leaf[name] for name in ("id", "exchange")), "an id is none")
+    need(same(leaf["v"], 1), "the leaf is of an unknown version")
+    need(ID.fullmatch(leaf["id"]) and ID.fullmatch(leaf["exchange"]), "an id is none")
     need(all(type(text) is str for text in (leaf["kind"], leaf.get("retention", ""))), "a name is no text")
     instant(leaf["instant"])
-    for commitment in leaf["commitments"].values():
-        need(len(bytes.fromhex(commitment)) == 32, "a commitment is none")
-        need(bytes.fromhex(commitment).hex() == commitment, "a commitment is not in lower case")
+    need(all(map(COMMITMENT.fullmatch, leaf["commitments"].values())), "a commitment is none")
     if leaf["kind"] == "erasure":
         instant(leaf["before"])
         need(type(leaf["names"]) is list, "the names of an erasure are no list")
@@ -84,22 +101,34 @@ class Leaves:
         self.done = dict.fromkeys(("values", "erased", "checkpoints", "cosignatures"), 0)
         self.value = ""
         self.opened: set[str] = set()
-        self.classes: dict[str, set[str]] = {}
         self.erasures: list[tuple[int, dict[str, Any]]] = []
 
-    def look_ahead(self, leaves: Iterator[str], erasures: Iterator[str]) -> None:
-        """Of which classes exchanges turn out to be, and what erases; whatever is wrong here is met in its place."""
+    def begin(self, leaves: Iterator[str], values: Iterator[str], erasures: Iterator[str]) -> None:
+        """Look ahead at what erases; whatever is wrong with it is met in its place."""
+        self.leaves, self.values, self.value = leaves, values, next(values, "")  # a value further on
         with suppress(OSError, EOFError):
             for line in erasures:
                 with suppress(Exception):
-                    row = read(line, "index leaf")
+                    row = read(line, ERASURE)
                     erasure = read(row["leaf"])
                     if self.allowed(erasure):
                         self.erasures.append((row["index"], erasure))
-            for line in leaves:
+
+    @cached_property
+    def classes(self) -> dict[str, str]:
+        """The class of each exchange by its outcomes, those further on too; what is wrong is met in its place."""
+        found: dict[str, str] = {}
+        with suppress(OSError, EOFError):
+            for line in self.leaves:
                 with suppress(Exception):
                     if '"kind":"outcome"' in line and (leaf := read(line))["kind"] == "outcome":
-                        self.classes.setdefault(leaf["exchange"], set()).add(class_of(leaf))
+                        kept, exchange = class_of(leaf), leaf["exchange"]
+                        found[exchange] = self.longest({kept, found.get(exchange, kept)})
+        return found
+
+    def longest(self, classes: set[str]) -> str:
+        """The class that is kept longest; one that is not known, or has no months, is kept for good."""
+        return max(sorted(classes), key=lambda name: self.months.get(name) or float("inf"), default="")
 
     def allowed(self, erasure: dict[str, Any]) -> bool:
         """Whether all from before its `before` had been kept for long enough by then, and it is not to come."""
@@ -109,10 +138,6 @@ class Leaves:
         year, month = divmod(int(before[:4]) * 12 + int(before[5:7]) - 1 + months, 12)
         free = f"{year:05}-{month + 1:02}{before[7:]}"
         return bool(months) and free <= f"0{erasure['instant']}" and erasure["instant"][:-1] <= now[:26]
-
-    def begin(self, values: Iterator[str]) -> Iterator[str]:
-        self.values, self.value = values, next(values, "")
-        return values
 
     def leaf(self, index: int, line: str) -> dict[str, Any]:
         """The members of a leaf of good form, which may stand where it does."""
@@ -130,7 +155,7 @@ class Leaves:
         """Every value is as it was committed, or may be missing."""
         commitments, names, missing = leaf["commitments"], [""], place.get("missing", [])
         while self.value.startswith(f'{{"index":{index},'):
-            row = read(self.value, "index name salt value")
+            row = read(self.value, VALUE)
             salt, name, text = bytes.fromhex(row["salt"]), row["name"], row["value"]
             hashed = sha256(b"spolis-gateway log value v1\0", salt, text.encode()).hex()
             exact = len(salt) == 16 and salt.hex() == row["salt"] and name > names[-1]
@@ -154,11 +179,11 @@ class Leaves:
 
     def kept(self, leaf: dict[str, Any], told: str) -> str:
         """The class that a record is kept under: of an exchange, that of its outcomes which is kept longest."""
-        classes = {class_of(leaf)}
-        if leaf["kind"] in ("opened", "attempt", "outcome"):
-            elsewhere = self.manifest["pending"] or (self.start and leaf["exchange"] not in self.opened)
-            classes = self.classes.get(leaf["exchange"], set()) | ({told} if elsewhere else set())
-        return max(sorted(classes), key=lambda name: self.months.get(name) or float("inf"), default="")
+        if leaf["kind"] not in ("opened", "attempt", "outcome"):
+            return class_of(leaf)
+        elsewhere = self.manifest["pending"] or (self.start and leaf["exchange"] not in self.opened)
+        by_outcomes = {self.classes[leaf["exchange"]]} if leaf["exchange"] in self.classes else set()
+        return self.longest(by_outcomes | ({told} if elsewhere else set()))
 
     def excused(self, index: int, leaf: dict[str, Any], name: str, kept: str) -> bool:
         """Whether an erasure further on says that this value may be missing."""

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 sys.dont_write_bytecode = True  # nothing is added to the export
 if __package__:
-    from audit.export_leaves import Leaves, instant, need, read, sha256, write
+    from audit.export_leaves import ERASED, NOTE, PLACE, Leaves, instant, need, read, same, sha256, write
 else:
-    from export_leaves import Leaves, instant, need, read, sha256, write  # type: ignore[import-not-found,no-redef]
+    from export_leaves import ERASED, NOTE, PLACE, Leaves, instant, need, read, same, sha256, write  # type: ignore[import-not-found,no-redef]
 
 FORM = "spolis-gateway log export v1"
 MEMBERS = "environment files form from frontier made_at origin pending retention root size strays values"
@@ -85,19 +85,19 @@ class Export:
 
     def walk(self) -> None:
         """Every leaf in order, with its place in the tree, its values, and the checkpoints over it."""
-        self.leaves.look_ahead(self.lines("leaves.jsonl"), self.lines("erasures.jsonl"))
+        values = self.lines("values.jsonl") if self.manifest["values"] else iter([])
+        self.leaves.begin(self.lines("leaves.jsonl"), values, self.lines("erasures.jsonl"))
         self.at = self.index = self.start
         names = ("checkpoints.jsonl", "erasures.jsonl", "tree.jsonl", "leaves.jsonl")
         self.notes, erasures, places, leaves = map(self.lines, names)
-        values = self.leaves.begin(self.lines("values.jsonl") if self.manifest["values"] else iter([]))
         checkpoint = None
         if self.start:
             begun = self.checkpoint() == (self.start, self.root())
             need(begun and len(self.subtrees) == self.start.bit_count(), "the subtrees at the beginning")
         for _, line in zip(range(self.start, self.size), leaves, strict=False):
-            place = read(next(places, ""), "checkpoint hash index", "class missing")
+            place = read(next(places, ""), PLACE, ERASED)
             hashed = sha256(b"\0", line.encode())
-            right = [write(place["index"]), place["hash"]] == [str(self.index), hashed.hex()]
+            right = same(place["index"], self.index) and place["hash"] == hashed.hex()
             need(right, "the record is missing, or is not the one that the tree has")
             leaf = self.leaves.leaf(self.index, line)
             if leaf["kind"] == "origin" or not self.index:
@@ -107,7 +107,7 @@ class Export:
                 need(next(erasures, "") == stated, "the erasures are not those of the leaves")
             self.leaves.held(self.index, leaf, place)
             checkpoint = checkpoint or self.checkpoint()
-            named = write(place["checkpoint"]) == str(checkpoint[0]) and checkpoint[0] > self.index
+            named = same(place["checkpoint"], checkpoint[0]) and checkpoint[0] > self.index
             need(named, "the tree names another checkpoint than the next one")
             number = self.index
             while number & 1:
@@ -143,7 +143,7 @@ class Export:
 
     def checkpoint(self) -> tuple[int, bytes]:
         """Size and root of the next checkpoint, signed by the log; the witness's signatures must hold too."""
-        line, ours = read(next(self.notes, ""), "note size"), 0
+        line, ours = read(next(self.notes, ""), NOTE), 0
         text, _, under = line["note"].partition("\n\n")
         (origin, size, root), (*signatures, end) = text.split("\n"), under.split("\n")
         log_id, message = sha256(f"{origin}\n\1".encode(), self.key)[:4], f"{text}\n".encode()
