@@ -20,16 +20,19 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    delete,
     func,
     select,
     text,
     update,
 )
 
+from audit.tables import log_records, log_values
 from errors import InvalidRequest, NotFound
 from exchange import Json, new_id
 from storage import Instant, identifier, metadata, upsert
 
+_AT_ONCE = 500
 _OPEN = text("dismissed_at IS NULL")
 
 flags = Table(
@@ -137,6 +140,26 @@ def dismiss(connection: Connection, ids: Sequence[uuid.UUID], by: str, reason: s
         own = update(flags).where(flags.c.id == flag_id, flags.c.dismissed_at.is_(None))
         if not connection.execute(own.values(dismissed_at=now, dismissed_by=by, reason=reason)).rowcount:
             raise InvalidRequest(f"flag {flag_id} was decided on before")
+
+
+def forget(connection: Connection, before: date) -> int:
+    """Delete flags of days before one whose exchanges have lost their values; how many.
+
+    A flag with a value left, as one that a legal hold keeps, stays. Source: p22.
+    """
+    old = connection.execute(select(flags.c.id, flags.c.exchanges).where(flags.c.day < before)).all()
+    over = [row.id for row in old if not _has_values(connection, row.exchanges)]
+    for flag_id in over:
+        connection.execute(delete(flags).where(flags.c.id == flag_id))
+    return len(over)
+
+
+def _has_values(connection: Connection, exchanges: Sequence[str]) -> bool:
+    values = select(log_values.c.name).join(log_records, log_records.c.id == log_values.c.record_id)
+    return any(
+        connection.execute(values.where(log_records.c.exchange_id.in_(some)).limit(1)).first() is not None
+        for some in (exchanges[at : at + _AT_ONCE] for at in range(0, len(exchanges), _AT_ONCE))
+    )
 
 
 def _kept(row: RowMapping) -> Kept:

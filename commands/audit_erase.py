@@ -8,7 +8,7 @@ import click
 from sqlalchemy import Engine
 
 import config
-from audit import Entry, Kind, eraser, open_log, retention
+from audit import Entry, Kind, eraser, flags, open_log, retention
 from audit.account import operating_user
 from audit.eraser import Erased, Scope
 from audit.retention import RetentionClass
@@ -118,7 +118,9 @@ def _carry_out(settings: Settings, engine: Engine, scope: Scope, why: str, *, qu
     with shown("erasing", quiet=quiet) as progress:
         erased = eraser.erase(engine, scope, progress)
     with writing.begin() as connection:
-        quota.forget(connection, scope.before.astimezone(RIGA).date())
+        day = scope.before.astimezone(RIGA).date()
+        quota.forget(connection, day)
+        flags.forget(connection, day)
     with shown("taking it out of the files", quiet=quiet):
         left = compact(engine, (log_values, archive_payloads, archive_keys))
     facts: dict[str, Json] = {

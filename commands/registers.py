@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import click
 
 import config
@@ -11,6 +13,8 @@ from commands.opening import ensure_keys, existing_database, give_place, open_da
 from commands.progress import shown
 from commands.rendering import print_rows
 from exchange import Json, today_in_riga
+from questions import handed_files
+from questions.acting import Acting
 from registers.anonymising import due
 from registers.purposes import purposes
 from routing import anonymising
@@ -33,7 +37,8 @@ def anonymise(ctx: click.Context, dry_run: bool, verify: bool, yes: bool, why: s
     """Take rows whose purpose has ended to the archive without persons, and erase them with all their history.
 
     When a purpose ends and what is kept of a row says registers/purpose_ends.tsv. A person of whom nothing is left
-    loses codes and links. Each step is on record with its counts. `gateway work` does the same every night.
+    loses codes and links; files that were handed over about them go as well. Each step is on record with its counts.
+    `gateway work` does the same every night.
     Exit code 0: done, or nothing to do. 1: --verify found the archive to differ from the records.
 
     \b
@@ -54,6 +59,7 @@ def anonymise(ctx: click.Context, dry_run: bool, verify: bool, yes: bool, why: s
         ctx.exit(1 if wrong else 0)
     with reading(engine).begin() as connection:
         found = due(connection, purposes(), today_in_riga())
+    found += Counter(files=len(list(handed_files.due(settings, engine))))
     if dry_run or not found:
         _tell("due", dict(found), as_json)
         return
@@ -65,8 +71,9 @@ def anonymise(ctx: click.Context, dry_run: bool, verify: bool, yes: bool, why: s
         gone = anonymising.anonymise(
             engine, log, settings.environment, today_in_riga(), why, lambda done: progress(done, None)
         )
+    gone["files"] = handed_files.erase(settings, engine, log, Acting(settings.environment, reason=why))
     give_place(settings, engine)
-    _tell("erased", dict(gone), as_json)
+    _tell("erased", dict(+gone), as_json)
 
 
 def _tell(what: str, counts: dict[str, int], as_json: bool) -> None:

@@ -44,6 +44,8 @@ from endpoints.work.schedules import editions_published, every, syncs
 from endpoints.work.watch import Watch
 from errors import GatewayError
 from exchange import RIGA
+from questions import handed_files
+from questions.acting import Acting
 from routing import anonymising, following, outbox
 from security.keys import load_log_key
 from telemetry import start_diagnostics
@@ -162,7 +164,11 @@ class Background:
         wired = self._gateway
         today = slot.astimezone(RIGA).date()
         gone = anonymising.anonymise(wired.engine, wired.log, wired.settings.environment, today, "scheduled")
-        diagnostics.info("anonymised: archived=%d persons=%d", gone["archived"], gone["persons"])
+        acting = Acting(wired.settings.environment)
+        files = handed_files.erase(wired.settings, wired.engine, wired.log, acting)
+        diagnostics.info(
+            "anonymised: archived=%d persons=%d files=%d", gone["archived"], gone["persons"], files
+        )
 
     def _children(self, slot: datetime) -> None:
         """The watch over children in institutions: alerts, and reports for the social services."""

@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, insert, make_url, select
 
-from audit import Archive, open_log, retention, subject_index
+from audit import Archive, flags, open_log, retention, subject_index
+from audit.flags import Flag
 from audit.sequencer import Sequencer
 from audit.tables import log_values
 from commands import cli
@@ -28,6 +29,7 @@ CODE, KEPT_CODE = "110203-17171", "120203-18181"
 OLD = retention.months_before(utc_now(), 70)
 CUTOFF = retention.months_before(utc_now(), 61).astimezone(RIGA).date().isoformat()
 OFFICIAL = "PK:111111-22222"
+REASON, KEPT_REASON = "file of a neighbour", "file of a sister"
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,20 @@ def installed(home: Home, database: str) -> Iterator[Installed]:
         archive.put(
             connection, other[0].exchange_id, "request", f"<Kods>{KEPT_CODE}</Kods>".encode(), utc_now()
         )
+        for each, why in ((about, REASON), (other, KEPT_REASON)):
+            flag = Flag(
+                key=why,
+                day=each[0].instant.astimezone(RIGA).date(),
+                kind="own_record",
+                recipient="core",
+                figures={"lookups": 1},
+                exchanges=(str(each[0].exchange_id),),
+            )
+            flags.keep(connection, [flag], utc_now())
+            (flag_id,) = connection.execute(
+                select(flags.flags.c.id).where(flags.flags.c.key == why)
+            ).scalars()
+            flags.dismiss(connection, [flag_id], "auditor-1", f"{why}: asked about it", utc_now())
         connection.execute(
             insert(quota.persons).values(recipient="core", day=OLD.date(), subject=index_of(home, CODE))
         )
@@ -104,9 +120,19 @@ def salts(engine: Engine, code: str) -> list[bytes]:
 
 def test_erased_values_are_nowhere(installed: Installed) -> None:
     engine = open_engine(installed.url)
-    needles = [CODE.encode(), CODE.replace("-", "").encode(), index_of(installed.home, CODE).encode()]
+    needles = [
+        CODE.encode(),
+        CODE.replace("-", "").encode(),
+        index_of(installed.home, CODE).encode(),
+        REASON.encode(),
+    ]
     needles += salts(engine, CODE)
-    kept = [KEPT_CODE.encode(), index_of(installed.home, KEPT_CODE).encode(), *salts(engine, KEPT_CODE)]
+    kept = [
+        KEPT_REASON.encode(),
+        KEPT_CODE.encode(),
+        index_of(installed.home, KEPT_CODE).encode(),
+        *salts(engine, KEPT_CODE),
+    ]
     with engine.begin() as connection:  # to look by command would be one more record about the person
         assert CODE.encode() in Archive(installed.home.settings).get(
             connection, installed.exchange_id, "request"
