@@ -155,10 +155,10 @@ def test_reports_are_handed_over_into_a_folder_that_is_named(
 
 
 def test_a_watch_that_is_killed_loses_and_doubles_nothing(place: Place, engine: Engine) -> None:
-    children = [person_code() for _ in range(250)]
+    children = [person_code() for _ in range(120)]
     feed(engine, *(stays(of, (entered(13), None)) for of in children))
     seen: list[int] = []
-    for _ in range(12):
+    for _ in range(6):
         process = subprocess.Popen(  # noqa: S603 — our own interpreter and program
             [
                 str(shutil.which("nice")),
