@@ -23,6 +23,9 @@ from exchange import Json
 _JSON = "commands.json"
 _HOUSE = Path(__file__).parent.parent
 
+# The option of every command that answers a script too.
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+
 
 class Discovered(click.Group):
     """A group whose commands are the modules of this package; a module is imported when it is asked for."""
@@ -66,6 +69,14 @@ def cli() -> None:
 def print_json(value: Json) -> None:
     """Print a value as one line of JSON on standard output."""
     click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def tell(value: Json, text: str, *, as_json: bool) -> None:
+    """Print what was done: for a script its value, for a person a text."""
+    if as_json:
+        print_json(value)
+    else:
+        click.echo(text)
 
 
 def _modules() -> list[pkgutil.ModuleInfo]:

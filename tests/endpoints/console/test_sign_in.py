@@ -150,11 +150,11 @@ def test_a_code_that_another_process_is_using_is_waited_for(gateway: Gateway) ->
 
     def there() -> Refusal | None:
         with other.begin() as connection:
-            return accounts.judge(connection, seen, now).refusal
+            return accounts.judge(connection, keys, seen, now).refusal
 
     with ThreadPoolExecutor(1) as pool:
         with gateway.engine.begin() as connection:
-            assert accounts.judge(connection, seen, now).refusal is None
+            assert accounts.judge(connection, keys, seen, now).refusal is None
             second = pool.submit(there)
             time.sleep(0.3)
             assert not second.done()
@@ -201,7 +201,7 @@ def test_the_lock_ends_after_a_quarter_of_an_hour_and_is_not_prolonged(gateway: 
         typed = Typed(known.name, password, known.code(ago=-seconds))
         seen = accounts.see(gateway.engine, keys, passwords, typed, at)
         with gateway.engine.begin() as connection:
-            return accounts.judge(connection, seen, at).refusal
+            return accounts.judge(connection, keys, seen, at).refusal
 
     for _ in range(MOST_FAILURES):
         attempt("wrong", 0)
@@ -376,14 +376,13 @@ def test_a_change_ends_every_session_at_once(gateway: Gateway, change: str) -> N
     token = token_of(client.get("/console/sign-in").text)
     assert client.post("/console/sign-in", data=known.typed() | {"token": token}).status_code == 303
     assert client.get("/console/administration").status_code == 200
-    keys, made = MasterKeys(gateway.settings.keys), accounts.new_credentials(Passwords(Counted()))
     with gateway.engine.begin() as connection:
         if change == "disable":
             accounts.disable(connection, known.name, utc_now())
         elif change == "role":
             accounts.set_role(connection, known.name, Role.OPERATOR)
         else:
-            accounts.reset(connection, keys, known.name, made)
+            accounts.reset(connection, known.name, accounts.given_password(Passwords(Counted())), utc_now())
     assert client.get("/console/administration").status_code == 303
     answer = desk(gateway).send(known.typed(code=known.code(ago=-30)))
     assert answer.status_code == (303 if change == "role" else 403)
@@ -448,7 +447,7 @@ def test_a_session_ends_by_itself(gateway: Gateway) -> None:
         assert sessions.find(connection, token, now + timedelta(minutes=29)) is not None
         assert sessions.find(connection, token, now + timedelta(minutes=31)) is None
         for minutes in range(20, 8 * 60, 20):
-            sessions.note(connection, token, now + timedelta(minutes=minutes))
+            sessions.note(connection, token, "", now + timedelta(minutes=minutes))
         assert sessions.find(connection, token, now + timedelta(minutes=481)) is None
 
 
