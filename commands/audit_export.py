@@ -17,6 +17,7 @@ from commands.rendering import print_rows
 from config import Settings
 from errors import ConfigurationError
 from exchange import Json, utc_now
+from questions.purposes import why
 from security.keys import load_log_key
 
 
@@ -79,13 +80,14 @@ def _exported(settings: Settings, folder: Path, wanted: Wanted, purpose: str, *,
     """Write the export between the record that says so and the one that names what came of it."""
     engine = open_database(settings)
     log, key = open_log(settings, engine), load_log_key(settings.keys / "log.key")
+    public, typed = why(purpose)
     facts: dict[str, Json] = {
         "act": "audit export",
-        "purpose": purpose,
+        **public,
         "from": wanted.start,
         "values": wanted.values,
     }
-    log.write(admin_entry(settings, {**facts, "stage": "begun"}, {}))
+    log.write(admin_entry(settings, {**facts, "stage": "begun"}, typed))
     give_place(settings, engine)
     chosen = witnessed.chosen(settings)
     with shown("exporting", quiet=quiet) as progress:
@@ -100,6 +102,6 @@ def _exported(settings: Settings, folder: Path, wanted: Wanted, purpose: str, *,
             progress=progress,
         )
     ended: dict[str, Json] = {"stage": "ended", "size": done.size, "manifest": done.manifest}
-    log.write(admin_entry(settings, {**facts, **ended}, {}))
+    log.write(admin_entry(settings, {**facts, **ended}, typed))
     give_place(settings, engine)
     return done

@@ -18,9 +18,9 @@ from endpoints.readiness import Readiness
 from errors import AccessDenied, InvalidRequest
 from exchange import RIGA, Json, new_id, utc_now
 from gateway import Gateway
+from questions.purposes import why
 from questions.words import Language
 
-# What is typed as a purpose goes into the log for good.
 _MOST_OF_A_PURPOSE = 500
 
 
@@ -99,7 +99,8 @@ class Visit:
 
         Raises: LogUnavailable.
         """
-        self.gateway.log.write(self.entry(act, {"purpose": purpose, **facts}, personal))
+        public, typed = why(purpose)
+        self.gateway.log.write(self.entry(act, {**public, **facts}, {**typed, **(personal or {})}))
         self.recorded.append(act)
 
     def entry(self, act: str, facts: Mapping[str, Json], personal: Mapping[str, Json] | None = None) -> Entry:

@@ -15,7 +15,7 @@ from werkzeug.test import Client
 
 from audit import open_log
 from endpoints import console
-from endpoints.console import accounts, sessions, sign_in
+from endpoints.console import accounts, pages, sessions, sign_in
 from endpoints.console.accounts import MOST_FAILURES, Refusal, Typed
 from endpoints.console.accounts import accounts as table
 from endpoints.console.passwords import Passwords
@@ -158,6 +158,24 @@ def test_a_code_that_another_process_is_using_is_waited_for(gateway: Gateway) ->
             second = pool.submit(there)
             time.sleep(0.3)
             assert not second.done()
+        assert second.result() is Refusal.REPEATED
+    other.dispose()
+
+
+def test_a_code_signs_in_or_changes_the_password_and_not_both(gateway: Gateway) -> None:
+    known, other, now = account(gateway), open_engine(gateway.settings.database_url), utc_now()
+    keys, passwords = MasterKeys(gateway.settings.keys), Passwords(Counted())
+    typed = Typed(known.name, known.password, known.code())
+    seen, fresh = accounts.see(gateway.engine, keys, passwords, typed, now), passwords.hashed("another")
+
+    def there() -> Refusal | None:
+        with other.begin() as connection:
+            return accounts.change_password(connection, seen, fresh, now).refusal
+
+    with ThreadPoolExecutor(1) as pool:
+        with gateway.engine.begin() as connection:
+            assert accounts.judge(connection, keys, seen, now).refusal is None
+            second = pool.submit(there)
         assert second.result() is Refusal.REPEATED
     other.dispose()
 
@@ -399,6 +417,16 @@ def test_signing_out_is_on_record_and_only_by_a_form_of_the_session(gateway: Gat
     assert client.get("/console/administration").status_code == 303
     ((leaf, values),) = records(gateway, since, "sign out")
     assert (leaf["role"], values) == ("auditor", {"official": "auditor-1"})
+
+
+def test_every_answer_is_kept_by_nobody_and_shown_in_no_frame(gateway: Gateway) -> None:
+    client = signed_in(gateway, Role.AUDITOR)
+    paths = [one.path for one in pages.discover() if "GET" in one.methods and "<" not in one.path]
+    for path in (*paths, "no-such-page", "exchanges/x"):
+        answer = client.get(f"/console/{path}")
+        assert answer.headers["Cache-Control"] == "no-store", path
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"], path
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", path
 
 
 def test_without_the_log_nobody_signs_in(gateway: Gateway, tmp_path: Path) -> None:
