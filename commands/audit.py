@@ -21,7 +21,7 @@ from audit import verify as verification
 from audit.continuity import extent
 from audit.leaf import subject_text
 from audit.origin import load_public_key
-from commands import audit_erase, audit_hold, print_json, progress
+from commands import AS_JSON, audit_erase, audit_hold, print_json, progress
 from commands.audit_acts import Moment, opened, record
 from commands.audit_evidence import evidence_
 from commands.audit_export import export_
@@ -42,8 +42,6 @@ from questions.withholding import AskedBy
 from questions.words import Language
 from security.keys import load_secret
 from storage import reading
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 
 
 @click.group()
@@ -69,7 +67,7 @@ command.add_command(recipients)
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A checkpoint kept elsewhere, or given out by a witness: the log must go on from it.",
 )
-@_JSON
+@AS_JSON
 @click.pass_context
 def verify(ctx: click.Context, offline: bool, note: Path | None, as_json: bool) -> None:
     """Recompute the whole log from its rows and name the first that does not hold.
@@ -121,7 +119,7 @@ def verify(ctx: click.Context, offline: bool, note: Path | None, as_json: bool) 
 @click.option(
     "--purpose", default="", help="Show the personal values too; that you did, and why, is recorded."
 )
-@_JSON
+@AS_JSON
 def show(index: int, purpose: str, as_json: bool) -> None:
     """Show the record at an index: the leaf, its hash and the first checkpoint over it.
 
@@ -176,7 +174,7 @@ _PERSONAL = "Show personal values too, or search by a person; why is recorded."
 @click.option("--after", default="", metavar="INSTANT/INDEX", help="Go on after the last record of a page.")
 @click.option("--purpose", default="", help=_PERSONAL)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@_JSON
+@AS_JSON
 def search_(
     person: bool,
     limit: int,
@@ -231,7 +229,7 @@ def search_(
 @click.option("--from", "since", type=Moment(end=False), help="From this day on.")
 @click.option("--to", "until", type=Moment(end=True), help="To this day, included.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@_JSON
+@AS_JSON
 def subject(
     purpose: str,
     asked_by: str,
@@ -272,7 +270,7 @@ def subject(
 
 @command.command()
 @click.option("--anew", is_flag=True, help="Forget it and make it from the log.")
-@_JSON
+@AS_JSON
 @click.pass_context
 def catalogue(ctx: click.Context, anew: bool, as_json: bool) -> None:
     """Compare the catalogue, by which records are found, with the log; or make it anew, which is recorded.
@@ -325,7 +323,7 @@ def checkpoint(out: Path | None) -> None:
 
 @command.command(name="receipt")
 @click.argument("header", default="-")
-@_JSON
+@AS_JSON
 @click.pass_context
 def receipt_(ctx: click.Context, header: str, as_json: bool) -> None:
     """Say whether the log holds what it gave a receipt for. HEADER is the value of X-Receipt; - reads standard input.

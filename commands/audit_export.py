@@ -10,7 +10,7 @@ import click
 import config
 from audit import open_log, witnessed
 from audit.export import VERIFIER, Exported, Wanted, export
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import admin_entry, existing_database, give_place, open_database
 from commands.progress import shown
 from commands.rendering import print_rows
@@ -29,7 +29,7 @@ from security.keys import load_log_key
 @click.option("--with-values", is_flag=True, help="Personal values too, with their salts; needs --purpose.")
 @click.option("--purpose", default="", help="Why and for whom; it is recorded.")
 @click.option("--compress", is_flag=True, help="Write the long files with gzip.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def export_(
     directory: Path, start: int, with_values: bool, purpose: str, compress: bool, as_json: bool
 ) -> None:
