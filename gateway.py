@@ -373,7 +373,7 @@ def warm(gateway: Gateway) -> None:
 
 
 def main() -> None:
-    """The console script `gateway`."""
+    """The command line, for who starts it by `python -c`; the script `gateway` begins there, and loads less."""
     from commands import cli  # the command line stands above: it is imported when called
 
     cli()

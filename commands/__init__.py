@@ -1,11 +1,13 @@
 """The command line: one module per group of commands, discovered, never listed.
 
-A module that has a `command` becomes `gateway <module>`. Every error ends here, as one line on standard error and an
+A module that defines a `command` becomes `gateway <module>`, and is imported only when that is asked for: what
+`gateway --help` says of each is read from the sources. Every error ends here, as one line on standard error and an
 exit code that scripts can use; standard output holds what was asked for, or nothing.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import os
@@ -23,16 +25,27 @@ from exchange import Json
 _JSON = "commands.json"
 _HOUSE = Path(__file__).parent.parent
 
+# The option of every command that answers a script too.
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+
 
 class Discovered(click.Group):
     """A group whose commands are the modules of this package; a module is imported when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(module.name.replace("_", "-") for module in _modules() if _command(module.name))
+        modules = (module.name for module in pkgutil.iter_modules(__path__))
+        return sorted(name.replace("_", "-") for name in modules if _help(name) is not None)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        named = [click.Command(name, help=_help(name.replace("-", "_"))) for name in self.list_commands(ctx)]
+        click.Group(commands=named).format_commands(ctx, formatter)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = cmd_name.replace("-", "_")
-        return _command(name) if any(module.name == name for module in _modules()) else None
+        if _help(name) is None:
+            return None
+        command = importlib.import_module(f"{__name__}.{name}").command
+        return command if isinstance(command, click.Command) else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[_JSON] = "--json" in args
@@ -68,13 +81,22 @@ def print_json(value: Json) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
-def _modules() -> list[pkgutil.ModuleInfo]:
-    return list(pkgutil.iter_modules(__path__))
+def tell(value: Json, text: str, *, as_json: bool) -> None:
+    """Print what was done: for a script its value, for a person a text."""
+    if as_json:
+        print_json(value)
+    else:
+        click.echo(text)
 
 
-def _command(module: str) -> click.Command | None:
-    found = getattr(importlib.import_module(f"{__name__}.{module}"), "command", None)
-    return found if isinstance(found, click.Command) else None
+def _help(module: str) -> str | None:
+    """What the command of a module says of itself, without importing it; None where there is no command."""
+    path = Path(__file__).parent / f"{module}.py"
+    text = path.read_text("utf-8") if path.is_file() else ""
+    if "\ndef command(" not in text:
+        return None
+    functions = (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
+    return next(ast.get_docstring(one) for one in functions if one.name == "command")
 
 
 def _report(ctx: click.Context, error: GatewayError) -> None:

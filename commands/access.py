@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 import config
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.rendering import Form, print_rows, table
 from exchange import Json
 from questions.rights import (
@@ -83,7 +83,7 @@ def matrix(rights: Sequence[Right]) -> str:
 @click.argument("operation")
 @click.option("--purpose", default="", help="Is it allowed for this purpose?")
 @click.option("--rule", default="", help="Is it allowed under this rule?")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def check(recipient: str, operation: str, purpose: str, rule: str, as_json: bool) -> None:
     """Say whether RECIPIENT may ask for OPERATION, by which point and rules, and what it would be given and not given.
 

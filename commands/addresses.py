@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 import config
 from audit import open_log
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import Day, ensure_keys, give_place, open_database
 from commands.progress import shown
 from commands.rendering import print_rows
@@ -24,8 +24,6 @@ from routing.editions import LoadRecord
 from storage import reading
 
 T = TypeVar("T")
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 
 
 @click.group()
@@ -39,7 +37,7 @@ def command() -> None:
     "--accept-removals", is_flag=True, help="Even where a large part of what is held is not listed."
 )
 @click.option("--accept-older", is_flag=True, help="Even where the edition in use is newer.")
-@_JSON
+@AS_JSON
 def load(paths: tuple[Path, ...], accept_removals: bool, accept_older: bool, as_json: bool) -> None:
     """Load an open-data edition: a directory with its CSV files, or the files.
 
@@ -97,7 +95,7 @@ def load(paths: tuple[Path, ...], accept_removals: bool, accept_older: bool, as_
 @command.command()
 @click.argument("code")
 @click.option("--on", type=Day(), help="As it was on this day; without it, as it is.")
-@_JSON
+@AS_JSON
 def resolve(code: str, on: date | None, as_json: bool) -> None:
     """Resolve a code to its full address, now or on a day.
 
@@ -127,7 +125,7 @@ def resolve(code: str, on: date | None, as_json: bool) -> None:
 @command.command()
 @click.argument("text", nargs=-1, required=True)
 @click.option("--limit", type=click.IntRange(1, 100), default=10, show_default=True, help="At most so many.")
-@_JSON
+@AS_JSON
 def search(text: tuple[str, ...], limit: int, as_json: bool) -> None:
     """Search as you would write an address: diacritics, case and the kind of street may be left out.
 
@@ -149,7 +147,7 @@ def search(text: tuple[str, ...], limit: int, as_json: bool) -> None:
 
 @command.command()
 @click.argument("code")
-@_JSON
+@AS_JSON
 def history(code: str, as_json: bool) -> None:
     """Show what a code stood for over time, and what came after it.
 
@@ -194,7 +192,7 @@ def history(code: str, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @click.option("--offset", type=click.IntRange(0), default=0)
 @click.option("--ended", is_flag=True, help="Also what is deleted or wrong.")
-@_JSON
+@AS_JSON
 def children(code: str, limit: int, offset: int, ended: bool, as_json: bool) -> None:
     """List what stands directly under a place; 100000000 is the state.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import config
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import administer, open_database
 from endpoints import alerts
 from errors import ConfigurationError
@@ -18,7 +18,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 @click.pass_context
 def test(ctx: click.Context, as_json: bool) -> None:
     """Send a test alert by every channel of [alerts]. It is recorded first.

@@ -21,7 +21,7 @@ from audit import verify as verification
 from audit.continuity import extent
 from audit.leaf import subject_text
 from audit.origin import load_public_key
-from commands import audit_erase, audit_hold, print_json, progress
+from commands import AS_JSON, audit_erase, audit_hold, print_json, progress
 from commands.audit_acts import Moment, opened, record
 from commands.audit_evidence import evidence_
 from commands.audit_export import export_
@@ -34,32 +34,30 @@ from commands.rendering import Form, print_rows
 from errors import InvalidRequest, NotFound
 from exchange import Json, Outcome, utc_now
 from questions.acting import about
+from questions.purposes import SUPERVISION
 from questions.report import subject_report
-from questions.searching import SUPERVISION, searched
+from questions.searching import searched
 from questions.sheets import told
 from questions.withholding import AskedBy
 from questions.words import Language
 from security.keys import load_secret
 from storage import reading
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
-
 
 @click.group()
-def audit_group() -> None:
+def command() -> None:
     """The exchange log: what was exchanged, by whom, why, and whether the record of it still holds."""
 
 
-command = audit_group
-audit_group.add_command(evidence_)
-audit_group.add_command(export_)
-audit_group.add_command(prove)
-audit_group.add_command(unusual)
-audit_group.add_command(dismiss)
-audit_group.add_command(recipients)
+command.add_command(evidence_)
+command.add_command(export_)
+command.add_command(prove)
+command.add_command(unusual)
+command.add_command(dismiss)
+command.add_command(recipients)
 
 
-@audit_group.command()
+@command.command()
 @click.option(
     "--offline", is_flag=True, help="Do not ask the witness; what it has signed counts all the same."
 )
@@ -69,7 +67,7 @@ audit_group.add_command(recipients)
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A checkpoint kept elsewhere, or given out by a witness: the log must go on from it.",
 )
-@_JSON
+@AS_JSON
 @click.pass_context
 def verify(ctx: click.Context, offline: bool, note: Path | None, as_json: bool) -> None:
     """Recompute the whole log from its rows and name the first that does not hold.
@@ -116,12 +114,12 @@ def verify(ctx: click.Context, offline: bool, note: Path | None, as_json: bool) 
     ctx.exit(report.exit_code)
 
 
-@audit_group.command()
+@command.command()
 @click.argument("index", type=click.IntRange(min=0, max=2**53))
 @click.option(
     "--purpose", default="", help="Show the personal values too; that you did, and why, is recorded."
 )
-@_JSON
+@AS_JSON
 def show(index: int, purpose: str, as_json: bool) -> None:
     """Show the record at an index: the leaf, its hash and the first checkpoint over it.
 
@@ -157,7 +155,7 @@ def show(index: int, purpose: str, as_json: bool) -> None:
 _PERSONAL = "Show personal values too, or search by a person; why is recorded."
 
 
-@audit_group.command(name="search")
+@command.command(name="search")
 @click.option("--system", help="The system that was asked, such as pmlp.")
 @click.option("--operation", help="The operation, such as GetPerson.")
 @click.option("--institution", help="The registration number of the official's institution.")
@@ -176,7 +174,7 @@ _PERSONAL = "Show personal values too, or search by a person; why is recorded."
 @click.option("--after", default="", metavar="INSTANT/INDEX", help="Go on after the last record of a page.")
 @click.option("--purpose", default="", help=_PERSONAL)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@_JSON
+@AS_JSON
 def search_(
     person: bool,
     limit: int,
@@ -213,7 +211,7 @@ def search_(
         click.echo(f"more: --after {answer.more}", err=True)
 
 
-@audit_group.command()
+@command.command()
 @click.option("--purpose", required=True, help="Why you ask; it is recorded.")
 @click.option(
     "--asked-by",
@@ -231,7 +229,7 @@ def search_(
 @click.option("--from", "since", type=Moment(end=False), help="From this day on.")
 @click.option("--to", "until", type=Moment(end=True), help="To this day, included.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@_JSON
+@AS_JSON
 def subject(
     purpose: str,
     asked_by: str,
@@ -270,9 +268,9 @@ def subject(
     print_report(report, Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT)
 
 
-@audit_group.command()
+@command.command()
 @click.option("--anew", is_flag=True, help="Forget it and make it from the log.")
-@_JSON
+@AS_JSON
 @click.pass_context
 def catalogue(ctx: click.Context, anew: bool, as_json: bool) -> None:
     """Compare the catalogue, by which records are found, with the log; or make it anew, which is recorded.
@@ -301,7 +299,7 @@ def catalogue(ctx: click.Context, anew: bool, as_json: bool) -> None:
     ctx.exit(1 if wrong or wrong_hours else 0)
 
 
-@audit_group.command()
+@command.command()
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Replace this file, whole.")
 def checkpoint(out: Path | None) -> None:
     """Print the newest signed checkpoint, to be kept elsewhere: it tells after a loss how much is missing.
@@ -323,9 +321,9 @@ def checkpoint(out: Path | None) -> None:
     partial.replace(out)
 
 
-@audit_group.command(name="receipt")
+@command.command(name="receipt")
 @click.argument("header", default="-")
-@_JSON
+@AS_JSON
 @click.pass_context
 def receipt_(ctx: click.Context, header: str, as_json: bool) -> None:
     """Say whether the log holds what it gave a receipt for. HEADER is the value of X-Receipt; - reads standard input.
@@ -356,7 +354,7 @@ def receipt_(ctx: click.Context, header: str, as_json: bool) -> None:
     ctx.exit({receipts.Standing.HELD: 0, receipts.Standing.PENDING: 3}.get(standing, 1))
 
 
-@audit_group.command()
+@command.command()
 @click.argument("exchange", type=click.UUID)
 @click.argument("name", default="")
 @click.option("--purpose", required=True, help="Why you look; it is recorded.")
@@ -382,9 +380,9 @@ def payload(exchange: uuid.UUID, name: str, purpose: str) -> None:
             click.echo(kept)
 
 
-audit_group.add_command(audit_erase.erase)
-audit_group.add_command(audit_erase.classes)
-audit_group.add_command(audit_hold.hold)
+command.add_command(audit_erase.erase)
+command.add_command(audit_erase.classes)
+command.add_command(audit_hold.hold)
 
 
 def _told(report: verification.Report) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from commands.opening import admin_entry, existing_database, give_place, open_da
 from config import Settings
 from exchange import Json
 from questions.moments import moment
+from questions.purposes import why
 
 
 class Moment(click.ParamType[datetime]):
@@ -49,6 +50,7 @@ def record(
     personal: Mapping[str, Json],
 ) -> None:
     """Put on record who looks at what and why, before anything is shown."""
-    entry = admin_entry(settings, {"act": act, "purpose": purpose, **facts}, personal)
+    public, typed = why(purpose)
+    entry = admin_entry(settings, {"act": act, **public, **facts}, {**typed, **personal})
     open_log(settings, engine).write(entry)
     give_place(settings, engine)

@@ -13,7 +13,7 @@ from audit.account import operating_user
 from audit.eraser import Erased, Scope
 from audit.retention import RetentionClass
 from audit.tables import archive_keys, archive_payloads, log_values
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import Day, admin_entry, existing_database, open_database, sequence
 from commands.progress import shown
 from commands.rendering import print_rows
@@ -33,7 +33,7 @@ _PLACE_SECONDS = 30.0
 @click.option("--why", required=True, help="By whose decision; it is recorded.")
 @click.option("--dry-run", is_flag=True, help="Say what would be erased, change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def erase(before: date, name: str, why: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Erase for good what a retention class has been kept for: values, salts, subject index, exact bytes, data keys.
 
@@ -67,7 +67,7 @@ def erase(before: date, name: str, why: str, dry_run: bool, yes: bool, as_json: 
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def classes(as_json: bool) -> None:
     """Show the retention classes: for how long each is kept, by which basis, and before when it may be erased today.
 

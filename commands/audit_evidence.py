@@ -9,7 +9,7 @@ import click
 
 import config
 from audit import Archive, evidence, search
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.audit_acts import opened, record
 from exchange import utc_now
 from questions.acting import about
@@ -28,7 +28,7 @@ from security.keys import Identity
     default=None,
     help="The file to write.  [default: EXCHANGE.asice]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def evidence_(exchange: uuid.UUID, purpose: str, out: Path | None, as_json: bool) -> None:
     """Make a container (ASiC-E) of one exchange: request and answer bytes with their signatures and certificates, the
     log's records with what they commit to, the proofs, the checkpoint with its cosignature, and a cover page in Latvian

@@ -10,13 +10,14 @@ import click
 import config
 from audit import open_log, witnessed
 from audit.export import VERIFIER, Exported, Wanted, export
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import admin_entry, existing_database, give_place, open_database
 from commands.progress import shown
 from commands.rendering import print_rows
 from config import Settings
 from errors import ConfigurationError
 from exchange import Json, utc_now
+from questions.purposes import why
 from security.keys import load_log_key
 
 
@@ -28,7 +29,7 @@ from security.keys import load_log_key
 @click.option("--with-values", is_flag=True, help="Personal values too, with their salts; needs --purpose.")
 @click.option("--purpose", default="", help="Why and for whom; it is recorded.")
 @click.option("--compress", is_flag=True, help="Write the long files with gzip.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def export_(
     directory: Path, start: int, with_values: bool, purpose: str, compress: bool, as_json: bool
 ) -> None:
@@ -79,13 +80,14 @@ def _exported(settings: Settings, folder: Path, wanted: Wanted, purpose: str, *,
     """Write the export between the record that says so and the one that names what came of it."""
     engine = open_database(settings)
     log, key = open_log(settings, engine), load_log_key(settings.keys / "log.key")
+    public, typed = why(purpose)
     facts: dict[str, Json] = {
         "act": "audit export",
-        "purpose": purpose,
+        **public,
         "from": wanted.start,
         "values": wanted.values,
     }
-    log.write(admin_entry(settings, {**facts, "stage": "begun"}, {}))
+    log.write(admin_entry(settings, {**facts, "stage": "begun"}, typed))
     give_place(settings, engine)
     chosen = witnessed.chosen(settings)
     with shown("exporting", quiet=quiet) as progress:
@@ -100,6 +102,6 @@ def _exported(settings: Settings, folder: Path, wanted: Wanted, purpose: str, *,
             progress=progress,
         )
     ended: dict[str, Json] = {"stage": "ended", "size": done.size, "manifest": done.manifest}
-    log.write(admin_entry(settings, {**facts, **ended}, {}))
+    log.write(admin_entry(settings, {**facts, **ended}, typed))
     give_place(settings, engine)
     return done

@@ -14,7 +14,7 @@ import config
 import registers
 from audit import Archive, holds, open_log, search
 from audit.leaf import normalised
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import Day, Name, admin_entry, existing_database, give_place, open_database
 from commands.rendering import print_rows
 from config import Settings
@@ -23,7 +23,6 @@ from exchange import RIGA, Json, instant_text
 from security.keys import load_secret
 from storage import open_engine, reading
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 _WHY = click.option("--why", required=True, help="By whose decision; it is recorded.")
 # More than that is not one case any more.
 _MOST = 100_000
@@ -44,7 +43,7 @@ def hold() -> None:
 @click.option("--from", "since", type=Day(), help="From this day on.")
 @click.option("--to", "until", type=Day(), help="To this day, included.")
 @_WHY
-@_JSON
+@AS_JSON
 def add(
     name: str,
     exchanges: tuple[uuid.UUID, ...],
@@ -93,7 +92,7 @@ def add(
 @hold.command()
 @click.argument("name", type=Name())
 @_WHY
-@_JSON
+@AS_JSON
 def release(name: str, why: str, as_json: bool) -> None:
     """Release the hold NAME: what is past its retention goes with the next erasure.
 
@@ -113,7 +112,7 @@ def release(name: str, why: str, as_json: bool) -> None:
 
 
 @hold.command(name="list")
-@_JSON
+@AS_JSON
 def list_(as_json: bool) -> None:
     """Show every hold, the newest first.
 

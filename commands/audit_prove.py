@@ -8,7 +8,7 @@ import click
 
 import config
 from audit import proof_files
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import existing_database
 
 
@@ -24,7 +24,7 @@ from commands.opening import existing_database
     help="That the tree of size NEW begins with all leaves of the one of size OLD.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Replace this file, whole.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def prove(
     index: int | None, size: int | None, consistency: tuple[int, int] | None, out: Path | None, as_json: bool
 ) -> None:

@@ -9,7 +9,7 @@ import click
 
 import config
 from audit.leaf import normalised
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.audit_acts import Moment, opened, record
 from commands.rendering import print_rows
 from exchange import RIGA
@@ -25,7 +25,7 @@ from security.keys import load_secret
 @click.option("--purpose", required=True, help="Why you ask; it is recorded.")
 @click.option("--from", "since", type=Moment(end=False), help="Given from this day on.")
 @click.option("--to", "until", type=Moment(end=True), help="Given to this day, included.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def recipients(
     field: str, purpose: str, since: datetime | None, until: datetime | None, as_json: bool
 ) -> None:

@@ -13,7 +13,7 @@ import config
 from audit import flags, search
 from audit.account import operating_user
 from audit.flags import Kept
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.audit_acts import opened, record
 from commands.opening import Day, administer
 from commands.rendering import print_rows
@@ -40,7 +40,7 @@ _DAYS = 30
     default=Language.LATVIAN.value,
     show_default=True,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def unusual(
     since: date | None, until: date | None, all_: bool, purpose: str, lang: str, as_json: bool
 ) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 import config
 from audit import backup, continuity
 from audit.backup import Manifest
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.keys_custody import in_step, read_passphrase
 from commands.opening import administer, existing_database, give_place
 from commands.progress import shown
@@ -41,7 +41,7 @@ _ROOMS = (recovery,)
     type=click.Path(path_type=Path, dir_okay=False),
     help="With --with-keys: seal them under the passphrase in this file, `-` for standard input.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def command(directory: Path, with_keys: bool, passphrase_file: Path | None, as_json: bool) -> None:
     """Copy database, configuration and public certificates into DIRECTORY, which must not be there yet.
 

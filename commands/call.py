@@ -16,7 +16,7 @@ from rich.console import Console
 import config
 import gateway
 from audit.account import operating_user
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import Name, ensure_keys, open_database, sequence
 from endpoints.envelope import read_envelope
 from errors import GatewayError, InvalidRequest
@@ -101,7 +101,7 @@ class CommandInlet:
 @click.option("--institution", default="", help="Registration number. Default: that of the settings.")
 @click.option("--role", default="operator", show_default=True)
 @click.option("--case", "case_", default="", help="Reference of the case.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def command(
     system: str,
     operation: str,

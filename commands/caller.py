@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import config
-from commands import print_json
+from commands import AS_JSON, print_json, tell
 from commands.opening import Name, administer, open_database
 from commands.partner import warn_of_recipient
 from commands.rendering import print_rows
@@ -23,7 +23,7 @@ def command() -> None:
 @command.command()
 @click.argument("name", type=Name())
 @click.option("--recipient", type=Name(), required=True, help="Whose rights in access.d it uses.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def add(name: str, recipient: str, as_json: bool) -> None:
     """Register a caller and show its key, this once: only a digest is kept.
 
@@ -49,7 +49,7 @@ def add(name: str, recipient: str, as_json: bool) -> None:
 
 
 @command.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def list_(as_json: bool) -> None:
     """List every caller; keys cannot be shown.
 
@@ -73,7 +73,7 @@ def list_(as_json: bool) -> None:
 
 @command.command()
 @click.argument("name", type=Name())
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def disable(name: str, as_json: bool) -> None:
     """Refuse a caller's key from now on, in all processes.
 
@@ -94,7 +94,4 @@ def disable(name: str, as_json: bool) -> None:
         recipient,
         lambda connection: disable_caller(connection, name, utc_now()),
     )
-    if as_json:
-        print_json({"name": name, "disabled": 1})
-    else:
-        click.echo(f"{name}: disabled")
+    tell({"name": name, "disabled": 1}, f"{name}: disabled", as_json=as_json)

@@ -13,7 +13,7 @@ import mappings.services
 import registers
 import wsdl
 from adapters import Adapter
-from commands import print_json, quality
+from commands import AS_JSON, print_json, quality
 from commands.quality import House, Quality
 from exchange import Json
 from mappings import identifying
@@ -29,7 +29,7 @@ Finding = tuple[str, str]
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """Check every adapter by the quality scale, and contracts, services, registers and access.d against each other.

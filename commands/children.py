@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 import config
 from audit import open_log
 from audit.account import operating_user
-from commands import print_json, progress
+from commands import AS_JSON, print_json, progress
 from commands.children_rendering import alert_told, listed_stays, periods_told, print_listed
 from commands.opening import Day, administer, ensure_keys, give_place, open_database
 from config import Settings
@@ -29,7 +29,6 @@ from routing import child_reports, child_watch
 from routing.child_watch import PURPOSE, Acting
 from storage import reading
 
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 _LOOKS = click.option("--actor", default="", help="Who looks. Default: the account of the operating system.")
 _ACTOR = click.option("--actor", required=True, help="Who decides; it is recorded.")
 _REASON = click.option("--reason", required=True, help="Why; it is recorded.")
@@ -49,7 +48,7 @@ def command() -> None:
 @click.option("--due-before", type=Day(), default=None, help="Only what is due before this day.")
 @_LOOKS
 @_WHY_LOOK
-@_AS_JSON
+@AS_JSON
 def calendar(child: str, due_before: date | None, actor: str, reason: str, as_json: bool) -> None:
     """Show which reports are waited for, the first due first: of all children under internal ids, or of one child.
 
@@ -85,7 +84,7 @@ def calendar(child: str, due_before: date | None, actor: str, reason: str, as_js
 @command.command()
 @_LOOKS
 @click.option("--reason", default="by hand", show_default=True, help="Why; it is recorded.")
-@_AS_JSON
+@AS_JSON
 def watch(actor: str, reason: str, as_json: bool) -> None:
     """Make the alerts that are wanted today, and settle those whose reason is gone, as the scheduled job does.
 
@@ -114,7 +113,7 @@ def watch(actor: str, reason: str, as_json: bool) -> None:
 @click.option("--persons", is_flag=True, help="Show personal codes too; needs --reason.")
 @_LOOKS
 @_WHY_LOOK
-@_AS_JSON
+@AS_JSON
 def alerts(
     recipient: str | None,
     municipality: str,
@@ -180,7 +179,7 @@ def acknowledge(ids: Sequence[uuid.UUID], actor: str, reason: str) -> None:
 )
 @_LOOKS
 @click.option("--reason", default="by hand", show_default=True, help="Why; it is recorded.")
-@_AS_JSON
+@AS_JSON
 def reports(municipality: str, folder: Path | None, actor: str, reason: str, as_json: bool) -> None:
     """Hand reports over to the municipal social services: those that are new or corrected, each once, in their order.
 

@@ -10,7 +10,7 @@ import click
 
 import config
 import wsdl
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.contract_impact import Impact, Verdict, impacts, is_ours, services_behind, verdict
 from commands.contract_texts import LANGUAGES, say, sentence
 from commands.opening import Day, open_database
@@ -51,7 +51,7 @@ class Told:
 @click.option(
     "--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="The language of the words."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 @click.pass_context
 def diff(
     ctx: click.Context, old: str, new: str, system: str, announced_on: date | None, lang: str, as_json: bool

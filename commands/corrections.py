@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 import config
 from audit import open_log
 from audit.account import operating_user
-from commands import print_json, progress
+from commands import AS_JSON, print_json, progress
 from commands.audit_acts import record
 from commands.opening import ensure_keys, give_place, open_database
 from commands.rendering import print_rows
@@ -27,7 +27,6 @@ from routing.access import Access
 from security.keys import load_secret
 from storage import reading
 
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 _ACTOR = click.option(
     "--actor", default="", help="Who does it. Default: the account of the operating system."
 )
@@ -53,7 +52,7 @@ def command() -> None:
 @command.command()
 @_ACTOR
 @_REASON
-@_AS_JSON
+@AS_JSON
 def notify(actor: str, reason: str, as_json: bool) -> None:
     """Look for values that were corrected, and make a notice for each recipient of a wrong one, as the job does.
 
@@ -91,7 +90,7 @@ def notify(actor: str, reason: str, as_json: bool) -> None:
 )
 @click.option("--persons", is_flag=True, help="Show personal codes too; needs --reason.")
 @click.option("--reason", default="", help="Why you look at persons; it is recorded.")
-@_AS_JSON
+@AS_JSON
 def list_(recipient: str, state: str | None, persons: bool, reason: str, as_json: bool) -> None:
     """List notices, oldest first. It is recorded.
 
@@ -129,7 +128,7 @@ def list_(recipient: str, state: str | None, persons: bool, reason: str, as_json
 )
 @_ACTOR
 @_REASON
-@_AS_JSON
+@AS_JSON
 def hand_over(recipient: str, folder: Path | None, actor: str, reason: str, as_json: bool) -> None:
     """Write the notices that are prepared into a folder for each recipient: JSON, and a text in Latvian and English.
 

@@ -7,7 +7,7 @@ import click
 import config
 import registers
 from audit import roles
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import Name, administer, open_database
 from commands.rendering import print_rows
 from endpoints.console import accounts, flows, sessions
@@ -26,7 +26,7 @@ def command() -> None:
 @command.command(name="roles")
 @click.option("--application", type=Name(), default="spolis_gateway", show_default=True)
 @click.option("--eraser", type=Name(), default="spolis_eraser", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def roles_(application: str, eraser: str, as_json: bool) -> None:
     """Make the application's role and the eraser's on PostgreSQL, and give each its rights.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import config
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import open_database
 from commands.rendering import print_rows
 from endpoints.alert_texts import TEXTS
@@ -20,7 +20,7 @@ from storage import reading
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="The newest so many."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def command(closed: bool, limit: int, as_json: bool) -> None:
     """List the incidents that are open. What each kind means and asks for is in docs/monitoring.md.
 

@@ -8,7 +8,7 @@ import click
 from cryptography import x509
 
 import config
-from commands import keys_custody, keys_rotation, print_json
+from commands import AS_JSON, keys_custody, keys_rotation, print_json
 from commands.opening import administer, open_database
 from commands.rendering import print_rows
 from errors import ConfigurationError, InvalidRequest
@@ -22,7 +22,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def new(as_json: bool) -> None:
     """Make the keys that are missing; nothing that exists is changed.
 
@@ -56,7 +56,7 @@ def new(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--type", "key_type", type=click.Choice(["rsa", "p256"]), default="rsa", show_default=True)
 @click.option("--days", default=365, show_default=True, type=click.IntRange(1, 3650))
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def issue_(name: str, key_type: str, days: int, as_json: bool) -> None:
     """Issue a certificate from the test authority, for trying the gateway as the partner NAME.
 
@@ -87,7 +87,7 @@ def issue_(name: str, key_type: str, days: int, as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def show(as_json: bool) -> None:
     """Show every certificate with its dates and fingerprint.
 

@@ -18,7 +18,7 @@ import config
 from audit.archive import outdated, unopened
 from audit.origin import key_text, load_public_key
 from audit.tables import log_records
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import administer, existing_database, open_database
 from commands.rendering import print_rows
 from config import Settings
@@ -32,8 +32,6 @@ from storage import reading
 
 BUNDLE = "escrow.sealed"
 
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
-
 
 @click.command(name="escrow")
 @click.argument("directory", type=click.Path(path_type=Path))
@@ -41,7 +39,7 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line 
 @click.option(
     "--threshold", type=click.IntRange(2, escrow.MOST_SHARES), required=True, help="How many open it, K."
 )
-@_AS_JSON
+@AS_JSON
 def escrow_(directory: Path, shares: int, threshold: int, as_json: bool) -> None:
     """Seal every key file and split the bundle's key among N custodians, any K of whom open it again.
 
@@ -87,7 +85,7 @@ def escrow_(directory: Path, shares: int, threshold: int, as_json: bool) -> None
     help="For a bundle that a passphrase opens: the file with it, `-` for standard input.",
 )
 @click.option("--try", "only_try", is_flag=True, help="Open it, say what is in it, write nothing.")
-@_AS_JSON
+@AS_JSON
 def unescrow(
     bundle: Path, shares: tuple[Path, ...], passphrase_file: Path | None, only_try: bool, as_json: bool
 ) -> None:
@@ -131,7 +129,7 @@ def unescrow(
 
 
 @click.command()
-@_AS_JSON
+@AS_JSON
 @click.pass_context
 def check(ctx: click.Context, as_json: bool) -> None:
     """Check that keys, escrow and database are in step, and when the escrow was made.

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 import config
 from audit.archive import outdated, rewrap, wrapping
 from audit.tables import log_records
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import administer, existing_database, open_database
 from config import Settings
 from endpoints.console import accounts
@@ -22,14 +22,13 @@ from security import masters
 from security.masters import MasterKeys
 from storage import open_engine, reading
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 _WHY = click.option("--why", required=True, help="By whose decision; it is recorded.")
 
 
 @click.command(name="rotate-master")
 @click.option("--prepare", is_flag=True, help="Only make the next key, to be copied to every host first.")
 @_WHY
-@_JSON
+@AS_JSON
 def rotate_master(prepare: bool, why: str, as_json: bool) -> None:
     """Wrap every data key of the archive, and every account's secret, under a new master key, while the gateway runs.
 
@@ -83,7 +82,7 @@ def rotate_master(prepare: bool, why: str, as_json: bool) -> None:
     "--backup-elsewhere", is_flag=True, help="A backup was made since, by other means than `gateway backup`."
 )
 @_WHY
-@_JSON
+@AS_JSON
 def discard_master(backup_elsewhere: bool, why: str, as_json: bool) -> None:
     """Destroy the master key from before the last change, once there is a backup from after it.
 

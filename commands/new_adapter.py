@@ -11,7 +11,7 @@ import click
 
 import config
 import mappings.services
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.quality import RULES
 from commands.scaffold.files import System, files_of, write
 from errors import ConfigurationError, InvalidRequest
@@ -39,7 +39,7 @@ _FIRST_PORT = 8601
 @click.option(
     "--table", "thing", default="", help="Keep the first operation's answers in the table NAME_TABLE."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def command(name: str, wsdl_file: Path, thing: str, as_json: bool) -> None:
     """Make the files of a new external system: contract, mapping, adapter, register, simulator, settings, golden case.
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 import config
 from audit import Entry, Kind, open_log
 from audit.tables import log_records
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import admin_entry, give_place, open_database
 from commands.rendering import print_rows
 from config import Settings
@@ -23,7 +23,6 @@ from routing.outbox import Row, State
 from storage import reading
 
 _WHY = click.option("--why", required=True, help="The reason, for the exchange log.")
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 _STATE = click.option(
     "--state",
     "states",
@@ -46,7 +45,7 @@ def command() -> None:
 @click.option(
     "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Rows at most."
 )
-@_AS_JSON
+@AS_JSON
 def list_(states: tuple[str, ...], system: str, limit: int, as_json: bool) -> None:
     """List rows, oldest first; without a state, all that are not delivered.
 
@@ -82,7 +81,7 @@ def list_(states: tuple[str, ...], system: str, limit: int, as_json: bool) -> No
 
 @command.command()
 @click.argument("exchange_id", type=click.UUID)
-@_AS_JSON
+@AS_JSON
 def show(exchange_id: uuid.UUID, as_json: bool) -> None:
     """Show one row with the records of its exchange.
 
@@ -127,7 +126,7 @@ def show(exchange_id: uuid.UUID, as_json: bool) -> None:
 @_YES
 @click.option("--even-twice", is_flag=True, help="Also where a second effect is possible.")
 @click.option("--out-of-order", is_flag=True, help="Also after a later message about the same person.")
-@_AS_JSON
+@AS_JSON
 def replay(
     exchange_ids: tuple[uuid.UUID, ...],
     states: tuple[str, ...],
@@ -175,7 +174,7 @@ def replay(
 @_SYSTEM
 @_WHY
 @_YES
-@_AS_JSON
+@AS_JSON
 def park(
     exchange_ids: tuple[uuid.UUID, ...],
     states: tuple[str, ...],

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Connection, Engine
 
 import config
-from commands import partner_evidence, partner_notice, print_json
+from commands import AS_JSON, partner_evidence, partner_notice, print_json, tell
 from commands.opening import Day, Name, administer, open_database
 from commands.partner_evidence import Agreed, Documents, Given
 from commands.rendering import print_rows
@@ -34,7 +34,6 @@ _CERTIFICATE = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The partner's certificate, PEM or DER.",
 )
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 
 
 @click.group()
@@ -51,7 +50,7 @@ command.add_command(partner_notice.notice)
 @click.option("--recipient", type=Name(), required=True, help="Whose rights in access.d it uses.")
 @partner_evidence.documents
 @partner_evidence.agreed
-@_JSON
+@AS_JSON
 def add(name: str, certificate: Path, recipient: str, as_json: bool, **given: Unpack[Given]) -> None:
     """Register a partner by its certificate. A certificate of it that was disabled is taken up again.
 
@@ -99,7 +98,7 @@ def add(name: str, certificate: Path, recipient: str, as_json: bool, **given: Un
 
 
 @command.command(name="list")
-@_JSON
+@AS_JSON
 def list_(as_json: bool) -> None:
     """List every certificate of every partner, with the state of its evidence and the day of its last request.
 
@@ -134,7 +133,7 @@ def list_(as_json: bool) -> None:
 
 @command.command()
 @click.argument("name", type=Name())
-@_JSON
+@AS_JSON
 def show(name: str, as_json: bool) -> None:
     """Show what is known of a partner: terms, certificates, and all evidence with what it replaced.
 
@@ -182,7 +181,7 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name", type=Name())
 @click.option("--but", default="", metavar="SHA256", help="All but the certificate with this fingerprint.")
 @click.option("--why", default="", help="The reason, for the exchange log; must be given in production.")
-@_JSON
+@AS_JSON
 def disable(name: str, but: str, why: str, as_json: bool) -> None:
     """Refuse the certificates of a partner from now on, in all processes.
 
@@ -206,10 +205,7 @@ def disable(name: str, but: str, why: str, as_json: bool) -> None:
         lambda connection: disable_partner(connection, name, utc_now(), keep=but),
         typed={"reason": why} if why else None,
     )
-    if as_json:
-        print_json({"name": name, "disabled": count})
-    else:
-        click.echo(f"{name}: {count} certificates disabled")
+    tell({"name": name, "disabled": count}, f"{name}: {count} certificates disabled", as_json=as_json)
 
 
 @command.command()
@@ -219,7 +215,7 @@ def disable(name: str, but: str, why: str, as_json: bool) -> None:
 @click.option(
     "--retire-old-on", "retire_on", type=Day(), help="Refuse the present certificates from this day on."
 )
-@_JSON
+@AS_JSON
 def rotate(name: str, certificate: Path, at_once: bool, retire_on: date | None, as_json: bool) -> None:
     """Register a new certificate of a partner; the present ones stay valid until they retire or are disabled.
 
@@ -266,7 +262,7 @@ def rotate(name: str, certificate: Path, at_once: bool, retire_on: date | None, 
 @command.command()
 @click.argument("name", type=Name())
 @partner_evidence.documents
-@_JSON
+@AS_JSON
 def evidence(name: str, as_json: bool, **given: Unpack[Documents]) -> None:
     """Add or renew the contract or the promise of confidentiality of a partner; what was before stays on record.
 
@@ -303,7 +299,7 @@ def evidence(name: str, as_json: bool, **given: Unpack[Documents]) -> None:
 @command.command()
 @click.argument("name", type=Name())
 @partner_evidence.agreed
-@_JSON
+@AS_JSON
 def terms(name: str, as_json: bool, **given: Unpack[Agreed]) -> None:
     """Change what is agreed with a partner; what is not named stays as it is.
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 import config
 import mappings.services
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import Day, administer, open_database
 from commands.rendering import print_rows
 from errors import InvalidRequest, UnknownOperation
@@ -41,7 +41,7 @@ class Concerned:
 @click.option("--from", "begins_on", required=True, type=Day(), help="The first day of the change.")
 @click.option("--urgent", is_flag=True, help="Announce it though it is too early for someone; needs --why.")
 @click.option("--why", default="", help="Why it cannot wait, for the exchange log.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def notice(service: str, change: str, begins_on: date, urgent: bool, why: str, as_json: bool) -> None:
     """Announce a change of a service: check the notice period of each partner that uses it, put it on record.
 

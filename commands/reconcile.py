@@ -14,7 +14,7 @@ import config
 import gateway
 from audit import Entry, open_log
 from audit.account import operating_user
-from commands import progress
+from commands import AS_JSON, progress
 from commands.opening import Name, admin_entry, administer, ensure_keys, give_place, open_database
 from commands.reconcile_rendering import print_counts, print_handed, print_list, print_one
 from commands.reconcile_run import Asking, ask_all, finish, read_codes
@@ -33,7 +33,6 @@ from storage import reading
 T = TypeVar("T")
 
 _SYSTEMS = tuple(sorted(comparisons.discover()))
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 _ACTOR = click.option("--actor", required=True, help="Who decides; it is recorded.")
 _LOOKS = click.option("--actor", default="", help="Who looks. Default: the account of the operating system.")
 _REASON = click.option("--reason", required=True, help="Why; it is recorded.")
@@ -67,7 +66,7 @@ def command() -> None:
 @click.option(
     "--recipient", type=Name(), default="spolis-core", show_default=True, help="Whose rights to use."
 )
-@_AS_JSON
+@AS_JSON
 def run(
     system: str,
     persons: TextIO | None,
@@ -149,7 +148,7 @@ def run(
 @click.option("--values", is_flag=True, help="Show persons and both values too; needs --reason.")
 @_LOOKS
 @click.option("--reason", default="", help="Why you look at the values; it is recorded.")
-@_AS_JSON
+@AS_JSON
 def list_(
     states: tuple[str, ...], system: str, limit: int, values: bool, actor: str, reason: str, as_json: bool
 ) -> None:
@@ -183,7 +182,7 @@ def list_(
 @click.argument("difference_id", metavar="ID", type=click.UUID)
 @_LOOKS
 @_REASON
-@_AS_JSON
+@AS_JSON
 def show(difference_id: uuid.UUID, actor: str, reason: str, as_json: bool) -> None:
     """Show a difference: the person, both values with source, exchange and date, and all that happened. It is recorded.
 
@@ -236,7 +235,7 @@ def decide(ids: tuple[uuid.UUID, ...], keeps: bool, takes: bool, actor: str, rea
 @_ACTOR
 @_REASON
 @_FOLDER
-@_AS_JSON
+@AS_JSON
 def return_(ids: tuple[uuid.UUID, ...], actor: str, reason: str, folder: Path | None, as_json: bool) -> None:
     """Return differences to the source that holds the data, as a correction request each: a file in JSON and a text.
 
@@ -260,7 +259,7 @@ def return_(ids: tuple[uuid.UUID, ...], actor: str, reason: str, folder: Path | 
 
 @command.command(name="hand-over")
 @_FOLDER
-@_AS_JSON
+@AS_JSON
 def hand_over(folder: Path | None, as_json: bool) -> None:
     """Hand over the correction requests that are on record and were not handed over, because something failed.
 

@@ -21,7 +21,7 @@ from audit.origin import Origin, load_public_key
 from audit.restorations import Restoration
 from audit.sequencer import Sequencer
 from audit.verify import Report, verify
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import admin_entry, existing_database, give_place
 from commands.progress import shown
 from commands.rendering import print_rows
@@ -142,7 +142,7 @@ class Done:
     "--master-key-lost", is_flag=True, help="Go on without the archive of the months that nothing opens."
 )
 @click.option("--look", is_flag=True, help="Say what would be done and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -8,7 +8,7 @@ import click
 
 import config
 from audit import open_log
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import ensure_keys, existing_database, give_place, open_database
 from commands.progress import shown
 from commands.rendering import print_rows
@@ -31,7 +31,7 @@ def command() -> None:
 @click.option("--verify", is_flag=True, help="Compare the archive with what the records say went into it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--why", default="scheduled", show_default=True, help="By whose decision; it is recorded.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 @click.pass_context
 def anonymise(ctx: click.Context, dry_run: bool, verify: bool, yes: bool, why: str, as_json: bool) -> None:
     """Take rows whose purpose has ended to the archive without persons, and erase them with all their history.

@@ -12,7 +12,7 @@ from audit import backup, restorations
 from audit.asking import ask
 from audit.origin import load_public_key
 from audit.verify import verify
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.progress import shown
 from commands.rendering import print_rows
 from errors import ConfigurationError, InvalidRequest
@@ -29,7 +29,7 @@ _ROOMS = (recovery,)
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--into", default="", metavar="URL", help="An empty database other than the configured one.")
 @click.option("--look", is_flag=True, help="Check signature and digests, say what is in it, load nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 @click.pass_context
 def command(ctx: click.Context, directory: Path, into: str, look: bool, as_json: bool) -> None:
     """Load the backup in DIRECTORY into an empty database, after checking its signature and every digest.

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 import adapters
 import config
 from audit import open_log
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import admin_entry, give_place, open_database
 from commands.outbox import decision
 from commands.rendering import print_rows
@@ -30,7 +30,7 @@ def command() -> None:
 
 
 @command.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def list_(as_json: bool) -> None:
     """List the operations that deliver through the outbox, with what waits for each.
 

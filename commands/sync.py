@@ -17,7 +17,7 @@ import config
 import gateway
 from adapters import Adapter, Operation
 from audit import Archive, open_log
-from commands import print_json
+from commands import AS_JSON, print_json
 from commands.opening import Day, admin_entry, ensure_keys, existing_database, give_place, open_database
 from commands.progress import shown
 from commands.rendering import print_rows
@@ -64,7 +64,7 @@ class _Named:
 @click.option("--since", type=Day(), help="Begin at this day, whatever was answered before.")
 @click.option("--status", is_flag=True, help="Show the newest run of each sync, and ask nothing.")
 @click.option("--recount", is_flag=True, help="Count the newest run anew, from the answers in the archive.")
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@AS_JSON
 def command(
     system: str | None,
     operation: str | None,

@@ -1,21 +1,27 @@
-"""`gateway user`: the local accounts of the console."""
+"""`gateway user`: the local accounts of the console, who is signed in, and who of the state login is kept out."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
 
 import click
 from sqlalchemy import Connection
 
 import config
-from commands import print_json
-from commands.opening import Name, administer, ensure_keys, open_database
+from commands import AS_JSON, print_json, tell
+from commands.opening import Name, administer, open_database
 from commands.rendering import print_rows
-from config import Settings
-from endpoints.console import accounts
+from endpoints.console import accounts, barring, sessions
+from endpoints.console.names import known_name, person_name, plain_name
 from endpoints.console.passwords import Passwords
 from endpoints.console.roles import Role
-from exchange import Environment, Json, instant_text, utc_now
-from security.masters import MasterKeys
+from errors import InvalidRequest
+from exchange import Json, instant_text, utc_now
 from storage import reading
+
+T = TypeVar("T")
 
 _ROLE = click.option(
     "--role",
@@ -23,167 +29,231 @@ _ROLE = click.option(
     required=True,
     help="What the account may do. Who does two kinds of work has two accounts.",
 )
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+_WHY = click.option("--why", required=True, help="The reason, for the exchange log; erasable.")
 
 
 @click.group()
 def command() -> None:
-    """Local accounts of the console."""
+    """Who may sign in at the console, and who is signed in."""
 
 
 @command.command()
 @click.argument("name", type=Name())
 @_ROLE
-@_JSON
+@AS_JSON
 def add(name: str, role: str, as_json: bool) -> None:
-    """Make an account and show its password and the secret of its codes, this once.
+    """Make an account and show its first password, this once.
 
-    Both are needed to sign in, with the code that an authenticator makes of the secret. Hand them over in person, or
-    apart from each other. The name is kept in small letters. On record.
+    Hand it over in person. It lets in for seven days, to one page: there its owner sets up the authenticator and
+    chooses a password that nobody else knows. The name is kept in small letters. On record.
 
     \b
     Examples: gateway user add ilze.berzina --role auditor
               gateway user add ilze.berzina --role auditor --json
     """
-    settings = config.load()
-    name = accounts.plain_name(name)
-    ensure_keys(settings)
-    keys, made = MasterKeys(settings.keys), accounts.new_credentials(Passwords())
-
-    def work(connection: Connection) -> None:
-        accounts.add(connection, keys, name, Role(role), made, utc_now())
-
-    administer(
-        settings,
-        open_database(settings),
-        "user add",
-        "",
-        "",
-        work,
-        facts={"role": role},
-        typed={"account": name},
+    name, given = plain_name(name), accounts.given_password(Passwords())
+    _act(
+        "add",
+        name,
+        lambda connection: accounts.add(connection, name, Role(role), given, utc_now()),
+        role=role,
     )
-    _show(settings, name, role, made, as_json=as_json)
+    _show(name, role, given, as_json=as_json)
 
 
 @command.command(name="list")
-@_JSON
+@AS_JSON
 def list_(as_json: bool) -> None:
-    """List every account; passwords and secrets cannot be shown.
+    """List every account, and every person of the state login who is barred; passwords and secrets cannot be shown.
 
     \b
     Example:  gateway user list
     """
-    now = utc_now()
     with reading(open_database(config.load())).begin() as connection:
-        found = accounts.listed(connection)
-
-    def state(one: accounts.Listed) -> str:
-        if one.disabled_at is not None:
-            return "disabled"
-        return "locked" if one.locked_until is not None and one.locked_until > now else "active"
-
+        found, barred = accounts.listed(connection), barring.listed(connection)
+    now = utc_now()
+    rows: list[tuple[str, str | None, str, datetime]] = [
+        *((one.name, one.role.value, _state(one, now), one.created_at) for one in found),
+        *((one.name, None, "barred", one.since) for one in barred),
+    ]
     if as_json:
-        rows: list[Json] = [
-            {
-                "name": one.name,
-                "role": one.role.value,
-                "state": state(one),
-                "created_at": instant_text(one.created_at),
-            }
-            for one in found
+        told: list[Json] = [
+            {"name": name, "role": role, "state": state, "created_at": instant_text(since)}
+            for name, role, state, since in rows
         ]
-        print_json(rows)
+        print_json(told)
     else:
         print_rows(
             ("name", "role", "state", "since"),
-            [(one.name, one.role.value, state(one), f"{one.created_at:%Y-%m-%d}") for one in found],
+            [(name, role or "-", state, f"{since:%Y-%m-%d}") for name, role, state, since in rows],
         )
 
 
 @command.command()
 @click.argument("name", type=Name())
-@_JSON
+@AS_JSON
 def disable(name: str, as_json: bool) -> None:
     """End an account for good, and all of its sessions at once. On record.
 
     \b
     Example:  gateway user disable ilze.berzina
     """
-    settings, name = config.load(), accounts.plain_name(name)
-    administer(
-        settings,
-        open_database(settings),
-        "user disable",
-        "",
-        "",
-        lambda connection: accounts.disable(connection, name, utc_now()),
-        typed={"account": name},
-    )
-    if as_json:
-        print_json({"name": name, "disabled": True})
-    else:
-        click.echo(f"{name}: disabled, its sessions have ended")
+    name = plain_name(name)
+    _act("disable", name, lambda connection: accounts.disable(connection, name, utc_now()))
+    tell({"name": name, "disabled": True}, f"{name}: disabled, its sessions have ended", as_json=as_json)
 
 
 @command.command()
 @click.argument("name", type=Name())
 @_ROLE
-@_JSON
+@AS_JSON
 def role(name: str, role: str, as_json: bool) -> None:
     """Give an account another role; all of its sessions end at once. On record.
 
     \b
     Example:  gateway user role ilze.berzina --role dpo
     """
-    settings, name = config.load(), accounts.plain_name(name)
-    administer(
-        settings,
-        open_database(settings),
-        "user role",
-        "",
-        "",
-        lambda connection: accounts.set_role(connection, name, Role(role)),
-        facts={"role": role},
-        typed={"account": name},
-    )
-    if as_json:
-        print_json({"name": name, "role": role})
-    else:
-        click.echo(f"{name}: {role}, its sessions have ended")
+    name = plain_name(name)
+    _act("role", name, lambda connection: accounts.set_role(connection, name, Role(role)), role=role)
+    tell({"name": name, "role": role}, f"{name}: {role}, its sessions have ended", as_json=as_json)
 
 
 @command.command()
 @click.argument("name", type=Name())
-@_JSON
+@AS_JSON
 def reset(name: str, as_json: bool) -> None:
-    """Give an account a new password and secret, shown this once, and unlock it; its sessions end at once. On record.
+    """Give an account a new password, shown this once, forget its authenticator, unlock it and end its sessions.
+
+    For a password that is forgotten or a telephone that is lost: as at the first sign-in, its owner sets up an
+    authenticator and chooses a password. On record.
 
     \b
     Example:  gateway user reset ilze.berzina
     """
-    settings, name = config.load(), accounts.plain_name(name)
-    ensure_keys(settings)
-    keys, made = MasterKeys(settings.keys), accounts.new_credentials(Passwords())
-    role = administer(
+    name, given = plain_name(name), accounts.given_password(Passwords())
+    role = _act("reset", name, lambda connection: accounts.reset(connection, name, given, utc_now()))
+    _show(name, role.value, given, as_json=as_json)
+
+
+@command.command(name="sessions")
+@AS_JSON
+def sessions_(as_json: bool) -> None:
+    """List who is signed in, by an account or by the state login, since when and from where. On record.
+
+    \b
+    Example:  gateway user sessions
+    """
+    held = _act("sessions", "", lambda connection: sessions.lasting(connection, utc_now()))
+    if as_json:
+        told: list[Json] = [
+            {
+                "name": one.name,
+                "role": one.role.value,
+                "since": instant_text(one.since),
+                "last_used": instant_text(one.seen),
+                "address": one.address,
+            }
+            for one in held
+        ]
+        print_json(told)
+    else:
+        print_rows(
+            ("name", "role", "since", "last used", "address"),
+            [
+                (one.name, one.role.value, instant_text(one.since), instant_text(one.seen), one.address)
+                for one in held
+            ],
+        )
+
+
+@command.command(name="sign-out")
+@click.argument("name", type=Name())
+@_WHY
+@AS_JSON
+def sign_out(name: str, why: str, as_json: bool) -> None:
+    """End all sessions of an account, or of a person of the state login, who may sign in again. On record.
+
+    \b
+    Example:  gateway user sign-out PNOLV-329999-10014 --why "left the screen unlocked"
+    """
+    name = known_name(name)
+    ended = _act("sign-out", name, lambda connection: sessions.end_all_of(connection, name), why)
+    tell({"name": name, "ended": ended}, f"{name}: {ended} sessions have ended", as_json=as_json)
+
+
+@command.command()
+@click.argument("name", type=Name())
+@_WHY
+@AS_JSON
+def bar(name: str, why: str, as_json: bool) -> None:
+    """Keep a person of the state login out until allowed again; the sessions end at once. On record.
+
+    \b
+    Example:  gateway user bar PNOLV-329999-10014 --why "inspection 3"
+    """
+    name = _person(name)
+
+    def work(connection: Connection) -> int:
+        barring.bar(connection, name, utc_now())
+        return sessions.end_all_of(connection, name)
+
+    ended = _act("bar", name, work, why)
+    tell({"name": name, "ended": ended}, f"{name}: barred, {ended} sessions have ended", as_json=as_json)
+
+
+@command.command()
+@click.argument("name", type=Name())
+@_WHY
+@AS_JSON
+def allow(name: str, why: str, as_json: bool) -> None:
+    """Let a person who was barred sign in again. On record.
+
+    \b
+    Example:  gateway user allow PNOLV-329999-10014 --why "inspection 3 has ended"
+    """
+    name = _person(name)
+    _act("allow", name, lambda connection: barring.allow(connection, name), why)
+    tell({"name": name, "allowed": True}, f"{name}: may sign in again", as_json=as_json)
+
+
+def _act(act: str, name: str, work: Callable[[Connection], T], why: str = "", **facts: str) -> T:
+    """Carry out an act on an account or a person; the name can be erased from its record."""
+    settings = config.load()
+    typed: dict[str, Json] = {"account": name} if name else {}
+    return administer(
         settings,
         open_database(settings),
-        "user reset",
+        f"user {act}",
         "",
         "",
-        lambda connection: accounts.reset(connection, keys, name, made),
-        typed={"account": name},
+        work,
+        facts=dict(facts),
+        typed=typed | ({"reason": why} if why else {}),
     )
-    _show(settings, name, role.value, made, as_json=as_json)
 
 
-def _show(settings: Settings, name: str, role: str, made: accounts.Credentials, *, as_json: bool) -> None:
-    issuer = "SPOLIS" if settings.environment is Environment.PRODUCTION else "SPOLIS test"
-    uri = made.uri(name, issuer)
-    if as_json:
-        print_json({"name": name, "role": role, "password": made.password, "totp_uri": uri})
-        return
-    click.echo(
-        f"name      {name}\nrole      {role}\npassword  {made.password}\nsecret    {made.secret}\n{uri}"
+def _person(name: str) -> str:
+    found = person_name(name.upper())
+    if found is None:
+        raise InvalidRequest(
+            "a person of the state login is written PNOLV-000000-00000; an account is disabled"
+        )
+    return found
+
+
+def _state(one: accounts.Listed, now: datetime) -> str:
+    if one.disabled_at is not None:
+        return "disabled"
+    if one.locked_until is not None and one.locked_until > now:
+        return "locked"
+    return "active" if one.password_given_at is None else "not begun"
+
+
+def _show(name: str, role: str, given: accounts.Given, *, as_json: bool) -> None:
+    tell(
+        {"name": name, "role": role, "password": given.password},
+        f"name      {name}\nrole      {role}\npassword  {given.password}",
+        as_json=as_json,
     )
-    click.echo("They are not shown again: the password, and the secret for an authenticator.", err=True)
+    if not as_json:
+        click.echo("It is not shown again, and is changed at the first sign-in.", err=True)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from audit import Kind, search
 from audit.leaf import SUBJECT
 from exchange import Json
+from questions.purposes import purpose_told
 
 # What says most of an exchange comes last: it opened, it asked, it ended.
 _LEVELS = {Kind.OPENED: 0, Kind.ATTEMPT: 1, Kind.OUTCOME: 2, Kind.ADMIN: 2}
@@ -77,6 +78,7 @@ def _access(records: Sequence[tuple[search.Found, Mapping[str, Json]]]) -> Acces
         official=_text(values.get("official")),
         case=_text(values.get("case")),
         selection=values.get("selection"),
+        purpose=purpose_told(leaf, values),
         persons=max(1, len(search.codes_in([values.get(SUBJECT)]))),
         **{name: _text(leaf.get(name)) for name in _PLAIN},
     )
@@ -88,7 +90,6 @@ _PLAIN = (
     "recipient",
     "caller",
     "role",
-    "purpose",
     "rule",
     "system",
     "operation",

@@ -12,9 +12,6 @@ from audit.search import Filters, Found
 from exchange import Json
 from questions.report import codes_of
 
-# The purpose of those who look without naming one of their own.
-SUPERVISION = "supervision of the exchange log"
-
 # What says most of an exchange comes last.
 _LEVELS = {Kind.OPENED.value: 0, Kind.ATTEMPT.value: 1}
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from audit.search import Found
 from exchange import RIGA, Json
+from questions.purposes import purpose_told
 from questions.report import Report
 
 _FACTS = (
@@ -34,10 +35,13 @@ def records(found: Sequence[Found], values: Sequence[Mapping[str, Json]] | None)
     rows = [
         (
             told(one.index),
-            *(told(one.leaf.get(name)) for name in _FACTS),
-            *(told(more.get(name)) for name in personal),
+            *(
+                told(purpose_told(one.leaf, more) or None if name == "purpose" else one.leaf.get(name))
+                for name in _FACTS
+            ),
+            *(told((more or {}).get(name)) for name in personal),
         )
-        for one, more in zip(found, values or [{} for _ in found], strict=True)
+        for one, more in zip(found, [None for _ in found] if values is None else values, strict=True)
     ]
     return sheet(("index", *_FACTS, *personal), [tuple(map(_in_a_sheet, row)) for row in rows])
 

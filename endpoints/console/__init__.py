@@ -18,8 +18,9 @@ from werkzeug.wrappers import Response as AnyResponse
 import errors
 from endpoints import refusals
 from endpoints.arrivals import Limiter
-from endpoints.console import pages, sessions, sign_in
+from endpoints.console import cookies, pages, sessions, sign_in
 from endpoints.console.look import Look
+from endpoints.console.passwords import Passwords
 from endpoints.console.visit import Page, Shown, SignedIn, Visit
 from endpoints.readiness import Readiness
 from exchange import utc_now
@@ -53,14 +54,15 @@ _HEADERS = {
 }
 
 
-def application(gateway: Gateway) -> WSGIApplication:
-    """The Flask application under /console."""
+def application(gateway: Gateway, passwords: Passwords | None = None) -> WSGIApplication:
+    """The Flask application under /console; without `passwords` it hashes as passwords are hashed."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     app.config["MAX_FORM_MEMORY_SIZE"] = app.config["MAX_CONTENT_LENGTH"] = _MOST_FORM_BYTES
     found = pages.discover()
     look = Look(gateway.settings.environment, found)
     limiter = Limiter(gateway.settings.limits.requests_per_s)
+    hashing = (passwords or Passwords()) if gateway.settings.console.local else None
     readiness = Readiness(gateway, seconds=_CHECK_SECONDS)
 
     def visit_of(user: SignedIn) -> Visit:
@@ -73,12 +75,16 @@ def application(gateway: Gateway) -> WSGIApplication:
             form=request.form.to_dict(),
             method=request.method,
             readiness=readiness,
+            peer=str(request.remote_addr or ""),
+            passwords=hashing,
         )
 
     def shown(page: Page, **arguments: str) -> AnyResponse:
         user = _signed_in(gateway)
         if user is None:
             return sign_in.asked(request, ROOT)
+        if user.confined and not page.confined:
+            return sign_in.led(request, f"{ROOT}/account")
         if user.role not in page.roles:
             return look.refused(
                 user, language(), request.path, errors.AccessDenied("not a page of this role")
@@ -109,7 +115,7 @@ def application(gateway: Gateway) -> WSGIApplication:
         )
     app.add_url_rule(ROOT, "root", lambda: redirect(f"{ROOT}/", 308), methods=("GET",))
     app.add_url_rule(f"{ROOT}/static/<name>", "static", look.static, methods=("GET",))
-    sign_in.add(app, gateway, look, ROOT, language)
+    sign_in.add(app, gateway, look, ROOT, language, hashing)
 
     @app.before_request
     def _limit() -> AnyResponse | None:
@@ -152,16 +158,16 @@ def language() -> Language:
 
 
 def _signed_in(gateway: Gateway) -> SignedIn | None:
-    token = request.cookies.get(sign_in.cookie_name(request), "")
+    token = cookies.held(cookies.SESSION)
     if not token:
         return None
-    now = utc_now()
+    now, peer = utc_now(), str(request.remote_addr or "")
     with reading(gateway.engine).begin() as connection:
         user = sessions.find(connection, token, now)
     # What a page asks by itself is no sign of somebody there.
-    if user is not None and sessions.is_news(user, now) and not sign_in.by_itself(request):
+    if user is not None and sessions.is_news(user, peer, now) and not sign_in.by_itself(request):
         with gateway.engine.begin() as connection:
-            sessions.note(connection, token, now)
+            sessions.note(connection, token, peer, now)
     return user
 
 

@@ -26,7 +26,7 @@ STATIC = HERE / "static"
 _A_YEAR = "public, max-age=31536000, immutable"
 
 # The groups of the menu, in their order; each is shown to who may see a page of it.
-GROUPS = ("Look", "Ask", "Decide", "Run", "Law")
+GROUPS = ("Look", "Ask", "Decide", "Run", "Law", "You")
 
 ROLES = {
     Role.AUDITOR: "Auditor",
@@ -114,7 +114,7 @@ class Look:
 
     def _frame(self, user: SignedIn, language: Language, path: str, title: str) -> dict[str, Any]:
         menu = [
-            (group, [page for page in self._pages if page.group == group and user.role in page.roles])
+            (group, [page for page in self._pages if page.group == group and _opens(user, page)])
             for group in GROUPS
         ]
         return self._plain(language) | {
@@ -128,6 +128,10 @@ class Look:
     def _made(self, template: str, content: Mapping[str, Any], status: int) -> Response:
         text = self._templates.get_template(template).render(**content)
         return Response(text, status, content_type="text/html; charset=utf-8")
+
+
+def _opens(user: SignedIn, page: Page) -> bool:
+    return user.role in page.roles and (page.confined or not user.confined)
 
 
 def static_url(name: str) -> str:

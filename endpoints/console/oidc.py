@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +28,7 @@ from urllib3.exceptions import HTTPError
 
 from config import StateLogin
 from endpoints.console.flows import Flow
+from endpoints.console.names import person_name
 from endpoints.console.roles import Role
 from errors import (
     AnswerRefused,
@@ -41,8 +41,6 @@ from errors import (
 ALGORITHMS = ("RS256", "ES256", "PS256")
 _KEY_TYPES = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC"}
 _LEAST_RSA_BITS = 2048
-# How the state login writes a person's serial number (ETSI EN 319 412-1, 5.1.3).
-_PERSON = re.compile(r"PNOLV-([0-9]{6})-?([0-9]{5})")
 _SCOPE = "openid profile"
 
 # Discovery and keys are asked for again after that; for a key that is not known, at once, but not more often than this.
@@ -141,8 +139,8 @@ class StateLoginClient:
         """
         text = self._identity_token(flow, code, comes_back)
         claims = self._claims(text, flow.nonce)
-        found = _PERSON.fullmatch(str(claims.get(self._settings.name_claim, "")))
-        if found is None:
+        name = person_name(str(claims.get(self._settings.name_claim, "")))
+        if name is None:
             raise NotAuthenticated(f"{self._settings.name_claim} is no PNOLV")
         said = claims.get(self._settings.role_claim, [])
         values = said if isinstance(said, list) else [said]
@@ -152,7 +150,7 @@ class StateLoginClient:
             if isinstance(one, str) and one in self._settings.roles
         }
         role = Role(roles.pop()) if len(roles) == 1 else None
-        return Person(f"PNOLV-{found[1]}-{found[2]}", role)
+        return Person(name, role)
 
     def _identity_token(self, flow: Flow, code: str, comes_back: str) -> str:
         url = self._issuer().token

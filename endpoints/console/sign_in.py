@@ -24,7 +24,7 @@ from werkzeug.wrappers import Request, Response
 from audit import Entry, Kind
 from endpoints import refusals
 from endpoints.arrivals import Limiter
-from endpoints.console import accounts, flows, sessions
+from endpoints.console import accounts, barring, cookies, flows, sessions
 from endpoints.console.look import Look
 from endpoints.console.oidc import Person, StateLoginClient
 from endpoints.console.passwords import Passwords
@@ -49,6 +49,7 @@ from storage import reading
 # Attempts of one peer address in a minute, in one process.
 A_MINUTE = 10
 _LOCAL, _STATE = "local", "oidc"
+_FORM, _FLOW = "console-form", "console-flow"
 _MOST_ADDRESS = 900
 # Below the root: segments of plain letters, then a query of plain letters; no host, no dots that lead upwards.
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?(?:\?[A-Za-z0-9._~%=&+:,-]*)?")
@@ -69,11 +70,6 @@ _SENTENCES: Mapping[type[GatewayError], str] = {
 _UNFORESEEN = "Something went wrong here. The operators can see what."
 
 
-def cookie_name(request: Request) -> str:
-    """Over TLS a name that no other host can set a cookie of."""
-    return _name(request, "console")
-
-
 def by_itself(request: Request) -> bool:
     """Whether a page asks for a part of itself anew, by htmx."""
     return request.headers.get("HX-Request") == "true"
@@ -88,7 +84,12 @@ def asked(request: Request, root: str) -> Response:
     address = f"{root}/sign-in"
     if leads_to != f"{root}/":
         address += f"?{urlencode({'to': leads_to})}"
-    if by_itself(request):  # a part of a page would get the whole sign-in page into it
+    return led(request, address)
+
+
+def led(request: Request, address: str) -> Response:
+    """To another page, the whole of it: a part of a page would get it into itself."""
+    if by_itself(request):
         return Response("", 200, {"HX-Redirect": address})
     return redirect(address, 303)
 
@@ -106,11 +107,11 @@ def add(
     look: Look,
     root: str,
     language: Callable[[], Language],
+    passwords: Passwords | None,
     *,
-    passwords: Passwords | None = None,
     a_minute: int = A_MINUTE,
 ) -> None:
-    """The pages of signing in.
+    """The pages of signing in; without `passwords` there are no local accounts.
 
     Raises: ConfigurationError when the secret of the state login cannot be read.
     """
@@ -121,7 +122,7 @@ def add(
         root=root,
         language=language,
         keys=MasterKeys(gateway.settings.keys),
-        passwords=(passwords or Passwords()) if known.local else None,
+        passwords=passwords,
         client=StateLoginClient(known.state_login) if known.state_login else None,
         limiter=Limiter(a_minute, clock=lambda: time.monotonic() / 60),
     )
@@ -154,7 +155,7 @@ class _Desk:
     def by_account(self) -> Response:
         """Name, password and code, from a form of ours."""
         leads_to = within(self.root, asking.form.get("to", ""))
-        held, sent = asking.cookies.get(_name(asking, "console-form"), ""), asking.form.get("token", "")
+        held, sent = cookies.held(_FORM), asking.form.get("token", "")
         if not held or not hmac.compare_digest(held.encode(), sent.encode()):
             return self._page(leads_to, _STALE, 403)
         typed = accounts.Typed(
@@ -184,18 +185,18 @@ class _Desk:
             return self._trouble(leads_to, error)
         answer = redirect(address, 303)
         # Lax, because the browser comes back from another site.
-        self._keep(answer, "console-flow", flow.token, "Lax", int(flows.LONGEST.total_seconds()))
+        cookies.keep(answer, _FLOW, flow.token, seconds=int(flows.LONGEST.total_seconds()))
         return answer
 
     def back(self) -> Response:
         """From the state login, with its answer."""
         answer = self._answered()
-        self._forget(answer, "console-flow")
+        cookies.forget(answer, _FLOW)
         return answer
 
     def out(self) -> Response:
         """Sign out; by a form of the session that ends."""
-        token = asking.cookies.get(cookie_name(asking), "")
+        token = cookies.held(cookies.SESSION)
         answer = redirect(f"{self.root}/sign-in", 303)
         try:
             user = self._user(token)
@@ -208,7 +209,7 @@ class _Desk:
         except (GatewayError, SQLAlchemyError) as error:
             # Nobody goes on at this browser, though the session stands until it is idle for too long.
             answer = self._trouble(f"{self.root}/", error)
-        self._forget(answer, "console")
+        cookies.forget(answer, cookies.SESSION)
         return answer
 
     def _judged(self, typed: accounts.Typed) -> str | None:
@@ -217,13 +218,15 @@ class _Desk:
             raise ConfigurationError("there are no local accounts")
         now = utc_now()
         seen = accounts.see(self.gateway.engine, self.keys, self.passwords, typed, now)
-        before = asking.cookies.get(cookie_name(asking), "")
+        before = cookies.held(cookies.SESSION)
 
         def work(connection: Connection) -> str | None:
-            verdict = accounts.judge(connection, seen, now)
+            verdict = accounts.judge(connection, self.keys, seen, now)
             role, log = verdict.role, self.gateway.log
             if verdict.refusal is None and role is not None:
-                return self._began(connection, seen.name, role, _LOCAL, before, now)
+                return self._began(
+                    connection, seen.name, role, _LOCAL, before, now, confined=verdict.confined
+                )
             reason = {"reason": str(verdict.refusal)}
             # A name that is nobody's may be anything, a password too: kept as what can be erased.
             who = "official" if role is not None else "typed"
@@ -235,7 +238,7 @@ class _Desk:
         return self.gateway.log.commit(work)
 
     def _answered(self) -> Response:
-        token = asking.cookies.get(_name(asking, "console-flow"), "")
+        token = cookies.held(_FLOW)
         leads_to, person = None, None
         try:
             self._slowly()
@@ -254,23 +257,44 @@ class _Desk:
             if person.role is None:
                 self._refused(person, "not exactly one role")
                 return self._page(leads_to, _STATE_REFUSED, 403)
-            return self._welcome(leads_to, self._let_in(person, person.role))
+            session = self._let_in(person, person.role)
+            if session is None:
+                return self._page(leads_to, _STATE_REFUSED, 403)
+            return self._welcome(leads_to, session)
         except (GatewayError, SQLAlchemyError) as error:
             return self._trouble(leads_to or f"{self.root}/", error)
 
-    def _let_in(self, person: Person, role: Role) -> str:
-        before, now = asking.cookies.get(cookie_name(asking), ""), utc_now()
-        return self.gateway.log.commit(
-            lambda connection: self._began(connection, person.name, role, _STATE, before, now)
-        )
+    def _let_in(self, person: Person, role: Role) -> str | None:
+        """The token of a new session; None for one who is barred."""
+        before, now = cookies.held(cookies.SESSION), utc_now()
+
+        def work(connection: Connection) -> str | None:
+            if barring.is_barred(connection, person.name):
+                entry = self._entry(
+                    "sign in refused", role, _STATE, {"official": person.name}, {"reason": "barred"}
+                )
+                self.gateway.log.append(connection, entry)
+                return None
+            return self._began(connection, person.name, role, _STATE, before, now)
+
+        return self.gateway.log.commit(work)
 
     def _began(
-        self, connection: Connection, name: str, role: Role, way: str, before: str, now: datetime
+        self,
+        connection: Connection,
+        name: str,
+        role: Role,
+        way: str,
+        before: str,
+        now: datetime,
+        *,
+        confined: bool = False,
     ) -> str:
         """A new session, always with a token of its own; the one that this browser had ends."""
         if before:
             sessions.end(connection, before)
-        token = sessions.begin(connection, name, role, now)
+        peer = str(asking.remote_addr or "")
+        token = sessions.begin(connection, name, role, now, address=peer, confined=confined)
         self.gateway.log.append(connection, self._entry("sign in", role, way, {"official": name}))
         return token
 
@@ -285,7 +309,7 @@ class _Desk:
             return sessions.find(connection, token, utc_now())
 
     def _ended(self, user: SignedIn, token: str) -> None:
-        way = _STATE if user.name.startswith("PNOLV-") else _LOCAL
+        way = _STATE if user.by_state_login else _LOCAL
         entry = self._entry("sign out", user.role, way, {"official": user.name})
 
         def work(connection: Connection) -> None:
@@ -345,8 +369,8 @@ class _Desk:
 
     def _welcome(self, leads_to: str, token: str) -> Response:
         answer = redirect(leads_to, 303)
-        self._keep(answer, "console", token, "Lax", None)
-        self._forget(answer, "console-form")
+        cookies.keep(answer, cookies.SESSION, token)
+        cookies.forget(answer, _FORM)
         return answer
 
     def _trouble(self, leads_to: str, error: Exception) -> Response:
@@ -357,8 +381,7 @@ class _Desk:
 
     def _page(self, leads_to: str, problem: str = "", status: int = 200) -> Response:
         """The page with a form token: also in a cookie that other sites' forms do not bring along."""
-        name, language = _name(asking, "console-form"), self.language()
-        token = asking.cookies.get(name, "")
+        token, language = cookies.held(_FORM), self.language()
         if not re.fullmatch(r"[A-Za-z0-9_-]{43}", token):
             token = secrets.token_urlsafe(32)
         content = {
@@ -369,26 +392,5 @@ class _Desk:
             "state_login": self.client is not None,
         }
         answer = self.look.plain("sign-in.html.jinja", language, content, status)
-        self._keep(answer, "console-form", token, "Strict", None)
+        cookies.keep(answer, _FORM, token, same_site="Strict")
         return answer
-
-    def _keep(self, answer: Response, name: str, value: str, same_site: str, seconds: int | None) -> None:
-        answer.set_cookie(
-            _name(asking, name),
-            value,
-            max_age=seconds,
-            path="/",
-            secure=asking.is_secure,
-            httponly=True,
-            samesite=same_site,
-        )
-
-    def _forget(self, answer: Response, name: str) -> None:
-        # A browser takes nothing of a name with __Host- without Secure, not even its end.
-        answer.delete_cookie(
-            _name(asking, name), path="/", secure=asking.is_secure, httponly=True, samesite="Lax"
-        )
-
-
-def _name(request: Request, name: str) -> str:
-    return f"__Host-{name}" if request.is_secure else name

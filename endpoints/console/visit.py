@@ -10,21 +10,27 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from audit import Entry, Kind
+from endpoints.console.names import is_of_state_login
+from endpoints.console.passwords import Passwords
 from endpoints.console.roles import SEES_PERSONS, Role
 from endpoints.console.words import say
 from endpoints.readiness import Readiness
 from errors import AccessDenied, InvalidRequest
 from exchange import RIGA, Json, new_id, utc_now
 from gateway import Gateway
+from questions.purposes import why
 from questions.words import Language
 
-# What is typed as a purpose goes into the log for good.
 _MOST_OF_A_PURPOSE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who is signed in: the name of an account, or the subject of the state login (`PNOLV-…`)."""
+    """Who is signed in: the name of an account, or the subject of the state login (`PNOLV-…`).
+
+    `session` is the digest of the session, `address` the one that it was used from last. Who is `confined` has yet to
+    choose a password, and sees nothing before.
+    """
 
     name: str
     role: Role
@@ -32,11 +38,22 @@ class SignedIn:
     since: datetime
     seen: datetime
     expires: datetime
+    session: str
+    address: str
+    confined: bool
+
+    @property
+    def by_state_login(self) -> bool:
+        """Whether there is no account of the gateway."""
+        return is_of_state_login(self.name)
 
 
 @dataclass(slots=True)
 class Visit:
-    """What a page is given. `form` is "" where a field is missing, and so is `query`."""
+    """What a page is given. `form` is "" where a field is missing, and so is `query`.
+
+    `peer` is the address that asks; `passwords` None where there are no local accounts.
+    """
 
     gateway: Gateway
     user: SignedIn
@@ -45,6 +62,8 @@ class Visit:
     query: Mapping[str, str]
     form: Mapping[str, str]
     readiness: Readiness
+    peer: str
+    passwords: Passwords | None
     method: str = "GET"
     recorded: list[str] = field(default_factory=list)
 
@@ -80,7 +99,8 @@ class Visit:
 
         Raises: LogUnavailable.
         """
-        self.gateway.log.write(self.entry(act, {"purpose": purpose, **facts}, personal))
+        public, typed = why(purpose)
+        self.gateway.log.write(self.entry(act, {**public, **facts}, {**typed, **(personal or {})}))
         self.recorded.append(act)
 
     def entry(self, act: str, facts: Mapping[str, Json], personal: Mapping[str, Json] | None = None) -> Entry:
@@ -113,7 +133,8 @@ class Shown:
 class Page:
     """One page. `path` is below /console, in werkzeug's form; one without `title` is not in the menu.
 
-    Texts are English and looked up in `words/lv.po`. `rank` orders the menu within its group.
+    Texts are English and looked up in `words/lv.po`. `rank` orders the menu within its group. One that is `confined`
+    is open to whoever has yet to choose a password.
     """
 
     path: str
@@ -123,6 +144,7 @@ class Page:
     group: str = ""
     rank: int = 0
     methods: tuple[str, ...] = ("GET",)
+    confined: bool = False
 
 
 def moment(instant: datetime | None) -> str:

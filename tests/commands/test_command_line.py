@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
 import pytest
 from click.testing import CliRunner
 
+import commands
 from commands import Discovered, cli
 from errors import Busy, ConfigurationError, GatewayError, NotFound, every_error
 
@@ -37,6 +42,32 @@ def test_every_command_explains_itself_with_an_example(path: str) -> None:
     assert result.exit_code == 0
     assert "Example" in result.output, path
     assert f"gateway {path.split()[0]}" in result.output, path
+
+
+def test_what_the_help_lists_is_what_the_commands_say() -> None:
+    context = click.Context(cli)
+    told = CliRunner().invoke(cli, ["--help"]).output.split("Commands:\n")[1].splitlines()
+    listed = dict(line.split(maxsplit=1) for line in told)
+    assert sorted(listed) == cli.list_commands(context)
+    for name, text in listed.items():
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert text.removesuffix("...") in command.get_short_help_str(1000).replace("\n", " ")
+    modules = [
+        importlib.import_module(f"commands.{one.name}") for one in pkgutil.iter_modules(commands.__path__)
+    ]
+    defined = [one for one in modules if isinstance(getattr(one, "command", None), click.Command)]
+    assert len(defined) == len(listed), "and each module with a command is found"
+
+
+def test_the_help_imports_no_command() -> None:
+    program = (
+        "import sys; from click.testing import CliRunner; from commands import cli; "
+        "assert CliRunner().invoke(cli, ['--help']).exit_code == 0; "
+        "print([name for name in sys.modules if name.startswith('commands.') or name == 'gateway'])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 — our own program
+    assert told.stdout == "[]\n"
 
 
 def failing(error: Exception) -> click.Group:

@@ -84,7 +84,11 @@ ACTS: Sequence[tuple[str, Act]] = (
     ("user add", Act("user add", "ilze --role auditor")),
     ("user role", Act("user role", "ilze --role dpo")),
     ("user reset", Act("user reset", "ilze")),
+    ("user sessions", Act("user sessions")),
+    ("user sign-out", Act("user sign-out", "ilze --why left")),
     ("user disable", Act("user disable", "ilze")),
+    ("user bar", Act("user bar", "PNOLV-329999-10014 --why inspection")),
+    ("user allow", Act("user allow", "PNOLV-329999-10014 --why over")),
     ("route disable", Act("route disable", "sais NotifyCareStay --why ended")),
     ("route enable", Act("route enable", "sais NotifyCareStay --why again")),
     ("alert test", Act("alert test", exit_code=1)),
@@ -177,7 +181,7 @@ NONE = {
     "restore": "nothing is written to a restored log but by `recover`, whose record says of which backup",
     "route list": "operations and counts",
     "simulate": "stands in for other systems, with invented persons",
-    "user list": "names of accounts and their roles; no password and no secret can be shown",
+    "user list": "names of accounts, their roles and who is barred; no password and no secret can be shown",
     "witness": "runs at somebody else's; its cosignatures stand in the log that they are for",
 }
 

@@ -6,8 +6,8 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from audit import search
 from endpoints.console import accounts, sessions
-from endpoints.console.accounts import Typed
+from endpoints.console.accounts import Refusal, Typed
 from endpoints.console.passwords import Passwords
 from endpoints.console.roles import Role
 from exchange import utc_now
@@ -25,38 +25,63 @@ from security.masters import MasterKeys
 from storage import open_engine
 from tests.commands.conftest import Home
 
+OWN = "own words of ilona"
+PERSON = "PNOLV-329999-10014"
 
-def attempt(home: Home, name: str, password: str, secret: str) -> accounts.Verdict:
-    """Sign in with what was shown."""
-    engine, now = open_engine(home.settings.database_url), utc_now()
-    typed = Typed(name, password, pyotp.TOTP(secret).at(now))
-    seen = accounts.see(engine, MasterKeys(home.settings.keys), Passwords(), typed, now)
+
+def attempt(home: Home, name: str, password: str, code: str = "", days: int = 0) -> accounts.Verdict:
+    """Sign in with what was shown, so many days later."""
+    engine, keys, now = open_engine(home.settings.database_url), MasterKeys(home.settings.keys), utc_now()
+    now += timedelta(days=days)
+    seen = accounts.see(engine, keys, Passwords(), Typed(name, password, code), now)
     with engine.begin() as connection:
-        return accounts.judge(connection, seen, now)
+        return accounts.judge(connection, keys, seen, now)
 
 
-def secret_of(uri: str) -> str:
-    return parse_qs(urlsplit(uri).query)["secret"][0]
+def own(home: Home, name: str, given: str, password: str) -> str:
+    """Sign in with a password that was given and choose another one; the secret of the codes."""
+    assert attempt(home, name, given).confined
+    engine, keys, now = open_engine(home.settings.database_url), MasterKeys(home.settings.keys), utc_now()
+    with engine.begin() as connection:
+        secret = accounts.secret(connection, keys, name, "SPOLIS test")
+    assert secret is not None
+    typed = Typed(name, given, pyotp.TOTP(secret.text).at(now - timedelta(seconds=30)))
+    seen = accounts.see(engine, keys, Passwords(), typed, now)
+    with engine.begin() as connection:
+        verdict = accounts.change_password(connection, seen, Passwords().hashed(password), now)
+    assert verdict.refusal is None
+    return secret.text
 
 
-def test_an_account_is_shown_once_and_signs_in(home: Home) -> None:
+def test_a_password_is_shown_once_and_lets_in_to_be_changed(home: Home) -> None:
     made = home.json("user", "add", "Ilze.Berzina", "--role", "auditor")
-    assert sorted(made) == ["name", "password", "role", "totp_uri"]
+    assert sorted(made) == ["name", "password", "role"]
     assert (made["name"], made["role"]) == ("ilze.berzina", "auditor")
-    assert made["totp_uri"].startswith("otpauth://totp/SPOLIS%20test:ilze.berzina?secret=")
-    verdict = attempt(home, "ILZE.berzina", made["password"], secret_of(made["totp_uri"]))
-    assert (verdict.role, verdict.refusal) == (Role.AUDITOR, None)
+    verdict = attempt(home, "ILZE.berzina", made["password"])
+    assert (verdict.role, verdict.refusal, verdict.confined) == (Role.AUDITOR, None, True)
     listed = home.run("user", "list").output
     assert "ilze.berzina" in listed
     assert made["password"] not in listed
     (row,) = home.json("user", "list")
-    assert (row["name"], row["role"], row["state"]) == ("ilze.berzina", "auditor", "active")
+    assert (row["name"], row["role"], row["state"]) == ("ilze.berzina", "auditor", "not begun")
+    secret = own(home, "ilze.berzina", made["password"], OWN)
+    assert home.json("user", "list")[0]["state"] == "active"
+    assert attempt(home, "ilze.berzina", made["password"]).refusal is Refusal.PASSWORD
+    assert attempt(home, "ilze.berzina", OWN).refusal is Refusal.CODE
+    code = pyotp.TOTP(secret).at(utc_now())
+    assert not attempt(home, "ilze.berzina", OWN, code).confined
+
+
+def test_a_password_that_was_given_lasts_seven_days(home: Home) -> None:
+    made = home.json("user", "add", "ilze", "--role", "auditor")
+    assert attempt(home, "ilze", made["password"], days=6).refusal is None
+    assert attempt(home, "ilze", made["password"], days=7).refusal is Refusal.OVER
 
 
 def test_without_json_everything_that_is_needed_is_told(home: Home) -> None:
     result = home.run("user", "add", "ilze", "--role", "dpo")
     assert result.exit_code == 0
-    assert all(word in result.stdout for word in ("password", "secret", "otpauth://totp/"))
+    assert all(word in result.stdout for word in ("name", "ilze", "dpo", "password"))
     assert "not shown again" in result.stderr
 
 
@@ -72,7 +97,7 @@ def test_each_act_is_on_record_and_the_name_can_be_erased(home: Home) -> None:
     assert [one.leaf.get("role") for one in found] == [None, None, "dpo", "auditor"]
     assert [values["account"] for values in search.with_values(engine, found)] == ["ilze"] * 4
     text = str([one.leaf for one in found])
-    assert not any(word in text for word in ("ilze", made["password"], secret_of(made["totp_uri"])))
+    assert not any(word in text for word in ("ilze", made["password"]))
 
 
 @pytest.mark.parametrize(
@@ -91,12 +116,15 @@ def test_a_change_ends_sessions_in_the_same_transaction(home: Home, arguments: t
     assert left == ["uldis"]
 
 
-def test_what_was_shown_before_a_reset_counts_no_more(home: Home) -> None:
+def test_after_a_reset_neither_password_nor_authenticator_counts(home: Home) -> None:
     before = home.json("user", "add", "ilze", "--role", "operator")
+    secret = own(home, "ilze", before["password"], OWN)
     after = home.json("user", "reset", "ilze")
     assert (after["name"], after["role"]) == ("ilze", "operator")
-    assert attempt(home, "ilze", before["password"], secret_of(before["totp_uri"])).refusal is not None
-    assert attempt(home, "ilze", after["password"], secret_of(after["totp_uri"])).refusal is None
+    code = pyotp.TOTP(secret).at(utc_now())
+    for password in (before["password"], OWN):
+        assert attempt(home, "ilze", password, code).refusal is Refusal.PASSWORD
+    assert own(home, "ilze", after["password"], "other words of hers") != secret
 
 
 def test_a_disabled_account_is_ended_for_good(home: Home) -> None:
@@ -106,7 +134,7 @@ def test_a_disabled_account_is_ended_for_good(home: Home) -> None:
     for words in (["disable", "ilze"], ["reset", "ilze"], ["role", "ilze", "--role", "dpo"]):
         assert home.run("user", *words).exit_code == 2
     assert home.run("user", "add", "ilze", "--role", "auditor").exit_code == 2
-    assert attempt(home, "ilze", made["password"], secret_of(made["totp_uri"])).refusal is not None
+    assert attempt(home, "ilze", made["password"]).refusal is not None
     with open_engine(home.settings.database_url).begin() as connection:
         row = connection.execute(select(accounts.accounts)).one()
     assert (row.hash, row.totp) == ("", b"")
@@ -117,13 +145,56 @@ def test_names_are_plain_and_not_those_of_the_state_login(home: Home, name: str)
     assert home.run("user", "add", "--role", "auditor", "--", name).exit_code == 2
 
 
+def signed_in(home: Home, *names: str) -> None:
+    with open_engine(home.settings.database_url).begin() as connection:
+        for name in names:
+            sessions.begin(connection, name, Role.AUDITOR, utc_now(), address="192.0.2.7")
+
+
+def test_who_is_signed_in_is_told_and_can_be_signed_out(home: Home) -> None:
+    home.json("user", "add", "ilze", "--role", "auditor")
+    signed_in(home, "ilze", PERSON, PERSON)
+    held = home.json("user", "sessions")
+    assert sorted(one["name"] for one in held) == [PERSON, PERSON, "ilze"]
+    assert {(one["role"], one["address"]) for one in held} == {("auditor", "192.0.2.7")}
+    assert home.json("user", "sign-out", "pnolv-32999910014", "--why", "left") == {"name": PERSON, "ended": 2}
+    assert [one["name"] for one in home.json("user", "sessions")] == ["ilze"]
+    assert home.run("user", "sessions").output.splitlines()[0].split()[:2] == ["name", "role"]
+
+
+def test_a_person_of_the_state_login_is_barred_until_allowed(home: Home) -> None:
+    home.json("user", "list")
+    signed_in(home, PERSON)
+    assert home.json("user", "bar", PERSON, "--why", "inspection 3") == {"name": PERSON, "ended": 1}
+    (row,) = home.json("user", "list")
+    assert (row["name"], row["role"], row["state"]) == (PERSON, None, "barred")
+    assert home.run("user", "bar", PERSON, "--why", "x").exit_code == 2
+    signed_in(home, PERSON)  # as by a sign-in that was under way at that moment
+    assert home.json("user", "sessions") == []
+    assert home.json("user", "allow", PERSON, "--why", "over") == {"name": PERSON, "allowed": True}
+    assert home.run("user", "allow", PERSON, "--why", "over").exit_code == 2
+    engine = open_engine(home.settings.database_url)
+    found = [
+        one for one in search.search(engine, kind="admin") if one.leaf["act"] in ("user bar", "user allow")
+    ]
+    values = search.with_values(engine, found)
+    assert [(one["account"], one["reason"]) for one in values] == [(PERSON, "over"), (PERSON, "inspection 3")]
+    assert not any(word in str([one.leaf for one in found]) for word in ("329999", "inspection"))
+
+
+@pytest.mark.parametrize("name", ["ilze", "PNOLV-1", "PNOLV-3299991001x"])
+def test_only_a_person_of_the_state_login_is_barred(home: Home, name: str) -> None:
+    assert home.run("user", "bar", name, "--why", "x").exit_code == 2
+    assert home.run("user", "allow", name, "--why", "x").exit_code == 2
+
+
 def test_a_role_is_one_of_four(home: Home) -> None:
     assert home.run("user", "add", "ilze", "--role", "owner").exit_code == 2
     assert home.run("user", "add", "ilze").exit_code == 2
 
 
 def test_secrets_go_with_the_master_key(home: Home) -> None:
-    made = home.json("user", "add", "ilze", "--role", "auditor")
+    secret = own(home, "ilze", home.json("user", "add", "ilze", "--role", "auditor")["password"], OWN)
     told = home.json("keys", "rotate-master", "--why", "yearly")
     assert told["secrets"] == 1
     engine, new = open_engine(home.settings.database_url), MasterKeys(home.settings.keys).current()
@@ -132,11 +203,11 @@ def test_secrets_go_with_the_master_key(home: Home) -> None:
         assert accounts.outdated(connection, bytes(32)) == 1
     assert home.run("backup", str(home.folder / "backup")).exit_code == 0
     home.json("keys", "discard-master", "--why", "tested")
-    assert attempt(home, "ilze", made["password"], secret_of(made["totp_uri"])).refusal is None
+    assert attempt(home, "ilze", OWN, pyotp.TOTP(secret).at(utc_now())).refusal is None
 
 
 def test_a_master_key_is_kept_while_a_secret_needs_it(home: Home) -> None:
-    home.json("user", "add", "ilze", "--role", "auditor")
+    own(home, "ilze", home.json("user", "add", "ilze", "--role", "auditor")["password"], OWN)
     engine = open_engine(home.settings.database_url)
     with engine.begin() as connection:
         wrapped = connection.execute(select(accounts.accounts.c.totp)).scalar_one()

@@ -20,6 +20,7 @@ from audit.tables import LOG_TABLES
 from audit.verify import verify
 from config import Settings
 from endpoints.console import accounts
+from endpoints.console.accounts import Typed
 from endpoints.console.passwords import Passwords
 from endpoints.console.roles import Role
 from endpoints.readiness import Readiness
@@ -123,9 +124,14 @@ def test_the_eraser_wraps_secrets_of_accounts_anew_and_reads_no_password(
     application, erasing = (open_engine(as_role(migrated_postgresql, name)) for name in names)
     masters, new = MasterKeys(keys / "keys"), os.urandom(32)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    made = accounts.new_credentials(Passwords(hasher))
+    passwords, now = Passwords(hasher), utc_now()
+    given = accounts.given_password(passwords)
     with application.begin() as connection:
-        accounts.add(connection, masters, "ilze", Role.AUDITOR, made, utc_now())
+        accounts.add(connection, "ilze", Role.AUDITOR, given, now)
+    # The first sign-in makes the secret.
+    seen = accounts.see(application, masters, passwords, Typed("ilze", given.password, ""), now)
+    with application.begin() as connection:
+        assert accounts.judge(connection, masters, seen, now).confined
     with erasing.begin() as connection:
         assert accounts.rewrap(connection, masters, new) == 1
         assert accounts.outdated(connection, new) == 0

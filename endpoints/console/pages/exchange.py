@@ -26,7 +26,8 @@ from mappings import regulation
 from questions import words
 from questions.acting import about
 from questions.handing_out import evidence_of
-from questions.searching import SUPERVISION, by_exchange
+from questions.purposes import SUPERVISION, purpose_told
+from questions.searching import by_exchange
 from questions.words import Language
 from routing import outbox
 from security.keys import Identity
@@ -257,7 +258,7 @@ def _shown(
         "what": telling.what(whole.telling, language),
         "facts": facts,
         "steps": list(_steps(records, stands, language)),
-        "who": _who(facts, language),
+        "who": _who(facts, language, opened=bool(values)),
         "rules": [(one.id.removeprefix("p"), one.text) for one in regulation.chain(_text(facts, "rule"))],
         "fields": list(_fields(facts)),
         "delivered": _delivered(facts, language),
@@ -312,9 +313,9 @@ def _length(passed: timedelta) -> str:
     return f"{seconds:.1f} s" if abs(seconds) < 120 else str(timedelta(seconds=round(seconds)))
 
 
-def _who(facts: Mapping[str, Json], language: Language) -> list[tuple[str, str]]:
+def _who(facts: Mapping[str, Json], language: Language, *, opened: bool) -> list[tuple[str, str]]:
     """Pairs of a name to be translated and a text, of what the log says in public."""
-    purpose = _text(facts, "purpose")
+    purpose = purpose_told(facts, {} if opened else None)
     institution = words.institution(_text(facts, "institution"), _text(facts, "recipient")).of(language)
     bases = facts.get("bases")
     found = [

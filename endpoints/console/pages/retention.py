@@ -6,10 +6,10 @@ from audit import Kind, holds, retention, search
 from endpoints.console.roles import Role
 from endpoints.console.visit import Page, Shown, Visit
 from exchange import RIGA, Json, utc_now
+from questions.purposes import SUPERVISION
 from storage import reading
 
 _AT_ONCE = 50
-_PURPOSE = "supervision of the exchange log"
 
 
 def show(visit: Visit) -> Shown:
@@ -21,7 +21,7 @@ def show(visit: Visit) -> Shown:
     filters = search.Filters(kind=Kind.ERASURE.value)
     found = search.page(visit.gateway.engine, filters, limit=_AT_ONCE, after=visit.query.get("after", ""))
     facts: dict[str, Json] = {"filters": filters.json(), "by_person": False, "found": len(found)}
-    visit.on_record("audit search", _PURPOSE, facts)
+    visit.on_record("audit search", SUPERVISION, facts)
     content = {
         "classes": [(one, day.astimezone(RIGA).date() if day else None) for one, day in over],
         "holds": held,

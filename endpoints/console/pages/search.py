@@ -21,7 +21,8 @@ from exchange import Json
 from mappings import regulation
 from questions import sheets, words
 from questions.acting import about
-from questions.searching import SUPERVISION, Exchange, Search, by_exchange, searched
+from questions.purposes import SUPERVISION, purpose_told
+from questions.searching import Exchange, Search, by_exchange, searched
 from questions.words import Language, Words
 
 _AT_ONCE = 100
@@ -180,14 +181,14 @@ def _shown(
 
 def rows(found: Search, language: Language) -> Iterator[Row]:
     """What was found as exchanges, in words."""
-    beside = found.values or [{} for _ in found.found]
+    beside = [{} for _ in found.found] if found.values is None else found.values
     values = {str(one.leaf["id"]): more for one, more in zip(found.found, beside, strict=True)}
     for exchange in by_exchange(found.found):
         own = {name: value for one in exchange.records for name, value in values[str(one.leaf["id"])].items()}
-        yield _row(exchange, own, language)
+        yield _row(exchange, own, language, opened=found.values is not None)
 
 
-def _row(exchange: Exchange, values: Mapping[str, Json], language: Language) -> Row:
+def _row(exchange: Exchange, values: Mapping[str, Json], language: Language, *, opened: bool) -> Row:
     told = exchange.telling
     fact = {name: value if isinstance(value, str) else "" for name, value in told.leaf.items()}.get
     rule = fact("rule", "")
@@ -198,7 +199,7 @@ def _row(exchange: Exchange, values: Mapping[str, Json], language: Language) -> 
         who=words.institution(fact("institution", ""), fact("recipient", "")).of(language),
         role=fact("role", ""),
         what=telling.what(told, language),
-        purpose=words.named("purposes", fact("purpose", "")).of(language),
+        purpose=words.named("purposes", purpose_told(told.leaf, values if opened else None)).of(language),
         rule=rule.removeprefix("p"),
         rule_text=words.rule(rule).of(language) if rule else "",
         outcome=fact("outcome", ""),

@@ -12,6 +12,7 @@ from typing import Any
 import pyotp
 from argon2 import PasswordHasher
 from flask import Flask
+from sqlalchemy import update
 from werkzeug.test import Client, TestResponse
 
 from audit import search
@@ -56,8 +57,8 @@ class Account:
     secret: str
 
     def code(self, ago: float = 0) -> str:
-        """The code of the present, or of so many seconds before."""
-        return pyotp.TOTP(self.secret).at(utc_now() - timedelta(seconds=ago))
+        """The code of the present, or of so many seconds before; "" while there is no secret."""
+        return self.secret and pyotp.TOTP(self.secret).at(utc_now() - timedelta(seconds=ago))
 
     def typed(self, **other: str) -> dict[str, str]:
         """The right fields, and something changed."""
@@ -94,19 +95,46 @@ def desk(
     app = Flask("desk")
     look = Look(gateway.settings.environment, pages.discover())
     passwords = Passwords(hasher)
-    sign_in.add(
-        app, gateway, look, "/console", lambda: Language.ENGLISH, passwords=passwords, a_minute=a_minute
-    )
+    known = passwords if gateway.settings.console.local else None
+    sign_in.add(app, gateway, look, "/console", lambda: Language.ENGLISH, known, a_minute=a_minute)
     return Desk(gateway, hasher, Client(app.wsgi_app), base)
 
 
-def account(gateway: Gateway, role: Role = Role.AUDITOR, hasher: Counted | None = None) -> Account:
-    """A new account with a name of its own."""
+def begun(gateway: Gateway, role: Role = Role.AUDITOR, hasher: Counted | None = None) -> Account:
+    """A new account with a name of its own, as an administrator makes it; its secret is not there yet."""
     name = f"a{secrets.token_hex(6)}"
-    made = accounts.new_credentials(Passwords(hasher or Counted()))
+    given = accounts.given_password(Passwords(hasher or Counted()))
     with gateway.engine.begin() as connection:
-        accounts.add(connection, MasterKeys(gateway.settings.keys), name, role, made, utc_now())
-    return Account(name, made.password, made.secret)
+        accounts.add(connection, name, role, given, utc_now())
+    return Account(name, given.password, "")
+
+
+def account(gateway: Gateway, role: Role = Role.AUDITOR, hasher: Counted | None = None) -> Account:
+    """A new account whose owner has an authenticator and a password of his own; no code of it is used up."""
+    keys, passwords, known = (
+        MasterKeys(gateway.settings.keys),
+        Passwords(hasher or Counted()),
+        begun(gateway, role),
+    )
+
+    def seen(typed: Account, code: str) -> accounts.Seen:
+        typed_in = accounts.Typed(typed.name, typed.password, code)
+        return accounts.see(gateway.engine, keys, passwords, typed_in, utc_now())
+
+    own = f"own-{secrets.token_hex(10)}"
+    with gateway.engine.begin() as connection:
+        accounts.judge(connection, keys, seen(known, ""), utc_now())
+    with gateway.engine.begin() as connection:
+        shown = accounts.secret(connection, keys, known.name, "test")
+    assert shown is not None
+    made = Account(known.name, known.password, shown.text)
+    found = seen(made, made.code())
+    with gateway.engine.begin() as connection:
+        verdict = accounts.change_password(connection, found, passwords.hashed(own), utc_now())
+        assert verdict.refusal is None
+        of_it = accounts.accounts.c.name == known.name
+        connection.execute(update(accounts.accounts).where(of_it).values(totp_step=None))
+    return Account(known.name, own, shown.text)
 
 
 def token_of(text: str) -> str:

@@ -110,7 +110,7 @@ def test_values_and_messages_are_opened_on_record(site: Site) -> None:
     for name in ("request", "sent-1", "received-1", "reply"):
         assert f'name="payload" value="{name}"' in page.text
     facts, values = last_act(site.gateway)
-    assert (facts["act"], facts["of"], facts["payload"], facts["purpose"]) == (
+    assert (facts["act"], facts["of"], facts["payload"], values["purpose"]) == (
         "audit payload", number, "", "complaint 7",
     )  # fmt: skip
     assert (values["official"], values["subject"]) == ("dpo-1", CODE)

@@ -37,7 +37,7 @@ def test_the_report_in_the_language_asked_for_and_its_record(site: Site) -> None
     assert "MT-1042" not in page.text, "the official is told to auditors only"
     assert not [one for one in re.findall(r'(?:href|action)="([^"]*)"', page.text) if code in one]
     facts, values = last_act(site.gateway)
-    assert (facts["act"], facts["purpose"], facts["asked_by"], facts["entries"]) == (
+    assert (facts["act"], values["purpose"], facts["asked_by"], facts["entries"]) == (
         "audit subject", "request 17", "self", 1,
     )  # fmt: skip
     assert (values["official"], values["subject"]) == ("dpo-1", code.replace("-", ""))

@@ -10,7 +10,8 @@ import pytest
 
 from audit import Entry, Kind
 from endpoints.console.roles import Role
-from exchange import new_id, utc_now
+from exchange import Json, new_id, utc_now
+from questions.purposes import why
 from tests.endpoints.conftest import Site
 from tests.endpoints.console.recorded import SCRIPT, acts, last_act, sequence, write
 from tests.endpoints.console.signing_in import csrf_of, signed_in
@@ -198,7 +199,7 @@ def test_by_person_needs_a_purpose_and_is_a_record_about_that_person(site: Site)
     assert "MT-1042" in page.text
     assert "L-1" in page.text
     facts, values = last_act(site.gateway)
-    assert (facts["act"], facts["purpose"], facts["by_person"]) == ("audit search", "complaint 7", True)
+    assert (facts["act"], values["purpose"], facts["by_person"]) == ("audit search", "complaint 7", True)
     assert (values["official"], values["subject"]) == ("dpo-1", CODE)
     assert not [one for one in re.findall(r'(?:href|action)="([^"]*)"', page.text) if CODE in one]
     sheet = client.post("/console/search-personal", data=form | {"as": "csv"})
@@ -258,3 +259,36 @@ def test_a_code_that_was_mistyped_is_said(site: Site) -> None:
     csrf = csrf_of(client.get("/console/search-personal").text)
     page = client.post("/console/search-personal", data={"person": "17", "purpose": "x", "csrf": csrf})
     assert (page.status_code, "Tas nav personas kods" in page.text) == (400, True)
+
+
+NAMING = "Anna Paraugs asked for it"
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["in the leaf, as it was once", "as it is now"])
+def test_what_others_typed_as_a_purpose_is_for_those_who_supervise(site: Site, before: bool) -> None:
+    number = new_id()
+    public, typed = ({"purpose": NAMING}, {}) if before else why(NAMING)
+    personal: dict[str, Json] = {"official": "dpo-1", "subject": CODE, **typed}
+    site.gateway.log.write(
+        Entry(Kind.ADMIN, number, utc_now(), {"act": "audit subject", **public}, personal),
+        Entry(Kind.ADMIN, new_id(), utc_now(), {"act": "audit subject", **why("reconciliation")[0]}),
+    )
+    sequence(site.gateway)
+    operator, administrator = (signed_in(site.gateway, one) for one in (Role.OPERATOR, Role.ADMINISTRATOR))
+    asked = {"act": "audit subject", "exchange": str(number)}
+    for answer in (
+        operator.get("/console/search", query_string=asked),
+        operator.get("/console/search", query_string={**asked, "as": "csv"}),
+        operator.get(f"/console/exchanges/{number}"),
+        administrator.get("/console/administration", query_string={"act": "audit subject"}),
+    ):
+        assert answer.status_code == 200
+        assert "audit subject" in answer.text or "rskats par piek" in answer.text
+        assert "Anna" not in answer.text
+        assert "dpo-1" not in answer.text
+    assert "reconciliation" in administrator.get("/console/administration").text, "that nobody typed"
+    dpo = signed_in(site.gateway, Role.DPO)
+    csrf = csrf_of(dpo.get("/console/search-personal").text)
+    form = {"csrf": csrf, "purpose": "inspection 4", "official": "dpo-1", **asked}
+    assert NAMING in dpo.post("/console/search-personal", data=form).text
+    assert NAMING in dpo.post("/console/search-personal", data=form | {"as": "csv"}).text

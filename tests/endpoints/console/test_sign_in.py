@@ -15,7 +15,7 @@ from werkzeug.test import Client
 
 from audit import open_log
 from endpoints import console
-from endpoints.console import accounts, sessions, sign_in
+from endpoints.console import accounts, pages, sessions, sign_in
 from endpoints.console.accounts import MOST_FAILURES, Refusal, Typed
 from endpoints.console.accounts import accounts as table
 from endpoints.console.passwords import Passwords
@@ -150,14 +150,32 @@ def test_a_code_that_another_process_is_using_is_waited_for(gateway: Gateway) ->
 
     def there() -> Refusal | None:
         with other.begin() as connection:
-            return accounts.judge(connection, seen, now).refusal
+            return accounts.judge(connection, keys, seen, now).refusal
 
     with ThreadPoolExecutor(1) as pool:
         with gateway.engine.begin() as connection:
-            assert accounts.judge(connection, seen, now).refusal is None
+            assert accounts.judge(connection, keys, seen, now).refusal is None
             second = pool.submit(there)
             time.sleep(0.3)
             assert not second.done()
+        assert second.result() is Refusal.REPEATED
+    other.dispose()
+
+
+def test_a_code_signs_in_or_changes_the_password_and_not_both(gateway: Gateway) -> None:
+    known, other, now = account(gateway), open_engine(gateway.settings.database_url), utc_now()
+    keys, passwords = MasterKeys(gateway.settings.keys), Passwords(Counted())
+    typed = Typed(known.name, known.password, known.code())
+    seen, fresh = accounts.see(gateway.engine, keys, passwords, typed, now), passwords.hashed("another")
+
+    def there() -> Refusal | None:
+        with other.begin() as connection:
+            return accounts.change_password(connection, seen, fresh, now).refusal
+
+    with ThreadPoolExecutor(1) as pool:
+        with gateway.engine.begin() as connection:
+            assert accounts.judge(connection, keys, seen, now).refusal is None
+            second = pool.submit(there)
         assert second.result() is Refusal.REPEATED
     other.dispose()
 
@@ -201,7 +219,7 @@ def test_the_lock_ends_after_a_quarter_of_an_hour_and_is_not_prolonged(gateway: 
         typed = Typed(known.name, password, known.code(ago=-seconds))
         seen = accounts.see(gateway.engine, keys, passwords, typed, at)
         with gateway.engine.begin() as connection:
-            return accounts.judge(connection, seen, at).refusal
+            return accounts.judge(connection, keys, seen, at).refusal
 
     for _ in range(MOST_FAILURES):
         attempt("wrong", 0)
@@ -376,14 +394,13 @@ def test_a_change_ends_every_session_at_once(gateway: Gateway, change: str) -> N
     token = token_of(client.get("/console/sign-in").text)
     assert client.post("/console/sign-in", data=known.typed() | {"token": token}).status_code == 303
     assert client.get("/console/administration").status_code == 200
-    keys, made = MasterKeys(gateway.settings.keys), accounts.new_credentials(Passwords(Counted()))
     with gateway.engine.begin() as connection:
         if change == "disable":
             accounts.disable(connection, known.name, utc_now())
         elif change == "role":
             accounts.set_role(connection, known.name, Role.OPERATOR)
         else:
-            accounts.reset(connection, keys, known.name, made)
+            accounts.reset(connection, known.name, accounts.given_password(Passwords(Counted())), utc_now())
     assert client.get("/console/administration").status_code == 303
     answer = desk(gateway).send(known.typed(code=known.code(ago=-30)))
     assert answer.status_code == (303 if change == "role" else 403)
@@ -400,6 +417,16 @@ def test_signing_out_is_on_record_and_only_by_a_form_of_the_session(gateway: Gat
     assert client.get("/console/administration").status_code == 303
     ((leaf, values),) = records(gateway, since, "sign out")
     assert (leaf["role"], values) == ("auditor", {"official": "auditor-1"})
+
+
+def test_every_answer_is_kept_by_nobody_and_shown_in_no_frame(gateway: Gateway) -> None:
+    client = signed_in(gateway, Role.AUDITOR)
+    paths = [one.path for one in pages.discover() if "GET" in one.methods and "<" not in one.path]
+    for path in (*paths, "no-such-page", "exchanges/x"):
+        answer = client.get(f"/console/{path}")
+        assert answer.headers["Cache-Control"] == "no-store", path
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"], path
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", path
 
 
 def test_without_the_log_nobody_signs_in(gateway: Gateway, tmp_path: Path) -> None:
@@ -448,7 +475,7 @@ def test_a_session_ends_by_itself(gateway: Gateway) -> None:
         assert sessions.find(connection, token, now + timedelta(minutes=29)) is not None
         assert sessions.find(connection, token, now + timedelta(minutes=31)) is None
         for minutes in range(20, 8 * 60, 20):
-            sessions.note(connection, token, now + timedelta(minutes=minutes))
+            sessions.note(connection, token, "", now + timedelta(minutes=minutes))
         assert sessions.find(connection, token, now + timedelta(minutes=481)) is None
 
 

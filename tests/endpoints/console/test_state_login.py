@@ -17,7 +17,7 @@ from werkzeug.test import Client, TestResponse
 
 from config import ConsoleSettings, StateLogin
 from endpoints import console
-from endpoints.console import flows, sessions
+from endpoints.console import barring, flows, sessions
 from endpoints.console.flows import Flow
 from endpoints.console.oidc import StateLoginClient
 from endpoints.console.roles import Role
@@ -151,6 +151,25 @@ def test_somebody_without_a_role_here_is_not_let_in_and_is_on_record(gateway: Ga
     ((leaf, values),) = records(gateway, since)
     assert (leaf["act"], leaf["reason"], leaf["role"]) == ("sign in refused", "not exactly one role", "")
     assert values == {"official": SERIALS["nobody"]}
+
+
+def test_somebody_who_is_barred_is_not_let_in_whatever_the_claim_says(gateway: Gateway) -> None:
+    since, name = utc_now(), SERIALS["operator"]
+    before = browser(gateway)
+    assert through(before, "operator").status_code == 303
+    with gateway.engine.begin() as connection:
+        barring.bar(connection, name, utc_now())
+    assert before.get("/console/").status_code == 303, "no session counts any more"
+    client = browser(gateway)
+    answer = through(client, "operator")
+    assert answer.status_code == 403
+    assert client.get_cookie("console", path="/") is None
+    leaf, values = records(gateway, since)[0]
+    assert (leaf["act"], leaf["reason"], values) == ("sign in refused", "barred", {"official": name})
+    assert through(browser(gateway), "auditor").status_code == 303
+    with gateway.engine.begin() as connection:
+        barring.allow(connection, name)
+    assert through(browser(gateway), "operator").status_code == 303
 
 
 REASONS = {

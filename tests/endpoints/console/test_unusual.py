@@ -83,7 +83,7 @@ def test_officials_and_persons_for_a_purpose_with_the_way_to_their_exchanges(sit
     assert official in page.text
     assert "330602-12345" in page.text
     facts, values = last_act(site.gateway)
-    assert (facts["act"], facts["purpose"]) == ("audit unusual", "inspection 3")
+    assert (facts["act"], values["purpose"]) == ("audit unusual", "inspection 3")
     assert "330602-12345" in str(values["subject"])
     form = re.search(
         rf'action="/console/search-personal">((?:(?!</form>).)*{official}.*?)</form>', page.text, re.S
