@@ -27,13 +27,14 @@ from werkzeug.test import Client, TestResponse
 import config
 from adapters import discover
 from audit.catalogue import catch_up
+from audit.sequencer import Sequencer
 from bench.person_report import CODE, KEY, MONTH, fill
 from endpoints import console
 from endpoints.console import pages, sessions
 from endpoints.console.roles import Role
 from exchange import Json, utc_now
 from gateway import Gateway, wire
-from security.keys import new_keys, write_file
+from security.keys import load_log_key, new_keys, write_file
 from storage import migrate, open_engine
 
 LIMIT_MS = 300.0
@@ -59,6 +60,8 @@ def bench(records: int, url: str) -> None:
         )
         engine = open_engine(settings.database_url)
         migrate.upgrade(engine)
+        key = load_log_key(settings.keys / "log.key")
+        Sequencer(engine, key, environment=settings.environment).run_once()  # the log begins
         one, filled = fill(engine, records, utc_now() - MONTH - timedelta(hours=6))
         catch_up(engine)
         if engine.dialect.name == "postgresql":
@@ -76,6 +79,7 @@ def bench(records: int, url: str) -> None:
 
 def measure(gateway: Gateway, one: uuid.UUID) -> dict[str, tuple[float, float]]:
     """By page, milliseconds: the first time in this process, and the median of the next ones."""
+    console.warm()
     application = console.application(gateway)
     clients: dict[Role, Client] = {}
     for role in Role:
