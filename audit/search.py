@@ -270,13 +270,18 @@ def _place(found: Found) -> _Place:
     return str(found.leaf["instant"]), found.index, ""
 
 
-def _cursor(text: str) -> _Place:
+def is_cursor(text: str) -> bool:
+    """Whether a page can go on after this: instant/index of a record, or instant/-id."""
     instant, _, place = text.partition("/")
-    if instant and place.startswith("-"):
-        return instant, float("inf"), place[1:]
-    if instant and place.isascii() and place.isdigit() and len(place) < 17:
-        return instant, int(place), ""
-    raise InvalidRequest("a page goes on after instant/index of the last record before it")
+    waits = place.startswith("-")
+    return bool(instant) and (waits or (place.isascii() and place.isdigit() and len(place) < 17))
+
+
+def _cursor(text: str) -> _Place:
+    if not is_cursor(text):
+        raise InvalidRequest("a page goes on after instant/index of the last record before it")
+    instant, _, place = text.partition("/")
+    return (instant, float("inf"), place[1:]) if place.startswith("-") else (instant, int(place), "")
 
 
 def _catalogued(

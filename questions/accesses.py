@@ -92,6 +92,7 @@ def _access(records: Sequence[search.Found]) -> Access:
         instant=datetime.fromisoformat(str(records[0].leaf["instant"])),
         record=str(leaf["id"]),
         indexes=tuple(found.index for found in records if found.index is not None),
+        persons=1,
         given=_texts(leaf.get("given")),
         withheld=_texts(leaf.get("withheld")),
         **{name: _text(leaf.get(name)) for name in _PLAIN},

@@ -18,7 +18,7 @@ from endpoints.console.figures import number
 from endpoints.console.roles import Role
 from endpoints.console.visit import Page, Shown, SignedIn, Visit, moment
 from endpoints.console.words import say
-from errors import Busy, GatewayError, LogUnavailable, NotFound
+from errors import Busy, GatewayError, InvalidRequest, LogUnavailable, NotFound
 from exchange import Environment
 from questions.words import Language
 
@@ -42,6 +42,7 @@ _SENTENCES = {
     "not_found": "There is no such thing.",
     "log_unavailable": "The exchange log cannot be reached, and without it nothing is shown. Try again in a minute.",
     "busy": "Too many at once. Try again in a moment.",
+    "invalid_request": "That is not understood.",
 }
 
 
@@ -63,10 +64,12 @@ class Look:
     ) -> Response:
         """An error as a page that says what to do; nothing that was typed is repeated."""
         words = partial(say, language)
+        # What a page says of a request, it says in the language of the visit.
+        detail = error.detail if not sentence and error.code == InvalidRequest.code else ""
         sentence = sentence or _SENTENCES.get(error.code, "")
         content = self._frame(user, language, path, "That did not work")
         content |= {
-            "sentence": words(sentence) if sentence else error.message,
+            "sentence": f"{words(sentence)} {detail}".rstrip() if sentence else error.message,
             "code": error.code,
             "exchange_id": str(error.exchange_id) if error.exchange_id else "",
             "retry": isinstance(error, LogUnavailable | Busy),

@@ -258,3 +258,17 @@ def test_a_code_that_was_mistyped_is_said(site: Site) -> None:
     csrf = csrf_of(client.get("/console/search-personal").text)
     page = client.post("/console/search-personal", data={"person": "17", "purpose": "x", "csrf": csrf})
     assert (page.status_code, "Tas nav personas kods" in page.text) == (400, True)
+
+
+@pytest.mark.parametrize("page", ["search?kind=admin&after={}", "administration?after={}", "retention?after={}"])
+@pytest.mark.parametrize("after", ["17", "2026-01-31T08:00:00.000000Z/x", "/4"])
+def test_where_a_page_goes_on_is_no_longer_what_it_was(site: Site, page: str, after: str) -> None:
+    client = signed_in(site.gateway, Role.AUDITOR)
+    before = acts(site.gateway)
+    answer = client.get(f"/console/{page.format(after)}")
+    assert answer.status_code == 400
+    assert "Adrese mainīta ar roku. Atveriet sarakstu no sākuma." in answer.text
+    assert "goes on after" not in answer.text
+    client.get("/console/search?lang=en")
+    assert "The address was changed by hand." in client.get(f"/console/{page.format(after)}").text
+    assert acts(site.gateway) == before
