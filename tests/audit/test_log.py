@@ -66,7 +66,9 @@ def test_whose_log_it_is_is_told_by_its_first_leaf(engine: Engine) -> None:
             asked.append(statement)
 
     line = open_log(engine).line()
-    assert (log.line(), "log_tree" in asked[-1]) == (line, False), "it has no place yet: all are looked through"
+    assert (log.line(), "log_tree" in asked[-1]) == (line, False), (
+        "it has no place yet: all are looked through"
+    )
     sequence(engine)
     asked.clear()
     assert open_log(engine).line() == line

@@ -82,7 +82,9 @@ def test_a_sheet(site: Site) -> None:
 
 def fields_of(text: str, button: str) -> dict[str, str]:
     """What a form of the page sends, by the text of its button."""
-    form = re.search(rf'<form[^>]*action="/console/person">((?:(?!</form>).)*?)>{button}</button>', text, re.S)
+    form = re.search(
+        rf'<form[^>]*action="/console/person">((?:(?!</form>).)*?)>{button}</button>', text, re.S
+    )
     assert form is not None, button
     return dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form[1]))
 
@@ -91,7 +93,10 @@ def test_a_long_report_by_pages_each_on_record_and_whole_to_be_printed(site: Sit
     code = "330508-12345"
     numbers = [str(write(site.gateway, code=code)) for _ in range(51)]
     write(site.gateway, code=code, recipient="iem-ic", purpose="public-security", system="care-stays")
-    numbers += [str(write(site.gateway, code=code, institution="99999999999", recipient="somewhere")) for _ in range(2)]
+    numbers += [
+        str(write(site.gateway, code=code, institution="99999999999", recipient="somewhere"))
+        for _ in range(2)
+    ]
     sequence(site.gateway)
     client = signed_in(site.gateway, Role.DPO)
     csrf = csrf_of(client.get("/console/person").text)

@@ -260,7 +260,9 @@ def test_a_code_that_was_mistyped_is_said(site: Site) -> None:
     assert (page.status_code, "Tas nav personas kods" in page.text) == (400, True)
 
 
-@pytest.mark.parametrize("page", ["search?kind=admin&after={}", "administration?after={}", "retention?after={}"])
+@pytest.mark.parametrize(
+    "page", ["search?kind=admin&after={}", "administration?after={}", "retention?after={}"]
+)
 @pytest.mark.parametrize("after", ["17", "2026-01-31T08:00:00.000000Z/x", "/4"])
 def test_where_a_page_goes_on_is_no_longer_what_it_was(site: Site, page: str, after: str) -> None:
     client = signed_in(site.gateway, Role.AUDITOR)

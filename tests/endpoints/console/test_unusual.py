@@ -99,7 +99,9 @@ def test_many_are_paged_by_the_address_and_opened_by_the_page(site: Site) -> Non
     assert last_act(site.gateway)[0]["flags"] == 1
     assert ("Vecāki" in second, "Uz sākumu" in second) == (False, True)
     # Opened, it is the same page, and so is the one after it.
-    form = re.search(r'<form class="stack" method="post" action="/console/unusual">(.*?)</form>', second, re.S)
+    form = re.search(
+        r'<form class="stack" method="post" action="/console/unusual">(.*?)</form>', second, re.S
+    )
     assert form is not None
     fields = dict(re.findall(r'name="([^"]+)" value="([^"]+)"', form[1])) | {"purpose": "inspection 4"}
     opened = client.post("/console/unusual", data=fields).text
@@ -107,7 +109,9 @@ def test_many_are_paged_by_the_address_and_opened_by_the_page(site: Site) -> Non
     assert official in opened
     start = re.search(r'<form method="post" action="/console/unusual">(.*?)</form>', opened, re.S)
     assert start is not None
-    begun = client.post("/console/unusual", data=dict(re.findall(r'name="([^"]+)" value="([^"]*)"', start[1])))
+    begun = client.post(
+        "/console/unusual", data=dict(re.findall(r'name="([^"]+)" value="([^"]*)"', start[1]))
+    )
     assert re.findall(r'aria-labelledby="flag-([0-9a-f-]+)"', begun.text) == shown[0]
     assert last_act(site.gateway)[0]["purpose"] == "inspection 4"
 
