@@ -142,7 +142,7 @@ def test_a_sheet_has_the_same_rows_and_is_on_record(site: Site) -> None:
         ("from=yesterday", "Dienu raksta šādi", "A day is written"),
         ("to=0001-01-01", "Dienu raksta šādi", "A day is written"),
         ("exchange=17", "Apmaiņas numurs izskatās šādi", "An exchange has a number such as"),
-        ("after=x&system=pmlp", "a page goes on after", "a page goes on after"),
+        ("after=x&system=pmlp", "Adrese mainīta ar roku", "The address was changed by hand"),
     ],
 )
 def test_what_is_not_understood_is_said_beside_the_form(
