@@ -62,7 +62,7 @@ def bench(records: int, url: str) -> None:
             database_url=url or f"sqlite:///{folder / 'bench.db'}",
             limits=replace(known.limits, requests_per_s=100_000),
         )
-        engine = open_engine(settings.database_url)
+        engine = open_engine(settings.database_url, patience=None)
         migrate.upgrade(engine)
         key = load_log_key(settings.keys / "log.key")
         Sequencer(engine, key, environment=settings.environment).run_once()  # the log begins
