@@ -97,6 +97,7 @@ def catch_up(engine: Engine) -> int:
                 if _last(connection, catalogue) == _last(connection, log_tree):
                     return taken
             with engine.begin() as connection:
+                _hold(connection, "ROW EXCLUSIVE")
                 rows = list(_rows(connection, _last(connection, catalogue), _BATCH))
                 if rows:
                     hours.count_in(connection, _taken(connection, rows))
@@ -110,10 +111,12 @@ def catch_up(engine: Engine) -> int:
 def make_anew(engine: Engine) -> int:
     """Forget the catalogue and make it from the leaves; how many records.
 
+    Whoever takes records in meanwhile waits until all is forgotten, and goes on from the first one.
     Raises: LogUnavailable; what was there then stays, or is made by the next search.
     """
     try:
         with engine.begin() as connection:
+            _hold(connection, "EXCLUSIVE")
             connection.execute(delete(catalogue))
             hours.forget(connection)
     except SQLAlchemyError as error:
@@ -167,6 +170,16 @@ def differing_hours(engine: Engine) -> list[str]:
 def facts_of(leaf: Mapping[str, Json]) -> dict[str, str | None]:
     """The facts of a leaf as the catalogue holds them."""
     return {name: shortened(leaf.get(name)) for name in FACTS}
+
+
+def _hold(connection: Connection, mode: str) -> None:
+    """Keep the catalogue, to the end of the transaction, from who holds it in a mode that conflicts.
+
+    To take records in does not conflict with taking records in, but with forgetting: else what was not committed yet
+    would be all that is left, and count as the end. SQLite has one writer at a time.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {catalogue.fullname} IN {mode} MODE")
 
 
 def _last(connection: Connection, table: Table) -> int:

@@ -20,8 +20,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     delete,
     func,
+    or_,
     select,
     text,
     update,
@@ -108,12 +110,16 @@ def listed(
     dismissed: bool = False,
     waiting: bool = True,
     limit: int = 1000,
+    after: uuid.UUID | None = None,
 ) -> tuple[Kept, ...]:
-    """Flags of days from `since` until before `until`, the newest day first.
+    """Flags of days from `since` until before `until`, the newest day first; `after` a flag only those that follow it.
 
     With `dismissed` those decided on too; without `waiting` those alone.
     """
     query = select(flags).where(flags.c.day >= since, flags.c.day < until)
+    if after is not None:
+        day = select(flags.c.day).where(flags.c.id == after).scalar_subquery()
+        query = query.where(or_(flags.c.day < day, and_(flags.c.day == day, flags.c.id > after)))
     if not dismissed:
         query = query.where(flags.c.dismissed_at.is_(None))
     if not waiting:

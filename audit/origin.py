@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, insert, select, text
 from audit import leaf as leaves
 from audit import restorations
 from audit.checkpoint import origin_line
-from audit.tables import log_checkpoints, log_records, sequencer_queue
+from audit.tables import log_checkpoints, log_records, log_tree, sequencer_queue
 from errors import ConfigurationError
 from exchange import Environment, Json, new_id, utc_now
 from storage import reading
@@ -29,7 +29,9 @@ from storage import reading
 _LOCK = 0x6F726967696E
 _NEWEST = select(log_checkpoints.c.note).order_by(log_checkpoints.c.size.desc()).limit(1)
 # Any origin will do: one that goes on from another is of the same environment and key.
-_ORIGIN = select(log_records.c.leaf).where(log_records.c.kind == leaves.Kind.ORIGIN.value)
+_ORIGIN = select(log_records.c.leaf).where(log_records.c.kind == leaves.Kind.ORIGIN.value).limit(1)
+# The kind is in no index, and each process asks once: the first leaf is looked at before all records are.
+_FIRST = _ORIGIN.join(log_tree, log_tree.c.record_id == log_records.c.id).where(log_tree.c.idx == 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,19 @@ def ensure(engine: Engine, environment: Environment, key: Ed25519PublicKey) -> s
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         if restorations.open_one(connection) is not None:
             raise ConfigurationError("the database was loaded from a backup: run `gateway recover` first")
-        found = connection.execute(_ORIGIN).scalar()
+        found = _found(connection)
         if found is None:
             return _begin(connection, environment, key).line
         newest = connection.execute(_NEWEST).scalar()
     _ours(found, environment, key)
     # Its last checkpoint names the log: one that was restored has had several names.
     return (newest or "").partition("\n")[0] or _line(found)
+
+
+def _found(connection: Connection) -> str | None:
+    """An origin of the log; None where nobody has begun it."""
+    first: str | None = connection.execute(_FIRST).scalar()
+    return connection.execute(_ORIGIN).scalar() if first is None else first
 
 
 def _line(leaf: str) -> str:
@@ -128,7 +136,7 @@ def check(engine: Engine, environment: Environment, key: Ed25519PublicKey) -> No
     Raises: ConfigurationError.
     """
     with reading(engine).begin() as connection:
-        found = connection.execute(_ORIGIN).scalar()
+        found = _found(connection)
     if found is not None:
         _ours(found, environment, key)
 

@@ -137,28 +137,28 @@ def indexes(key: bytes, codes: Iterable[str]) -> tuple[str, ...]:
 
 def about(
     engine: Engine, subjects: Sequence[str], since: datetime | None = None, until: datetime | None = None
-) -> list[tuple[Found, Mapping[str, Json]]]:
-    """Every record about a person with those of its personal values that are not erased, oldest first.
+) -> list[Found]:
+    """Every record about a person, oldest first.
 
     Raises: LogUnavailable.
     """
     bounds = _bounds(log_records.c.instant, since, until)
     with_place = (
-        select(log_records.c.id, log_tree.c.idx, log_records.c.leaf)
+        select(log_tree.c.idx, log_records.c.leaf)
         .select_from(log_records)
         .outerjoin(log_tree, log_tree.c.record_id == log_records.c.id)
     )
     try:
         with reading(engine).begin() as connection:
             ids = sorted(set(connection.execute(_of_persons(subjects)).scalars()))
-            found: list[tuple[Found, Mapping[str, Json]]] = []
-            for several in _batches(ids):
-                rows = connection.execute(with_place.where(log_records.c.id.in_(several), *bounds)).all()
-                values = values_of(connection, [row.id for row in rows])
-                found += [(Found(row.idx, _members(row.leaf)), values.get(row.id, {})) for row in rows]
+            rows = [
+                row
+                for several in _batches(ids)
+                for row in connection.execute(with_place.where(log_records.c.id.in_(several), *bounds))
+            ]
     except SQLAlchemyError as error:
         raise LogUnavailable(type(error).__name__) from error
-    return sorted(found, key=lambda one: _place(one[0]))
+    return sorted((Found(row.idx, _members(row.leaf)) for row in rows), key=_place)
 
 
 def values_of(connection: Connection, records: Sequence[str]) -> dict[str, dict[str, Json]]:
@@ -270,13 +270,18 @@ def _place(found: Found) -> _Place:
     return str(found.leaf["instant"]), found.index, ""
 
 
-def _cursor(text: str) -> _Place:
+def is_cursor(text: str) -> bool:
+    """Whether a page can go on after this: instant/index of a record, or instant/-id."""
     instant, _, place = text.partition("/")
-    if instant and place.startswith("-"):
-        return instant, float("inf"), place[1:]
-    if instant and place.isascii() and place.isdigit() and len(place) < 17:
-        return instant, int(place), ""
-    raise InvalidRequest("a page goes on after instant/index of the last record before it")
+    waits = place.startswith("-")
+    return bool(instant) and (waits or (place.isascii() and place.isdigit() and len(place) < 17))
+
+
+def _cursor(text: str) -> _Place:
+    if not is_cursor(text):
+        raise InvalidRequest("a page goes on after instant/index of the last record before it")
+    instant, _, place = text.partition("/")
+    return (instant, float("inf"), place[1:]) if place.startswith("-") else (instant, int(place), "")
 
 
 def _catalogued(

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import Connection, Engine, insert, text
+from sqlalchemy import Connection, Engine, func, insert, select, text
 
 import registers
 from audit import Entry, Kind, search
@@ -119,8 +119,11 @@ def _median(ask: Callable[[], object]) -> float:
 
 
 def fill(engine: Engine, records: int, begin: datetime = BEGIN) -> tuple[uuid.UUID, int]:
-    """So many records of one month in the log, and one person under two codes; one exchange, and how many there are."""
+    """So many records of one month after what the tree has, and one person under two codes; one exchange, and how many
+    records these are.
+    """
     with engine.begin() as connection:
+        placed = connection.execute(select(func.count()).select_from(log_tree)).scalar_one()
         origin = Provenance(new_id(), "pmlp", "v1-0", "m1", utc_now())
         person = Person(given_names=("Anna",), family_name="Bērziņa", person_code=OTHER_CODE)
         registers.feed(connection, person, origin, asked=CODE)
@@ -139,7 +142,7 @@ def fill(engine: Engine, records: int, begin: datetime = BEGIN) -> tuple[uuid.UU
             last = entry.exchange_id
         if len(batch) >= _BATCH or number == exchanges - 1:
             with engine.begin() as connection:
-                _write(connection, batch, filled)
+                _write(connection, batch, placed + filled)
             filled += len(batch)
             batch = []
             if shown:

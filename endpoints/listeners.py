@@ -216,6 +216,8 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
         try:
             wired = gateway.wire(self.settings, rights=self.rights)
             gateway.warm(wired)
+            if self.name != "partners":
+                console.warm()
             refusals.keep_summing(wired.log, self.settings.environment)
             served = site(self.name, wired, with_soap=self.options.soap)
             if getattr(self.settings, self.name).socket is None:

@@ -14,7 +14,7 @@ import adapters
 from exchange import Lineage, Outcome
 from mappings.services import Reading, Submission, discover
 from questions import words
-from questions.accesses import Access, accesses
+from questions.accesses import Access, accesses, opened
 from registers import REGISTERS, WRITES
 from routing.person_services import LISTS
 from routing.person_services import OPERATION as LIST_SERVICES
@@ -63,7 +63,7 @@ def received(
     """
     names = set[_Given]().union(*(given_as().get(column, frozenset()) for column in columns))
     by_recipient: dict[str, list[Access]] = defaultdict(list)
-    for access in accesses(engine, subjects, since, until):
+    for access in opened(engine, accesses(engine, subjects, since, until)):
         if access.recipient and access.outcome == Outcome.OK and _gave(access, names):
             by_recipient[access.recipient].append(access)
     return tuple(Receipt(recipient, tuple(own)) for recipient, own in sorted(by_recipient.items()))

@@ -6,7 +6,8 @@ name of an employee who acted for his institution (judgment C-579/21).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from audit import search
 from exchange import RIGA, Json
 from mappings.person_code import is_personal_code, normalise
 from questions import words
-from questions.accesses import Access, accesses
+from questions.accesses import Access, accesses, opened
 from questions.withholding import AskedBy, Withholding, withheld
 from questions.words import Language
 from storage import reading
@@ -70,13 +71,34 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The report, and for the record of the question alone how many entries each rule withheld."""
+    """The report, and for the record of the question alone how many entries each rule withheld.
+
+    `entries` are all, or the part that was asked for, of which the first has the number `first`; `institutions` says of
+    the whole how many accesses each institution had, the one with most first.
+    """
 
     codes: tuple[str, ...]
     language: Language
     asked_by: AskedBy
     entries: tuple[Told, ...]
-    withheld_by: dict[str, int]
+    first: int
+    institutions: Mapping[str, int]
+    withheld_by: Mapping[str, int]
+
+    @property
+    def accesses(self) -> int:
+        """How many accesses the whole report tells of."""
+        return sum(self.institutions.values())
+
+    @property
+    def last(self) -> int:
+        """The number of its last entry."""
+        return self.first + len(self.entries) - 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its entries are all."""
+        return len(self.entries) == self.accesses
 
     @property
     def title(self) -> str:
@@ -85,8 +107,8 @@ class Report:
 
     @property
     def count(self) -> str:
-        """How many accesses it tells of."""
-        return _COUNT.of(self.language).format(count=len(self.entries))
+        """How many accesses it tells of, in words."""
+        return _COUNT.of(self.language).format(count=self.accesses)
 
     @property
     def notice(self) -> str:
@@ -103,11 +125,12 @@ class Report:
         }
 
     def facts(self) -> dict[str, Json]:
-        """What the record of the question says of the answer."""
+        """What the record of the question says of the answer; of a part, which entries were shown."""
         return {
             "asked_by": self.asked_by.value,
-            "entries": len(self.entries),
+            "entries": self.accesses,
             "withheld_entries": dict(self.withheld_by),
+            **({} if self.is_whole else {"shown": [self.first, self.last]}),
         }
 
     def text(self) -> Iterator[str]:
@@ -167,23 +190,36 @@ def subject_report(
     since: datetime | None = None,
     until: datetime | None = None,
     rules: tuple[Withholding, ...] | None = None,
+    part: slice = slice(None),
 ) -> Report:
     """Who accessed a person's data, under all codes that he has or had, without what law withholds from who asks.
 
+    All is found and counted; with `part` only so many of the entries, oldest first, are opened and put into words.
     Raises: InvalidPersonCode, LogUnavailable.
     """
     codes = codes_of(engine, code)
     found = accesses(engine, search.indexes(key, codes), since, until)
     told, counts = withheld(found, asked_by, now, rules)
     official = asked_by is AskedBy.AUDITOR
-    return Report(codes, language, asked_by, tuple(_told(one, language, official) for one in told), counts)
+    return Report(
+        codes=codes,
+        language=language,
+        asked_by=asked_by,
+        entries=tuple(_told(one, language, official) for one in opened(engine, told[part])),
+        first=part.indices(len(told))[0] + 1,
+        institutions=dict(Counter(_institution(one, language) for one in told).most_common()),
+        withheld_by=counts,
+    )
+
+
+def _institution(access: Access, language: Language) -> str:
+    return words.institution(access.institution, access.recipient).of(language) or _GATEWAY.of(language)
 
 
 def _told(access: Access, language: Language, with_official: bool) -> Told:
     return Told(
         instant=access.instant,
-        institution=words.institution(access.institution, access.recipient).of(language)
-        or _GATEWAY.of(language),
+        institution=_institution(access, language),
         role=access.role,
         purpose=words.named("purposes", access.purpose).of(language),
         rule=words.rule(access.rule).of(language) if access.rule else "",

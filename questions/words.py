@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import adapters
+from adapters import Operation
 from errors import ConfigurationError
 from exchange import Arguments, Json, Lineage
 from mappings import regulation
@@ -109,9 +110,8 @@ def data_sets(selection: Json) -> tuple[Words, ...]:
 
 def asked_for(system: str, name: str, selection: Json) -> frozenset[str] | None:
     """The rules that the data sets of a request stand for; None where it could not choose, or left it open."""
-    found = adapters.discover().get(_answering(system, name)[0])
-    operation_ = found.operation(_answering(system, name)[1]) if found is not None else None
-    chosen = operation_.selection if operation_ is not None else None
+    asked = _asked(system, name)
+    chosen = asked.selection if asked is not None else None
     if chosen is None or not isinstance(selection, dict):
         return None
     values = selection.get(chosen.argument)
@@ -127,6 +127,14 @@ def _answering(system: str, name: str) -> tuple[str, str]:
     service = discover().get(system)
     own = service.operation(name) if service is not None else None
     return own.via if own is not None and isinstance(own.via, tuple) else (system, name)
+
+
+@cache
+def _asked(system: str, name: str) -> Operation | None:
+    """The operation of a partner's system that answers; None where a register does, or nobody."""
+    answering, own = _answering(system, name)
+    adapter = adapters.discover().get(answering)
+    return None if adapter is None else adapter.operation(own)
 
 
 @cache
@@ -152,11 +160,10 @@ def lines_of_fields(system: str, name: str) -> dict[str, tuple[Lineage, ...]]:
 
 def _lines(system: str, name: str) -> Iterator[Lineage]:
     answering, own = _answering(system, name)
-    adapter = adapters.discover().get(answering)
-    operation_ = adapter.operation(own) if adapter is not None else None
-    if operation_ is not None:
-        yield from operation_.answer.lineage(answering)
-        yield from operation_.request.lineage(answering)
+    asked = _asked(system, name)
+    if asked is not None:
+        yield from asked.answer.lineage(answering)
+        yield from asked.request.lineage(answering)
     service = discover().get(system)
     of_service = service.operation(name) if service is not None else None
     if of_service is not None:

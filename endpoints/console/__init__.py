@@ -19,7 +19,7 @@ import errors
 from endpoints import refusals
 from endpoints.arrivals import Limiter
 from endpoints.console import cookies, pages, sessions, sign_in
-from endpoints.console.look import Look
+from endpoints.console.look import Look, address, warm
 from endpoints.console.passwords import Passwords
 from endpoints.console.visit import Page, Shown, SignedIn, Visit
 from endpoints.readiness import Readiness
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 diagnostics = logging.getLogger("gateway.endpoints")
+
+__all__ = ["ROOT", "application", "language", "warm"]
 
 ROOT = "/console"
 _LANGUAGE = "language"
@@ -127,7 +129,7 @@ def application(gateway: Gateway, passwords: Passwords | None = None) -> WSGIApp
         chosen = request.args.get("lang", "")
         if request.method == "GET" and chosen in list(Language):
             kept = {name: value for name, value in request.args.items() if name != "lang"}
-            answer = redirect(look.address(request.path, kept), 303)
+            answer = redirect(address(request.path, kept), 303)
             answer.set_cookie(
                 _LANGUAGE,
                 chosen,

@@ -14,10 +14,11 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
 from werkzeug.wrappers import Response
 
+from endpoints.console.figures import number
 from endpoints.console.roles import Role
 from endpoints.console.visit import Page, Shown, SignedIn, Visit, moment
 from endpoints.console.words import say
-from errors import Busy, GatewayError, LogUnavailable, NotFound
+from errors import Busy, GatewayError, InvalidRequest, LogUnavailable, NotFound
 from exchange import Environment
 from questions.words import Language
 
@@ -41,28 +42,16 @@ _SENTENCES = {
     "not_found": "There is no such thing.",
     "log_unavailable": "The exchange log cannot be reached, and without it nothing is shown. Try again in a minute.",
     "busy": "Too many at once. Try again in a moment.",
+    "invalid_request": "That is not understood.",
 }
 
 
 class Look:
-    """The templates of one application."""
+    """How the pages of one application look."""
 
     def __init__(self, environment: Environment, pages: Sequence[Page]) -> None:
+        self._environment = environment.value
         self._pages = pages
-        self._templates = Templates(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals |= {
-            "environment": environment.value,
-            "static": static_url,
-            "moment": moment,
-            "address": self.address,
-            "roles": {role.value: text for role, text in ROLES.items()},
-        }
 
     def page(self, visit: Visit, page: Page, shown: Shown) -> Response:
         """A page within the frame that all of them have: menu, who is signed in, and what went on record."""
@@ -75,10 +64,12 @@ class Look:
     ) -> Response:
         """An error as a page that says what to do; nothing that was typed is repeated."""
         words = partial(say, language)
+        # What a page says of a request, it says in the language of the visit.
+        detail = error.detail if not sentence and error.code == InvalidRequest.code else ""
         sentence = sentence or _SENTENCES.get(error.code, "")
         content = self._frame(user, language, path, "That did not work")
         content |= {
-            "sentence": words(sentence) if sentence else error.message,
+            "sentence": f"{words(sentence)} {detail}".rstrip() if sentence else error.message,
             "code": error.code,
             "exchange_id": str(error.exchange_id) if error.exchange_id else "",
             "retry": isinstance(error, LogUnavailable | Busy),
@@ -96,11 +87,6 @@ class Look:
         """A page without the menu: nobody is signed in."""
         return self._made(template, self._plain(language) | dict(content), status)
 
-    def address(self, path: str, query: Mapping[str, str]) -> str:
-        """A path with a query, without what is empty."""
-        told = {name: value for name, value in query.items() if value}
-        return f"{path}?{urlencode(told)}" if told else path
-
     def static(self, name: str) -> Response:
         """A static file; its address holds its digest, so browsers may keep it."""
         path = STATIC / name
@@ -110,7 +96,8 @@ class Look:
         return Response(path.read_bytes(), 200, {"Cache-Control": _A_YEAR}, content_type=kind)
 
     def _plain(self, language: Language) -> dict[str, Any]:
-        return {"_": partial(say, language), "language": language.value}
+        words = partial(say, language)
+        return {"_": words, "language": language.value, "environment": self._environment}
 
     def _frame(self, user: SignedIn, language: Language, path: str, title: str) -> dict[str, Any]:
         menu = [
@@ -126,12 +113,49 @@ class Look:
         }
 
     def _made(self, template: str, content: Mapping[str, Any], status: int) -> Response:
-        text = self._templates.get_template(template).render(**content)
+        text = _templates().get_template(template).render(**content)
         return Response(text, status, content_type="text/html; charset=utf-8")
 
 
 def _opens(user: SignedIn, page: Page) -> bool:
     return user.role in page.roles and (page.confined or not user.confined)
+
+
+def warm() -> None:
+    """Compile every template and read the words and figures of both languages: the first page waits for none of it.
+
+    Raises: ConfigurationError for translations that cannot be read.
+    """
+    for name in _templates().list_templates():
+        _templates().get_template(name)
+    for language in Language:
+        say(language, "")
+        number(language, 0)
+
+
+@cache
+def _templates() -> Templates:
+    """The templates, each compiled once in a process."""
+    found = Templates(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals |= {
+        "static": static_url,
+        "moment": moment,
+        "address": address,
+        "roles": {role.value: text for role, text in ROLES.items()},
+    }
+    return found
+
+
+def address(path: str, query: Mapping[str, str]) -> str:
+    """A path with a query, without what is empty."""
+    told = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(told)}" if told else path
 
 
 def static_url(name: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from werkzeug.wrappers import Response
 
 from audit import Kind
-from audit.search import Found
+from audit.search import Found, is_cursor
 from endpoints.console.visit import Visit
 from errors import InvalidPersonCode, InvalidRequest, NotFound
 from exchange import Outcome
@@ -16,7 +16,7 @@ from questions.moments import moment
 from questions.sheets import told
 from questions.words import Language
 
-__all__ = ["KINDS", "OUTCOMES", "attachment", "day", "reason", "sheet", "told", "what"]
+__all__ = ["KINDS", "OUTCOMES", "after", "attachment", "day", "reason", "sheet", "told", "what"]
 
 KINDS = {
     Kind.ORIGIN.value: "the log began",
@@ -46,6 +46,16 @@ def day(visit: Visit, text: str, *, end: bool) -> datetime | None:
         return moment(text, end=end) if text else None
     except ValueError as error:
         raise InvalidRequest(visit.say("A day is written 2026-01-31.")) from error
+
+
+def after(visit: Visit, text: str) -> str:
+    """Where a page of records goes on, as its address or form says; "" for the first page.
+
+    Raises: InvalidRequest for what no page has said.
+    """
+    if text and not is_cursor(text):
+        raise InvalidRequest(visit.say("The address was changed by hand. Open the list from its beginning."))
+    return text
 
 
 def sheet(text: str, name: str) -> Response:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 from alembic import command
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, event, select, text, update
 
 from audit import Entry, Kind, activity
 from audit.activity import Durations, activity_of, durations
@@ -72,6 +73,36 @@ def test_a_count_that_was_changed_is_found_and_made_anew(engine: Engine) -> None
     make_anew(engine)
     assert differing_hours(engine) == []
     assert counted(engine) == before
+
+
+def test_made_anew_while_another_takes_records_in(engine: Engine) -> None:
+    """What the other has not committed yet must not be all that is left, and count as the end."""
+    log = open_log(engine)
+    log.write(*(ended("pmlp") for _ in range(3)))
+    sequence(engine)
+    catch_up(engine)
+    log.write(ended("pmlp"), ended("sais"))
+    sequence(engine)
+    taken, forgotten, anew = threading.Event(), threading.Event(), set[int]()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _in_the_worst_order(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("INSERT") and "catalogue_hours" in statement and not taken.is_set():
+            taken.set()
+            forgotten.wait(0.5)
+        if statement.startswith("DELETE") and "catalogue_hours" in statement:
+            anew.add(threading.get_ident())
+        elif threading.get_ident() in anew and not forgotten.is_set():
+            forgotten.set()
+            wait([taking], 10)
+
+    with ThreadPoolExecutor(2) as both:
+        taking = both.submit(catch_up, engine)
+        assert taken.wait(10)
+        both.submit(make_anew, engine).result()
+    assert differing(engine) == []
+    assert differing_hours(engine) == []
+    assert counted(engine) == [("2026-11-28T12", "pmlp", "ok", 4), ("2026-11-28T12", "sais", "ok", 1)]
 
 
 def test_the_busiest_stand_alone_and_the_others_together(engine: Engine) -> None:

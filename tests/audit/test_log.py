@@ -54,6 +54,28 @@ def test_sixteen_threads_leave_no_gap(engine: Engine) -> None:
     assert indexes == list(range(1 + 3 * 48))
 
 
+def test_whose_log_it_is_is_told_by_its_first_leaf(engine: Engine) -> None:
+    """Whatever the log has become by then: the kind of a record is in no index."""
+    log = open_log(engine)
+    log.write(*exchange())
+    asked: list[str] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _ask(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "log_records" in statement:
+            asked.append(statement)
+
+    line = open_log(engine).line()
+    assert (log.line(), "log_tree" in asked[-1]) == (line, False), (
+        "it has no place yet: all are looked through"
+    )
+    sequence(engine)
+    asked.clear()
+    assert open_log(engine).line() == line
+    assert len(asked) == 1
+    assert "log_tree" in asked[0]
+
+
 def test_commits_are_shared(engine: Engine) -> None:
     log = open_log(engine)
     log.write(opened())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audit import Kind, search
+from endpoints.console import telling
 from endpoints.console.roles import Role
 from endpoints.console.visit import Page, Shown, Visit
 from exchange import Json
@@ -13,7 +14,7 @@ _AT_ONCE = 50
 
 def show(visit: Visit) -> Shown:
     """Acts by their name; who did them, and what he typed as why, is opened in the record for a purpose."""
-    act, after = visit.query.get("act", ""), visit.query.get("after", "")
+    act, after = visit.query.get("act", ""), telling.after(visit, visit.query.get("after", ""))
     filters = search.Filters(kind=Kind.ADMIN.value, act=act or None)
     found = search.page(visit.gateway.engine, filters, limit=_AT_ONCE, after=after)
     facts: dict[str, Json] = {"filters": filters.json(), "by_person": False, "found": len(found)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audit import Kind, holds, retention, search
+from endpoints.console import telling
 from endpoints.console.roles import Role
 from endpoints.console.visit import Page, Shown, Visit
 from exchange import RIGA, Json, utc_now
@@ -19,7 +20,8 @@ def show(visit: Visit) -> Shown:
     with reading(visit.gateway.engine).begin() as connection:
         held = holds.every(connection)
     filters = search.Filters(kind=Kind.ERASURE.value)
-    found = search.page(visit.gateway.engine, filters, limit=_AT_ONCE, after=visit.query.get("after", ""))
+    after = telling.after(visit, visit.query.get("after", ""))
+    found = search.page(visit.gateway.engine, filters, limit=_AT_ONCE, after=after)
     facts: dict[str, Json] = {"filters": filters.json(), "by_person": False, "found": len(found)}
     visit.on_record("audit search", SUPERVISION, facts)
     content = {

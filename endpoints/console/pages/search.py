@@ -127,7 +127,7 @@ def _searched(
         person=subject_text(person) if person else "",
         with_values=personal,
         limit=_MOST_IN_A_SHEET if as_csv else _AT_ONCE,
-        after=after,
+        after=telling.after(visit, after),
     )
 
 
@@ -150,7 +150,9 @@ def _filters(visit: Visit, typed: Mapping[str, str]) -> Filters:
 
 
 def _sheet(found: Search) -> Response:
-    return telling.sheet(sheets.records(found.found, found.values), "exchange-log")
+    """As a file, made whole: how many records it has is on record by now. One that is full says so by its name."""
+    name = f"exchange-log-newest-{_MOST_IN_A_SHEET}" if found.more else "exchange-log"
+    return telling.sheet(sheets.records(found.found, found.values), name)
 
 
 def _shown(

@@ -15,6 +15,7 @@ from audit import flags, search
 from audit.flags import Kept
 from endpoints.console import telling
 from endpoints.console.roles import SEES_PERSONS
+from endpoints.console.typed import identifier
 from endpoints.console.visit import Page, Shown, Visit, moment
 from errors import InvalidRequest, NotFound
 from exchange import Json, today_in_riga, utc_now
@@ -25,7 +26,7 @@ from questions.words import institution
 from storage import reading
 
 _DAYS = 30
-_AT_ONCE = 100
+_AT_ONCE = 50
 # As the command has it for who names no purpose.
 _SUPERVISION = "supervision"
 _MOST_OF_A_REASON = 1000
@@ -67,11 +68,21 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which flags: days from `first`, to `last` included, and their state."""
+    """Which flags: days from `first`, to `last` included, their state, and after which of them the page begins."""
 
     first: date
     last: date
     state: str
+    after: uuid.UUID | None = None
+
+    def query(self, after: uuid.UUID | None) -> dict[str, str]:
+        """The same in an address or a form, for the page that begins after a flag."""
+        return {
+            "state": self.state,
+            "from": self.first.isoformat(),
+            "to": self.last.isoformat(),
+            "after": str(after or ""),
+        }
 
 
 def show(visit: Visit) -> Shown:
@@ -83,11 +94,11 @@ def show(visit: Visit) -> Shown:
         purpose = visit.purpose() if visit.method == "POST" else ""
     except InvalidRequest as error:
         return _shown(visit, _usual(), [], wrong=telling.reason(visit, error))
-    kept = _listed(visit, asked)
-    rows = [_row(visit, one, opened=bool(purpose)) for one in kept]
+    kept, more = _listed(visit, asked)
+    rows = _rows(visit, kept, opened=bool(purpose))
     persons = list(dict.fromkeys(code for row in rows for code in row.persons))
     _on_record(visit, purpose, asked, len(rows), persons)
-    return _shown(visit, asked, rows, purpose=purpose)
+    return _shown(visit, asked, rows, purpose=purpose, more=more)
 
 
 def look(visit: Visit) -> Shown | Response:
@@ -103,9 +114,10 @@ def look(visit: Visit) -> Shown | Response:
     with visit.gateway.engine.begin() as connection:
         flags.keep(connection, found, utc_now())
     asked = Asked(day, day, "open")
-    rows = [_row(visit, one, opened=False) for one in _listed(visit, asked)]
+    kept, more = _listed(visit, asked)
+    rows = _rows(visit, kept, opened=False)
     _on_record(visit, "", asked, len(rows), [])
-    return _shown(visit, asked, rows)
+    return _shown(visit, asked, rows, more=more)
 
 
 def dismiss(visit: Visit) -> Shown | Response:
@@ -156,19 +168,23 @@ def _asked(visit: Visit, typed: Mapping[str, str]) -> Asked:
     except ValueError as error:
         raise InvalidRequest(visit.say("A day is written 2026-01-31.")) from error
     state = typed.get("state", "")
-    return Asked(first, last, state if state in STATES else usual.state)
+    after = identifier(typed.get("after", ""))
+    return Asked(first, last, state if state in STATES else usual.state, after)
 
 
-def _listed(visit: Visit, asked: Asked) -> tuple[Kept, ...]:
+def _listed(visit: Visit, asked: Asked) -> tuple[tuple[Kept, ...], uuid.UUID | None]:
+    """The flags of one page, and the last of them where more follow."""
     with reading(visit.gateway.engine).begin() as connection:
-        return flags.listed(
+        found = flags.listed(
             connection,
             asked.first,
             asked.last + timedelta(days=1),
             dismissed=asked.state != "open",
             waiting=asked.state != "dismissed",
-            limit=_AT_ONCE,
+            limit=_AT_ONCE + 1,
+            after=asked.after,
         )
+    return found[:_AT_ONCE], found[_AT_ONCE - 1].id if len(found) > _AT_ONCE else None
 
 
 def _on_record(visit: Visit, purpose: str, asked: Asked, count: int, persons: Sequence[str]) -> None:
@@ -180,11 +196,14 @@ def _on_record(visit: Visit, purpose: str, asked: Asked, count: int, persons: Se
     visit.on_record("audit unusual", purpose or _SUPERVISION, facts, about(persons))
 
 
-def _row(visit: Visit, flag: Kept, *, opened: bool) -> Row:
-    involved = search.Involved((), ())
-    if opened:
-        with reading(visit.gateway.engine).begin() as connection:
-            involved = search.involved(connection, flag.exchanges)
+def _rows(visit: Visit, kept: Sequence[Kept], *, opened: bool) -> list[Row]:
+    if not opened:
+        return [_row(visit, flag, search.Involved((), ())) for flag in kept]
+    with reading(visit.gateway.engine).begin() as connection:
+        return [_row(visit, flag, search.involved(connection, flag.exchanges)) for flag in kept]
+
+
+def _row(visit: Visit, flag: Kept, involved: search.Involved) -> Row:
     decided = (
         ""
         if flag.dismissed_at is None
@@ -204,7 +223,15 @@ def _row(visit: Visit, flag: Kept, *, opened: bool) -> Row:
     )
 
 
-def _shown(visit: Visit, asked: Asked, rows: Sequence[Row], *, purpose: str = "", wrong: str = "") -> Shown:
+def _shown(
+    visit: Visit,
+    asked: Asked,
+    rows: Sequence[Row],
+    *,
+    purpose: str = "",
+    wrong: str = "",
+    more: uuid.UUID | None = None,
+) -> Shown:
     content = {
         "asked": asked,
         "rows": rows,
@@ -212,7 +239,7 @@ def _shown(visit: Visit, asked: Asked, rows: Sequence[Row], *, purpose: str = ""
         "wrong": wrong,
         "states": STATES,
         "decided": visit.query.get("decided") == "1",
-        "full": len(rows) == _AT_ONCE,
+        "more": more,
         "yesterday": (today_in_riga() - timedelta(days=1)).isoformat(),
     }
     return Shown("unusual.html.jinja", content, 400 if wrong else 200)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 
 import pytest
 
+from audit.log import ExchangeLog, open_log
 from endpoints.console.roles import Role
+from gateway import Gateway
 from tests.endpoints.conftest import Site
 from tests.endpoints.console.recorded import SCRIPT, acts, last_act, sequence, write
 from tests.endpoints.console.signing_in import csrf_of, signed_in
@@ -75,6 +78,82 @@ def test_a_sheet(site: Site) -> None:
     (row,) = csv.DictReader(answer.text.removeprefix("\ufeff").splitlines())
     assert row["role"] == "'=cmd()"
     assert last_act(site.gateway)[0]["act"] == "audit subject"
+
+
+def fields_of(text: str, button: str) -> dict[str, str]:
+    """What a form of the page sends, by the text of its button."""
+    form = re.search(
+        rf'<form[^>]*action="/console/person">((?:(?!</form>).)*?)>{button}</button>', text, re.S
+    )
+    assert form is not None, button
+    return dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form[1]))
+
+
+def test_a_long_report_by_pages_each_on_record_and_whole_to_be_printed(site: Site) -> None:
+    code = "330508-12345"
+    numbers = [str(write(site.gateway, code=code)) for _ in range(51)]
+    write(site.gateway, code=code, recipient="iem-ic", purpose="public-security", system="care-stays")
+    numbers += [
+        str(write(site.gateway, code=code, institution="99999999999", recipient="somewhere"))
+        for _ in range(2)
+    ]
+    sequence(site.gateway)
+    client = signed_in(site.gateway, Role.DPO)
+    csrf = csrf_of(client.get("/console/person").text)
+    first = client.post("/console/person", data={"person": code, "purpose": "request 20", "csrf": csrf}).text
+    assert [one for one in numbers if one in first] == numbers[:50]
+    assert "Piekļuves: 53 · 1–50" in first
+    assert re.findall(r"<dt>([^<]+)</dt><dd>(51|2)</dd>", first)[1] == ("99999999999", "2"), "of the whole"
+    assert "public-security" not in first
+    facts, values = last_act(site.gateway)
+    told = (facts["purpose"], facts["entries"], facts["shown"], facts["withheld_entries"])
+    assert told == ("request 20", 53, [1, 50], {"police": 1})
+    assert "Iepriekšējie" not in first
+
+    onward = fields_of(first, "Nākamie")
+    second = client.post("/console/person", data=onward).text
+    assert [one for one in numbers if one in second] == numbers[50:]
+    assert "Piekļuves: 53 · 51–53" in second, "the page before is none of this report's accesses"
+    assert "public-security" not in second
+    facts, values = last_act(site.gateway)
+    assert (facts["purpose"], facts["entries"], facts["shown"]) == ("request 20", 53, [51, 53])
+    assert values["subject"] == code.replace("-", "")
+    assert ("Nākamie" in second, fields_of(second, "Iepriekšējie")["page"]) == (False, "1")
+
+    whole = client.post("/console/person", data=fields_of(second, "Viss drukāšanai")).text
+    assert [one for one in numbers if one in whole] == numbers
+    assert "Viss drukāšanai" not in whole
+    facts, _values = last_act(site.gateway)
+    assert (facts["entries"], "shown" in facts) == (53, False)
+    before = acts(site.gateway)
+    for wrong in ({"page": "3"}, {"page": "0"}, {"page": "x"}, {"as_of": "now"}, {"as_of": "2026-01-01"}):
+        page = client.post("/console/person", data=onward | wrong)
+        assert (page.status_code, numbers[0] in page.text) == (400, False), wrong
+    assert client.post("/console/person", data=onward | {"purpose": ""}).status_code == 400
+    assert acts(site.gateway) == before
+    later = client.post("/console/person", data=onward | {"as_of": "2999-01-01T00:00:00+00:00"}).text
+    assert "2999" not in later, "nobody asks as of a day to come, when nothing is withheld any more"
+
+
+def test_no_page_of_it_is_shown_without_its_record(site: Site) -> None:
+    code = "330509-12345"
+    numbers = [str(write(site.gateway, code=code)) for _ in range(51)]
+    client = signed_in(site.gateway, Role.DPO)
+    csrf = csrf_of(client.get("/console/person").text)
+    form = {"person": code, "purpose": "request 21", "csrf": csrf}
+    onward = fields_of(client.post("/console/person", data=form).text, "Nākamie")
+    gone = signed_in(dataclasses.replace(site.gateway, log=closed(site.gateway)), Role.DPO)
+    onward["csrf"] = csrf_of(gone.get("/console/person").text)
+    for what in ({}, {"page": "1"}, {"as": "whole"}, {"as": "csv"}):
+        page = gone.post("/console/person", data=onward | what)
+        assert (page.status_code, [one for one in numbers if one in page.text]) == (503, []), what
+
+
+def closed(gateway: Gateway) -> ExchangeLog:
+    """A log that takes no records."""
+    log = open_log(gateway.settings, gateway.engine)
+    log.close()
+    return log
 
 
 @pytest.mark.parametrize(

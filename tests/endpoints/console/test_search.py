@@ -143,7 +143,7 @@ def test_a_sheet_has_the_same_rows_and_is_on_record(site: Site) -> None:
         ("from=yesterday", "Dienu raksta šādi", "A day is written"),
         ("to=0001-01-01", "Dienu raksta šādi", "A day is written"),
         ("exchange=17", "Apmaiņas numurs izskatās šādi", "An exchange has a number such as"),
-        ("after=x&system=pmlp", "a page goes on after", "a page goes on after"),
+        ("after=x&system=pmlp", "Adrese mainīta ar roku", "The address was changed by hand"),
     ],
 )
 def test_what_is_not_understood_is_said_beside_the_form(
@@ -292,3 +292,19 @@ def test_what_others_typed_as_a_purpose_is_for_those_who_supervise(site: Site, b
     form = {"csrf": csrf, "purpose": "inspection 4", "official": "dpo-1", **asked}
     assert NAMING in dpo.post("/console/search-personal", data=form).text
     assert NAMING in dpo.post("/console/search-personal", data=form | {"as": "csv"}).text
+
+
+@pytest.mark.parametrize(
+    "page", ["search?kind=admin&after={}", "administration?after={}", "retention?after={}"]
+)
+@pytest.mark.parametrize("after", ["17", "2026-01-31T08:00:00.000000Z/x", "/4"])
+def test_where_a_page_goes_on_is_no_longer_what_it_was(site: Site, page: str, after: str) -> None:
+    client = signed_in(site.gateway, Role.AUDITOR)
+    before = acts(site.gateway)
+    answer = client.get(f"/console/{page.format(after)}")
+    assert answer.status_code == 400
+    assert "Adrese mainīta ar roku. Atveriet sarakstu no sākuma." in answer.text
+    assert "goes on after" not in answer.text
+    client.get("/console/search?lang=en")
+    assert "The address was changed by hand." in client.get(f"/console/{page.format(after)}").text
+    assert acts(site.gateway) == before

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from endpoints import console
+from endpoints.console import look
 from endpoints.console.pages import children, discover, outbox, parties, reconciliation
 from endpoints.console.words import latvian
 
@@ -53,3 +54,10 @@ def test_every_page_of_the_menu_is_translated() -> None:
     assert titles
     assert [title for title in titles if title not in latvian()] == []
     assert children.PAGES[0].title in titles
+
+
+def test_no_page_waits_for_a_template_to_be_compiled() -> None:
+    console.warm()
+    compiled = look._templates().cache
+    assert compiled is not None
+    assert len(compiled) == len(TEMPLATES)

@@ -72,6 +72,50 @@ def test_days_without_any(site: Site) -> None:
     assert client.get("/console/unusual?to=9999-12-31").status_code == 400
 
 
+def test_many_are_paged_by_the_address_and_opened_by_the_page(site: Site) -> None:
+    day, official = datetime(2025, 3, 3, tzinfo=RIGA).date(), f"MT-{uuid.uuid4().hex}"
+    exchange = write(site.gateway, official=official, code="330604-12345")
+    several = [
+        Flag(
+            key=uuid.uuid4().hex,
+            day=day + timedelta(days=number % 2),
+            kind="own_record",
+            recipient="one",
+            figures={"lookups": 2},
+            exchanges=(str(exchange),),
+        )
+        for number in range(51)
+    ]
+    with site.gateway.engine.begin() as connection:
+        flags.keep(connection, several, utc_now())
+    client = signed_in(site.gateway, Role.DPO)
+    first = client.get("/console/unusual?from=2025-03-03&to=2025-03-04").text
+    onward = re.search(r'href="(/console/unusual\?[^"]*after=[^"]*)"', first)
+    assert onward is not None
+    second = client.get(onward[1].replace("&amp;", "&")).text
+    shown = [re.findall(r'aria-labelledby="flag-([0-9a-f-]+)"', text) for text in (first, second)]
+    assert [len(one) for one in shown] == [50, 1]
+    assert len({*shown[0], *shown[1]}) == 51
+    assert last_act(site.gateway)[0]["flags"] == 1
+    assert ("Vecāki" in second, "Uz sākumu" in second) == (False, True)
+    # Opened, it is the same page, and so is the one after it.
+    form = re.search(
+        r'<form class="stack" method="post" action="/console/unusual">(.*?)</form>', second, re.S
+    )
+    assert form is not None
+    fields = dict(re.findall(r'name="([^"]+)" value="([^"]+)"', form[1])) | {"purpose": "inspection 4"}
+    opened = client.post("/console/unusual", data=fields).text
+    assert re.findall(r'aria-labelledby="flag-([0-9a-f-]+)"', opened) == shown[1]
+    assert official in opened
+    start = re.search(r'<form method="post" action="/console/unusual">(.*?)</form>', opened, re.S)
+    assert start is not None
+    begun = client.post(
+        "/console/unusual", data=dict(re.findall(r'name="([^"]+)" value="([^"]*)"', start[1]))
+    )
+    assert re.findall(r'aria-labelledby="flag-([0-9a-f-]+)"', begun.text) == shown[0]
+    assert last_act(site.gateway)[0]["purpose"] == "inspection 4"
+
+
 def test_officials_and_persons_for_a_purpose_with_the_way_to_their_exchanges(site: Site) -> None:
     official = f"MT-{uuid.uuid4().hex}"
     flagged(site, official, "330602-12345")
