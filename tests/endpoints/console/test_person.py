@@ -106,7 +106,7 @@ def test_a_long_report_by_pages_each_on_record_and_whole_to_be_printed(site: Sit
     assert re.findall(r"<dt>([^<]+)</dt><dd>(51|2)</dd>", first)[1] == ("99999999999", "2"), "of the whole"
     assert "public-security" not in first
     facts, values = last_act(site.gateway)
-    told = (facts["purpose"], facts["entries"], facts["shown"], facts["withheld_entries"])
+    told = (values["purpose"], facts["entries"], facts["shown"], facts["withheld_entries"])
     assert told == ("request 20", 53, [1, 50], {"police": 1})
     assert "Iepriekšējie" not in first
 
@@ -116,7 +116,7 @@ def test_a_long_report_by_pages_each_on_record_and_whole_to_be_printed(site: Sit
     assert "Piekļuves: 53 · 51–53" in second, "the page before is none of this report's accesses"
     assert "public-security" not in second
     facts, values = last_act(site.gateway)
-    assert (facts["purpose"], facts["entries"], facts["shown"]) == ("request 20", 53, [51, 53])
+    assert (values["purpose"], facts["entries"], facts["shown"]) == ("request 20", 53, [51, 53])
     assert values["subject"] == code.replace("-", "")
     assert ("Nākamie" in second, fields_of(second, "Iepriekšējie")["page"]) == (False, "1")
 

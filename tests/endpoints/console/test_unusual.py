@@ -113,7 +113,7 @@ def test_many_are_paged_by_the_address_and_opened_by_the_page(site: Site) -> Non
         "/console/unusual", data=dict(re.findall(r'name="([^"]+)" value="([^"]*)"', start[1]))
     )
     assert re.findall(r'aria-labelledby="flag-([0-9a-f-]+)"', begun.text) == shown[0]
-    assert last_act(site.gateway)[0]["purpose"] == "inspection 4"
+    assert last_act(site.gateway)[1]["purpose"] == "inspection 4"
 
 
 def test_officials_and_persons_for_a_purpose_with_the_way_to_their_exchanges(site: Site) -> None:
