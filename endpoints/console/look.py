@@ -15,7 +15,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from werkzeug.wrappers import Response
 
 from endpoints.console.roles import Role
-from endpoints.console.visit import Page, Shown, SignedIn, Visit, moment
+from endpoints.console.visit import Page, Shown, SignedIn, Visit, moment, when
 from endpoints.console.words import say
 from errors import Busy, GatewayError, LogUnavailable, NotFound
 from exchange import Environment
@@ -60,6 +60,7 @@ class Look:
             "environment": environment.value,
             "static": static_url,
             "moment": moment,
+            "when": when,
             "address": self.address,
             "roles": {role.value: text for role, text in ROLES.items()},
         }

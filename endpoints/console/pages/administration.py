@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from audit import Kind, search
+from endpoints.console import telling
 from endpoints.console.roles import Role
 from endpoints.console.visit import Page, Shown, Visit
 from exchange import Json
+from questions import words
 from questions.searching import SUPERVISION
 
 _AT_ONCE = 50
@@ -19,7 +21,12 @@ def show(visit: Visit) -> Shown:
     facts: dict[str, Json] = {"filters": filters.json(), "by_person": False, "found": len(found)}
     visit.on_record("audit search", SUPERVISION, facts)
     more = found[-1].cursor if len(found) == _AT_ONCE else ""
-    return Shown("administration.html.jinja", {"found": found, "act": act, "more": more})
+    purposes = [words.named("purposes", str(one.leaf.get("purpose") or "")) for one in found]
+    told = [
+        (one, telling.what(one, visit.language), purpose.of(visit.language))
+        for one, purpose in zip(found, purposes, strict=True)
+    ]
+    return Shown("administration.html.jinja", {"found": told, "act": act, "more": more})
 
 
 PAGES = (

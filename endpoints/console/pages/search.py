@@ -196,7 +196,7 @@ def _row(exchange: Exchange, values: Mapping[str, Json], language: Language) -> 
         id=exchange.id,
         time=moment(datetime.fromisoformat(str(told.leaf["instant"]))),
         who=words.institution(fact("institution", ""), fact("recipient", "")).of(language),
-        role=fact("role", ""),
+        role=words.named("roles", fact("role", "")).of(language),
         what=telling.what(told, language),
         purpose=words.named("purposes", fact("purpose", "")).of(language),
         rule=rule.removeprefix("p"),
