@@ -16,7 +16,7 @@ from endpoints.console.roles import Role
 from gateway import Gateway
 from questions import lineage
 from routing.access import Access
-from tests.endpoints.console.gateways import acts, opened
+from tests.endpoints.console.gateways import acts, own_gateway
 from tests.endpoints.console.signing_in import signed_in
 
 SCRIPT = "<script>alert(1)</script>"
@@ -24,7 +24,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 @pytest.fixture
 def gateway(api_keys: Path, database: str) -> Iterator[Gateway]:
-    with opened(api_keys, database) as wired:
+    with own_gateway(api_keys, database) as wired:
         yield wired
 
 
