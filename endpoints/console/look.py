@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from endpoints.console.roles import Role
@@ -23,6 +25,10 @@ from questions.words import Language
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+# Controls but for tab and line feeds; marks and overrides of direction; what has no width.
+_UNSEEN = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
 _A_YEAR = "public, max-age=31536000, immutable"
 
 # The groups of the menu, in their order; each is shown to who may see a page of it.
@@ -53,6 +59,7 @@ class Look:
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=plain_to_see,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -129,6 +136,17 @@ class Look:
     def _made(self, template: str, content: Mapping[str, Any], status: int) -> Response:
         text = self._templates.get_template(template).render(**content)
         return Response(text, status, content_type="text/html; charset=utf-8")
+
+
+def plain_to_see(value: object) -> object:
+    """A value with what an eye would miss in it written out: zero-width characters, turned directions, controls.
+
+    So no name of an official looks like another's. Where a form sends a value back as it is, the template says `| e`.
+    """
+    if isinstance(value, Markup):
+        return value
+    text = str(value)
+    return _UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", text) if _UNSEEN.search(text) else value
 
 
 def static_url(name: str) -> str:
