@@ -1,9 +1,9 @@
-"""A gateway whose every text that others fill in is hostile, with its console on a socket."""
+"""A gateway with chosen texts in every field that others fill in, and its console on a socket."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 
@@ -108,9 +108,9 @@ def _flag(gateway: Gateway, text: str, exchange: str) -> None:
         flags.dismiss(connection, [one], text, text, utc_now())
 
 
-def seed(gateway: Gateway) -> None:
-    """Every text of the corpus in every field that a partner, a system's answer or an administrator can fill."""
-    for number, text in enumerate(CORPUS):
+def seed(gateway: Gateway, texts: Sequence[str]) -> None:
+    """Every text, four at most, in every field that a partner, a system's answer or an administrator can fill."""
+    for number, text in enumerate(texts):
         exchange = _records(gateway, text)
         _parties(gateway, text, number)
         _flag(gateway, text, exchange)
@@ -126,7 +126,7 @@ def seed(gateway: Gateway) -> None:
                 same = [
                     column == value for column, value in zip(table.primary_key.columns, row[1:], strict=True)
                 ]
-                text = CORPUS[number % len(CORPUS)]
+                text = texts[number % len(texts)]
                 connection.execute(update(table).where(*same).values(dict.fromkeys(names, text)))
     watched = Acting(Environment.TEST, "tests", "tests")
     child_watch.watch(gateway.engine, gateway.log, watched, today_in_riga())

@@ -103,7 +103,7 @@ def gateway(
     shutil.copytree(made_keys, folder / "keys")
     shutil.copy(template("sqlite"), folder / "gateway.db")
     with own_gateway(folder, f"sqlite:///{folder / 'gateway.db'}") as made:
-        seed(made)
+        seed(made, CORPUS)
         yield made
 
 
