@@ -120,6 +120,11 @@ def test_what_is_opened_for_a_purpose(judge: Judge) -> None:
     judge.send("main button[type=submit]", person=CODE, purpose="iesniegums")
     assert judge.page.locator(".report .entries li").count() > 0
     judge.judge("report")
+    judge.page.emulate_media(media="print")
+    labels = judge.page.evaluate("getComputedStyle(document.querySelector('.report dt')).color")
+    assert labels == "rgb(87, 83, 75)", "on paper it is never pale on white"
+    assert not judge.page.locator(".menu, form, .on-record").and_(judge.page.locator(":visible")).count()
+    judge.page.emulate_media(media="screen")
     (found,) = search(judge.gateway.engine, kind="outcome", outcome="failed", limit=1)
     judge.goto(f"exchanges/{found.leaf['exchange']}")
     judge.send("#open ~ form button", purpose="lieta")

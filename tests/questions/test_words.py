@@ -77,11 +77,9 @@ def test_a_name_that_no_file_has_stays() -> None:
 
 
 def test_every_register_and_every_operation_has_its_words() -> None:
-    named = {
-        f"{one.name}.{operation.name}"
-        for one in (*adapters.discover().values(), *services.discover().values())
-        for operation in one.operations
-    } | {name for right in GRANTED for name in right.operations}
+    named = {name for right in GRANTED for name in right.operations}
+    named |= {f"{one.name}.{each.name}" for one in adapters.discover().values() for each in one.operations}
+    named |= {f"{one.name}.{each.name}" for one in services.discover().values() for each in one.operations}
     assert REGISTERS.keys() - words.table("registers").keys() == set()
     own = {name for name in named if not name.startswith("registers.")}
     assert own - words.table("operations").keys() == set()
