@@ -82,7 +82,7 @@ def _lines(found: Collected) -> list[Line]:
     lines = [
         Line(Words("Kas jautāja (iestāde)", "Who asked (institution)"), _institution(facts), leaves),
         Line(Words("Darbinieks", "Official"), _same(values.get("official")), told),
-        Line(Words("Loma", "Role"), _same(facts.get("role")), leaves),
+        Line(Words("Loma", "Role"), words.named("roles", str(facts.get("role", ""))), leaves),
         Line(Words("Sistēma, kas vērsās", "Calling system"), _same(facts.get("caller")), leaves),
         Line(Words("Par ko (personas)", "About whom"), _same(values.get("subject")), told),
         Line(Words("Mērķis", "Purpose"), words.named("purposes", str(facts.get("purpose", ""))), leaves),

@@ -220,7 +220,7 @@ def _told(access: Access, language: Language, with_official: bool) -> Told:
     return Told(
         instant=access.instant,
         institution=_institution(access, language),
-        role=access.role,
+        role=words.named("roles", access.role).of(language),
         purpose=words.named("purposes", access.purpose).of(language),
         rule=words.rule(access.rule).of(language) if access.rule else "",
         asked=_asked(access, language),

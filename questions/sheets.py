@@ -17,15 +17,17 @@ _FACTS = (
     *("rule", "outcome", "code", "act", "exchange"),
 )
 PERSONAL = ("official", "case", "subject", "selection")
+# What a spreadsheet begins a formula with, or passes over before one; wide ones of East Asian input too.
+_FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 _REPORT = ("instant", "institution", "role", "purpose", "rule", "asked", "given", "withheld", "source")
 
 
 def sheet(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table as CSV."""
+    """A table as CSV, with no cell that a spreadsheet takes for a formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(heads)
-    writer.writerows(rows)
+    writer.writerows(tuple(map(_in_a_sheet, row)) for row in rows)
     return out.getvalue()
 
 
@@ -43,7 +45,7 @@ def records(found: Sequence[Found], values: Sequence[Mapping[str, Json]] | None)
         )
         for one, more in zip(found, [None for _ in found] if values is None else values, strict=True)
     ]
-    return sheet(("index", *_FACTS, *personal), [tuple(map(_in_a_sheet, row)) for row in rows])
+    return sheet(("index", *_FACTS, *personal), rows)
 
 
 def report(answer: Report) -> str:
@@ -60,7 +62,7 @@ def report(answer: Report) -> str:
         )
         for entry in answer.entries
     ]
-    return sheet((*_REPORT, "outcome", "exchange"), [tuple(map(_in_a_sheet, row)) for row in rows])
+    return sheet((*_REPORT, "outcome", "exchange"), rows)
 
 
 def told(value: Json) -> str:
@@ -72,4 +74,4 @@ def told(value: Json) -> str:
 
 def _in_a_sheet(text: str) -> str:
     """A cell that no spreadsheet takes for a formula: a caller writes what he likes into a role or a rule."""
-    return f"'{text}" if len(text) > 1 and text[0] in "=+-@\t\r" else text
+    return f"'{text}" if len(text) > 1 and text[0] in _FORMULA else text

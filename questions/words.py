@@ -48,7 +48,7 @@ class Words:
 
 @cache
 def table(name: str, folder: Path = FOLDER) -> dict[str, Words]:
-    """The words of one file by name: purposes, institutions, sources, operations, acts, outcomes.
+    """The words of one file of `words/` by name, such as purposes, roles, registers or acts.
 
     Raises: ConfigurationError naming file and line.
     """
@@ -83,8 +83,9 @@ def operation(system: str, name: str) -> Words:
         return found
     for act in _ACTS:
         if system == "registers" and name.startswith(act) and (generic := known.get(f"registers.{act}")):
-            register = _spaced(name.removeprefix(act))
-            return Words(f"{generic.lv}: {register}", f"{generic.en}: {register}")
+            spaced = _spaced(name.removeprefix(act))
+            of = table("registers").get(spaced.replace(" ", "-")) or Words(spaced, spaced)
+            return Words(f"{generic.lv}: {of.lv}", f"{generic.en}: {of.en}")
     return Words(f"{system} {_spaced(name)}", f"{system} {_spaced(name)}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -12,11 +13,12 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from endpoints.console.figures import number
 from endpoints.console.roles import Role
-from endpoints.console.visit import Page, Shown, SignedIn, Visit, moment
+from endpoints.console.visit import Page, Shown, SignedIn, Visit, moment, when
 from endpoints.console.words import say
 from errors import Busy, GatewayError, InvalidRequest, LogUnavailable, NotFound
 from exchange import Environment
@@ -24,6 +26,10 @@ from questions.words import Language
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+# Controls but for tab and line feeds; marks and overrides of direction; what has no width.
+_UNSEEN = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
 _A_YEAR = "public, max-age=31536000, immutable"
 
 # The groups of the menu, in their order; each is shown to who may see a page of it.
@@ -140,12 +146,14 @@ def _templates() -> Templates:
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=plain_to_see,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     found.globals |= {
         "static": static_url,
         "moment": moment,
+        "when": when,
         "address": address,
         "roles": {role.value: text for role, text in ROLES.items()},
     }
@@ -156,6 +164,17 @@ def address(path: str, query: Mapping[str, str]) -> str:
     """A path with a query, without what is empty."""
     told = {name: value for name, value in query.items() if value}
     return f"{path}?{urlencode(told)}" if told else path
+
+
+def plain_to_see(value: object) -> object:
+    """A value with what an eye would miss in it written out: zero-width characters, turned directions, controls.
+
+    So no name of an official looks like another's. Where a form sends a value back as it is, the template says `| e`.
+    """
+    if isinstance(value, Markup):
+        return value
+    text = str(value)
+    return _UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", text) if _UNSEEN.search(text) else value
 
 
 def static_url(name: str) -> str:

@@ -150,3 +150,8 @@ class Page:
 def moment(instant: datetime | None) -> str:
     """An instant as experts sort it: day and time of Europe/Riga."""
     return "" if instant is None else f"{instant.astimezone(RIGA):%Y-%m-%d %H:%M:%S}"
+
+
+def when(leaf: Mapping[str, Json]) -> str:
+    """The instant of a record, as `moment` has it."""
+    return moment(datetime.fromisoformat(str(leaf["instant"])))

@@ -7,6 +7,7 @@ from endpoints.console import telling
 from endpoints.console.roles import Role
 from endpoints.console.visit import Page, Shown, Visit
 from exchange import Json
+from questions import words
 from questions.purposes import SUPERVISION, purpose_told
 
 _AT_ONCE = 50
@@ -20,10 +21,12 @@ def show(visit: Visit) -> Shown:
     facts: dict[str, Json] = {"filters": filters.json(), "by_person": False, "found": len(found)}
     visit.on_record("audit search", SUPERVISION, facts)
     more = found[-1].cursor if len(found) == _AT_ONCE else ""
-    return Shown(
-        "administration.html.jinja",
-        {"found": found, "told": lambda one: purpose_told(one.leaf, None), "act": act, "more": more},
-    )
+    purposes = [words.named("purposes", purpose_told(one.leaf, None)) for one in found]
+    told = [
+        (one, telling.what(one, visit.language), purpose.of(visit.language))
+        for one, purpose in zip(found, purposes, strict=True)
+    ]
+    return Shown("administration.html.jinja", {"found": told, "act": act, "more": more})
 
 
 PAGES = (

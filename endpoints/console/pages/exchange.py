@@ -320,10 +320,10 @@ def _who(facts: Mapping[str, Json], language: Language, *, opened: bool) -> list
     bases = facts.get("bases")
     found = [
         ("Institution", institution),
-        ("Role", _text(facts, "role")),
+        ("Role", words.named("roles", _text(facts, "role")).of(language)),
         ("Recipient whose rights were used", _text(facts, "recipient")),
         ("Caller", _text(facts, "caller")),
-        ("Way in", _text(facts, "way")),
+        ("Way in", words.named("ways", _text(facts, "way")).of(language)),
         ("Purpose", words.named("purposes", purpose).of(language)),
         ("Legal basis of the right", "; ".join(map(str, bases)) if isinstance(bases, list) else ""),
         ("Act", words.named("acts", _text(facts, "act")).of(language)),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 
 from werkzeug.wrappers import Response
 
+from endpoints.console import telling
 from endpoints.console.figures import number
 from endpoints.console.pages.overview import system_title
 from endpoints.console.roles import Role
 from endpoints.console.visit import Page, Shown, Visit
-from questions import lineage
+from questions import lineage, sheets
 from questions.rights import own_text, rule_text
 
 _ROLES = frozenset({Role.AUDITOR, Role.DPO, Role.ADMINISTRATOR})
@@ -55,12 +54,8 @@ def show(visit: Visit) -> Shown:
 def table(visit: Visit) -> Response:
     """The same lines, all of them, as CSV; in English, as the command prints them."""
     wanted = {name: visit.query.get(name, "").strip() for name in _FILTERS}
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(lineage.HEADS)
-    writer.writerows(_meeting(lineage.rows(visit.gateway.access.in_force()), wanted))
-    headers = {"Content-Disposition": 'attachment; filename="lineage.csv"'}
-    return Response(text.getvalue(), 200, headers, content_type="text/csv; charset=utf-8")
+    rows = list(_meeting(lineage.rows(visit.gateway.access.in_force()), wanted))
+    return telling.sheet(sheets.sheet(lineage.HEADS, rows), "lineage")
 
 
 def _meeting(rows: Sequence[Row], wanted: dict[str, str]) -> Iterator[Row]:

@@ -15,6 +15,7 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
 from audit import Entry, search
+from endpoints.console import telling
 from endpoints.console.roles import Role
 from endpoints.console.typed import Notice, chosen, identifier, reason
 from endpoints.console.visit import Page, Shown, Visit
@@ -64,11 +65,18 @@ def one(visit: Visit, exchange: uuid.UUID) -> Shown:
         "outbox_row.html.jinja",
         {
             "row": row,
-            "records": [record.leaf for record in reversed(found)],
+            "records": [(record.leaf, _what(visit, record)) for record in reversed(found)],
             "acts": _acts_for(visit, [row]),
             "mark": interventions.mark(row),
         },
     )
+
+
+def _what(visit: Visit, record: search.Found) -> str:
+    """An act by its name, anything else by its kind."""
+    kind = str(record.leaf["kind"])
+    act = telling.what(record, visit.language) if record.leaf.get("act") else ""
+    return act or visit.say(telling.KINDS.get(kind, kind))
 
 
 def confirm(visit: Visit) -> Shown:

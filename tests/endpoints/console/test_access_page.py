@@ -15,7 +15,7 @@ from endpoints.console.roles import Role
 from exchange import today_in_riga
 from gateway import Gateway
 from routing.access import Access, Right
-from tests.endpoints.console.gateways import acts, opened
+from tests.endpoints.console.gateways import acts, own_gateway
 from tests.endpoints.console.signing_in import signed_in
 
 SCRIPT = "<script>alert(1)</script>"
@@ -49,7 +49,7 @@ RIGHTS = (
 
 @pytest.fixture
 def gateway(api_keys: Path, database: str) -> Iterator[Gateway]:
-    with opened(api_keys, database, Access(RIGHTS)) as wired:
+    with own_gateway(api_keys, database, Access(RIGHTS)) as wired:
         yield wired
 
 
@@ -149,7 +149,7 @@ def test_nothing_is_found(gateway: Gateway) -> None:
 
 def test_pages(api_keys: Path, database: str) -> None:
     rights = tuple(right(recipient=f"r{number:03}") for number in range(120))
-    with opened(api_keys, database, Access(rights)) as gateway, english(gateway) as client:
+    with own_gateway(api_keys, database, Access(rights)) as gateway, english(gateway) as client:
         seen = []
         for place in ("", "50", "100"):
             text = client.get(f"/console/access?from={place}").text

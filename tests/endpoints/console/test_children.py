@@ -20,15 +20,8 @@ from registers.child_calendar import months_after
 from registers.report_handovers import HandoverState
 from routing import child_reports, child_watch
 from routing.child_watch import Acting
-from tests.endpoints.console.deciding import (
-    ESCAPED,
-    SCRIPT,
-    acts,
-    opened_by,
-    own_gateway,
-    statuses,
-    token,
-)
+from tests.endpoints.console.deciding import ESCAPED, SCRIPT, opened_by, statuses, token
+from tests.endpoints.console.gateways import acts, own_gateway
 from tests.endpoints.console.signing_in import signed_in
 from tests.registers.invented import person_code, provenance
 from tests.registers.test_placement_conflicts import ours

@@ -16,7 +16,7 @@ from endpoints.console.roles import Role
 from gateway import Gateway
 from questions import lineage
 from routing.access import Access
-from tests.endpoints.console.gateways import acts, opened
+from tests.endpoints.console.gateways import acts, own_gateway
 from tests.endpoints.console.signing_in import signed_in
 
 SCRIPT = "<script>alert(1)</script>"
@@ -24,7 +24,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 @pytest.fixture
 def gateway(api_keys: Path, database: str) -> Iterator[Gateway]:
-    with opened(api_keys, database) as wired:
+    with own_gateway(api_keys, database) as wired:
         yield wired
 
 
@@ -101,7 +101,7 @@ def test_csv_has_what_the_filters_leave(gateway: Gateway) -> None:
     answer = english(gateway).get("/console/lineage.csv?system=vdeavk&rule=p8.13")
     assert answer.content_type == "text/csv; charset=utf-8"
     assert "attachment" in answer.headers["Content-Disposition"]
-    found = list(csv.reader(io.StringIO(answer.text)))
+    found = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"))))
     assert tuple(found[0]) == lineage.HEADS
     every = lineage.rows(gateway.access.in_force(), "vdeavk")
     assert [tuple(row) for row in found[1:]] == [row for row in every if f"{row[0]}.".startswith("p8.13.")]

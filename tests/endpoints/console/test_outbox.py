@@ -18,15 +18,8 @@ from exchange import new_id
 from gateway import Gateway
 from routing import interventions, outbox
 from routing.outbox import Settled, State
-from tests.endpoints.console.deciding import (
-    ESCAPED,
-    SCRIPT,
-    acts,
-    opened_by,
-    own_gateway,
-    statuses,
-    token,
-)
+from tests.endpoints.console.deciding import ESCAPED, SCRIPT, opened_by, statuses, token
+from tests.endpoints.console.gateways import acts, own_gateway
 from tests.endpoints.console.signing_in import signed_in
 from tests.steps.wired import arrive, stay
 

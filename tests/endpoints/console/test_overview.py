@@ -19,7 +19,7 @@ from endpoints.console.roles import Role
 from exchange import new_id, utc_now
 from gateway import Gateway
 from routing import breakers, incidents, outbox
-from tests.endpoints.console.gateways import acts, ended, opened, put
+from tests.endpoints.console.gateways import acts, ended, own_gateway, put
 from tests.endpoints.console.signing_in import signed_in
 
 SCRIPT = "<script>alert(1)</script>"
@@ -27,7 +27,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 @pytest.fixture
 def gateway(api_keys: Path, database: str) -> Iterator[Gateway]:
-    with opened(api_keys, database) as wired:
+    with own_gateway(api_keys, database) as wired:
         yield wired
 
 

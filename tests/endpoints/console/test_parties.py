@@ -17,15 +17,8 @@ from gateway import Gateway
 from routing.agreements import Evidence, EvidenceKind, SignatureProfile, Terms, add_evidence, set_terms
 from routing.parties import add_caller, add_partner, find_caller, find_partner, retire_partner
 from security.keys import Identity, issue
-from tests.endpoints.console.deciding import (
-    ESCAPED,
-    SCRIPT,
-    acts,
-    opened_by,
-    own_gateway,
-    statuses,
-    token,
-)
+from tests.endpoints.console.deciding import ESCAPED, SCRIPT, opened_by, statuses, token
+from tests.endpoints.console.gateways import acts, own_gateway
 from tests.endpoints.console.signing_in import csrf_of, signed_in
 
 LIST = "/console/parties"

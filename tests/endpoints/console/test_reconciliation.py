@@ -18,15 +18,8 @@ from gateway import Gateway
 from registers import corrections, differences
 from registers.differences import State
 from registers.persons import IDENTITY
-from tests.endpoints.console.deciding import (
-    ESCAPED,
-    SCRIPT,
-    acts,
-    opened_by,
-    own_gateway,
-    statuses,
-    token,
-)
+from tests.endpoints.console.deciding import ESCAPED, SCRIPT, opened_by, statuses, token
+from tests.endpoints.console.gateways import acts, own_gateway
 from tests.endpoints.console.signing_in import csrf_of, signed_in
 from tests.registers.invented import person_code, provenance
 from tests.registers.test_comparing import PMLP

@@ -12,7 +12,8 @@ from endpoints.console.roles import Role
 from endpoints.console.words import latvian
 from exchange import Json, new_id, utc_now
 from gateway import Gateway
-from tests.endpoints.console.deciding import ESCAPED, SCRIPT, acts, opened_by, own_gateway, statuses, token
+from tests.endpoints.console.deciding import ESCAPED, SCRIPT, opened_by, statuses, token
+from tests.endpoints.console.gateways import acts, own_gateway
 from tests.endpoints.console.signing_in import signed_in
 
 PAGE = "/console/retention"

@@ -19,7 +19,7 @@ from questions.quality import SCALE
 from registers.taken import Taken
 from routing import breakers, following, incidents
 from routing.following import Beginning
-from tests.endpoints.console.gateways import acts, ended, opened, put
+from tests.endpoints.console.gateways import acts, ended, own_gateway, put
 from tests.endpoints.console.signing_in import signed_in
 
 SCRIPT = "<script>alert(1)</script>"
@@ -27,7 +27,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 @pytest.fixture
 def gateway(api_keys: Path, database: str) -> Iterator[Gateway]:
-    with opened(api_keys, database) as wired:
+    with own_gateway(api_keys, database) as wired:
         yield wired
 
 
