@@ -73,8 +73,7 @@ def during(world: World, name: str, seconds: float, threads: int = 8) -> Counter
             number += threads
             with lock:
                 ended[how] += 1
-            if how != "200":
-                stop.wait(0.1)  # as a caller does who is told to come later
+            stop.wait(0.02 if how == "200" else 0.1)  # as a caller does who is told to come later
 
     workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
     for each in workers:

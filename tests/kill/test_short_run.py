@@ -40,9 +40,9 @@ def kill(*arguments: str) -> tuple[int, dict[str, int], str]:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--kills", "8", "--seed", "11"),
-        ("--kills", "4", "--seed", "12", "--database", "sqlite", "--no-broker", "--workers", "0"),
-        ("--kills", "4", "--seed", "13", "--no-broker", "--forgetful", "--repeat", "queryable", "--viss"),
+        ("--kills", "6", "--seed", "11"),
+        ("--kills", "3", "--seed", "12", "--database", "sqlite", "--no-broker", "--workers", "0"),
+        ("--kills", "3", "--seed", "13", "--no-broker", "--forgetful", "--repeat", "queryable", "--viss"),
     ],
     ids=["postgresql-rabbitmq", "sqlite-embedded", "queryable-forgetful-viss"],
 )
@@ -57,7 +57,7 @@ def test_hosts_that_are_cut_off_lose_and_double_nothing() -> None:
     if not Host.possible():
         unavailable("network namespaces need root and `ip netns`")
     code, figures, said = kill(
-        *("--kills", "3", "--seed", "15", "--no-broker", "--workers", "0", "--hosts", "2"),
+        *("--kills", "2", "--seed", "15", "--no-broker", "--workers", "0", "--hosts", "2"),
         *("--faults", "cut off,kill -9 of a worker"),
     )
     assert (code, figures["lost"], figures["duplicated"], figures["unresolved"]) == (0, 0, 0, 0), said
