@@ -178,6 +178,8 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
         self.tls = tls_context(name, getattr(settings, name))
         # Read here, once: a worker that replaces a fallen one has the same rights, whatever the files say by then.
         self.rights = Access.load(settings.access)
+        if name == "internal":  # once, for all its workers
+            console.warm()
         super().__init__()
 
     def load_config(self) -> None:
@@ -216,8 +218,6 @@ class Master(BaseApplication):  # type: ignore[misc] # — gunicorn publishes no
         try:
             wired = gateway.wire(self.settings, rights=self.rights)
             gateway.warm(wired)
-            if self.name != "partners":
-                console.warm()
             refusals.keep_summing(wired.log, self.settings.environment)
             served = site(self.name, wired, with_soap=self.options.soap)
             if getattr(self.settings, self.name).socket is None:

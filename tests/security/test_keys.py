@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 import stat
 from concurrent.futures import ProcessPoolExecutor
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,6 +44,18 @@ def _make(directory: Path) -> dict[str, bytes]:
     """What one of several processes does."""
     keys.new_keys(directory, ["pmlp"])
     return _contents(directory)
+
+
+def _damaged(key: rsa.RSAPrivateKey, flips: dict[str, int]) -> bytes:
+    """The key in PEM with bits of its numbers turned, by the number's name."""
+    form = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    found, numbers = key.private_bytes(*form), key.private_numbers()
+    for name, mask in flips.items():
+        number = getattr(numbers, name)
+        size = (number.bit_length() + 7) // 8
+        assert found.count(number.to_bytes(size)) == 1
+        found = found.replace(number.to_bytes(size), (number ^ mask).to_bytes(size))
+    return b"-----BEGIN PRIVATE KEY-----\n" + base64.encodebytes(found) + b"-----END PRIVATE KEY-----\n"
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +202,31 @@ def test_what_does_not_belong_together_is_refused(made: Path, tmp_path: Path) ->
                 read(path)
     with pytest.raises(ConfigurationError):
         keys.load_log_key(made / "pmlp.key")
+
+
+@pytest.mark.parametrize("number", ["p", "q", "d", "dmp1", "dmq1", "iqmp"])
+@pytest.mark.parametrize("bit", [1, 700])
+def test_a_damaged_key_signs_nothing_false(made: Path, tmp_path: Path, number: str, bit: int) -> None:
+    """It is refused, or OpenSSL gets round the damage and its signatures hold."""
+    known = Identity.load(made / "pmlp.pem", made / "pmlp.key").key
+    assert isinstance(known, rsa.RSAPrivateKey)
+    path = tmp_path / "pmlp.key"
+    path.write_bytes(_damaged(known, {number: 1 << bit}))
+    with suppress(ConfigurationError):
+        key = Identity.load(made / "pmlp.pem", path).key
+        assert isinstance(key, rsa.RSAPrivateKey)
+        for message in (b"one", b"another"):
+            signature = key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+            known.public_key().verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+
+
+def test_a_key_without_its_exponent_is_refused(made: Path, tmp_path: Path) -> None:
+    known = Identity.load(made / "pmlp.pem", made / "pmlp.key").key
+    assert isinstance(known, rsa.RSAPrivateKey)
+    path = tmp_path / "pmlp.key"
+    path.write_bytes(_damaged(known, {"d": 8, "dmp1": 8, "dmq1": 8}))
+    with pytest.raises(ConfigurationError, match=r"pmlp\.key: the key is damaged"):
+        Identity.load(made / "pmlp.pem", path)
 
 
 def test_secrets_and_the_log_key_are_read(made: Path) -> None:
