@@ -61,10 +61,13 @@ def copy(tmp_path: Path) -> House:
 
 
 @pytest.mark.parametrize("adapter", FOUND.values(), ids=lambda adapter: adapter.name)
-def test_every_adapter_is_as_it_says(adapter: Adapter, copy: House) -> None:
-    assert findings_of(adapter) == []
-    assert findings_of(adapter, copy) == []
+def test_every_adapter_answers_the_scale(adapter: Adapter) -> None:
+    """That each is as it says is seen by `gateway check`, here in test_check.py."""
     assert set(adapter.quality) == set(NAMES)
+
+
+def test_an_adapter_is_as_it_says_in_a_copy_too(copy: House) -> None:
+    assert findings_of(FOUND["iemic"], copy) == []
 
 
 def test_the_names_of_rules_are_one_each_and_explained() -> None:
