@@ -57,15 +57,15 @@ def test_an_export_is_on_record_and_verified_without_the_gateway(
     assert judged(tmp_path / "later")[0] == 3
 
 
-@pytest.mark.usefixtures("engine")
-def test_personal_values_need_a_purpose(home: Home, tmp_path: Path) -> None:
+def test_personal_values_need_a_purpose(home: Home, engine: Engine, tmp_path: Path) -> None:
     refused = home.run("audit", "export", str(tmp_path / "log"), "--with-values")
     assert (refused.exit_code, (tmp_path / "log").exists()) == (2, False)
     given = home.run("audit", "export", str(tmp_path / "log"), "--with-values", "--purpose", "court order 7")
     assert given.exit_code == 0, given.output
     assert "320101-12345" in (tmp_path / "log" / "values.jsonl").read_text()
     assert judged(tmp_path / "log")[0] == 3
-    assert "court order 7" in home.run("audit", "search", "--kind", "admin", "--json").stdout
+    acts = [one for one in search.search(engine) if one.leaf.get("act") == "audit export"]
+    assert [values["purpose"] for values in search.with_values(engine, acts)] == ["court order 7"] * 2
 
 
 @pytest.mark.usefixtures("engine")

@@ -8,7 +8,7 @@ import json
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -28,12 +28,18 @@ CELLS = st.text(
 )
 
 
+def in_a_sheet(cell: str) -> str:
+    """What would be a formula is a text there."""
+    return f"'{cell}" if len(cell) > 1 and cell[0] in "=+-@＝＋－＠" else cell
+
+
+@example([("=1+1", "-")])
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=4))
 def test_every_form_holds_every_cell(rows: list[tuple[str, str]]) -> None:
     heads = ("one", "two")
     assert list(csv.reader(io.StringIO(table("T", heads, rows, Form.CSV)))) == [
         ["one", "two"],
-        *map(list, rows),
+        *([in_a_sheet(cell) for cell in row] for row in rows),
     ]
     assert json.loads(table("T", heads, rows, Form.JSON)) == [
         dict(zip(heads, row, strict=True)) for row in rows
