@@ -24,6 +24,7 @@ sys.dont_write_bytecode = True  # nothing is added to the export
 if __package__:
     from audit.export_leaves import ERASED, NOTE, PLACE, Leaves, instant, need, read, same, sha256, write
 else:
+    sys.path.append(str(Path(__file__).resolve().parent))  # `python -I` does not look there
     from export_leaves import ERASED, NOTE, PLACE, Leaves, instant, need, read, same, sha256, write  # type: ignore[import-not-found,no-redef]
 
 FORM = "spolis-gateway log export v1"

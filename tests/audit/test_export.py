@@ -121,6 +121,14 @@ def test_by_an_interpreter_with_one_library(whole: Path, tmp_path: Path) -> None
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert json.loads(run.stdout)["status"] == "anchored"
+    isolated = subprocess.run(  # noqa: S603 — our own interpreter
+        [sys.executable, "-I", str(whole / "verify.py")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert isolated.returncode == 0, isolated.stderr
     assert all(
         len((whole / name).read_text().splitlines()) < 200 for name in ("verify.py", "export_leaves.py")
     )
