@@ -106,7 +106,7 @@ class Leaves:
 
     def begin(self, leaves: Iterator[str], values: Iterator[str], erasures: Iterator[str]) -> None:
         """Look ahead at what erases; whatever is wrong with it is met in its place."""
-        self.leaves, self.values, self.value = leaves, values, next(values, "")  # a value further on
+        self.leaves, self.values, self.value = leaves, values, next(values, "")
         with suppress(OSError, EOFError):
             for line in erasures:
                 with suppress(Exception):

@@ -20,6 +20,7 @@ from commands.rendering import print_rows
 from exchange import Json, today_in_riga, utc_now
 from questions import unusual as questions
 from questions.acting import about
+from questions.purposes import LOOKED_THROUGH
 from questions.words import Language, institution
 from security.keys import load_secret
 from storage import reading
@@ -76,7 +77,7 @@ def unusual(
         settings,
         engine,
         "audit unusual",
-        purpose or "supervision",
+        purpose or LOOKED_THROUGH,
         facts,
         about(list(dict.fromkeys(persons))),
     )

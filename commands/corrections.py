@@ -21,6 +21,7 @@ from exchange import Json, utc_now
 from questions import notices
 from questions.acting import Acting, about
 from questions.corrections import SETTLED, make_notices
+from questions.purposes import LOOKED_THROUGH
 from registers import codes_of, value_notices
 from registers.value_notices import NoticeState
 from routing.access import Access
@@ -108,7 +109,7 @@ def list_(recipient: str, state: str | None, persons: bool, reason: str, as_json
         codes = [codes_of(connection, row.person_id)[0] for row in found] if persons else []
     seen = about(list(dict.fromkeys(codes)))
     facts: dict[str, Json] = {"notices": len(found), "to": recipient}
-    record(settings, engine, "corrections list", reason or "supervision", facts, seen)
+    record(settings, engine, "corrections list", reason or LOOKED_THROUGH, facts, seen)
     rows = [{name: _plain(row._mapping[name]) for name in _HEADS} for row in found]
     for row, code in zip(rows, codes, strict=False):
         row["person_code"] = code

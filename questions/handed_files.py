@@ -52,20 +52,20 @@ def erase(settings: Settings, engine: Engine, log: ExchangeLog, acting: Acting) 
 def due(settings: Settings, engine: Engine) -> Iterator[Path]:
     """Files without a row, below the state's folder: what was handed over elsewhere is the recipient's."""
     for folder_of, table in _FOLDERS:
-        files = [
-            (path, found[0]) for path in _files(folder_of(settings)) if (found := _ID.findall(path.name))
-        ]
+        files = list(_files(folder_of(settings)))
         for at in range(0, len(files), _AT_ONCE):
             some = files[at : at + _AT_ONCE]
-            with reading(
-                engine
-            ).begin() as connection:  # after the look at the folder: no file of a newer row
-                known = _known(connection, table, [uuid.UUID(id_) for _, id_ in some])
-            yield from (path for path, id_ in some if uuid.UUID(id_) not in known)
+            # After the look at the folder: no file is of a row that came later.
+            with reading(engine).begin() as connection:
+                known = _known(connection, table, [id_ for _, id_ in some])
+            yield from (path for path, id_ in some if id_ not in known)
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+def _files(folder: Path) -> Iterator[tuple[Path, uuid.UUID]]:
+    """The files of a folder that are under the id of a row, with it."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and (found := _ID.search(path.name)):
+            yield path, uuid.UUID(found[0])
 
 
 def _known(connection: Connection, table: Table, ids: list[uuid.UUID]) -> set[uuid.UUID]:

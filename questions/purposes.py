@@ -9,8 +9,10 @@ from questions import words
 
 # The purpose of those who look without naming one of their own.
 SUPERVISION = "supervision of the exchange log"
+# That of who looks at flags, or at what was corrected, without naming one.
+LOOKED_THROUGH = "supervision"
 # Purposes of acts for which nobody typed one.
-_OWN = frozenset({SUPERVISION, "supervision"})
+_OWN = frozenset({SUPERVISION, LOOKED_THROUGH})
 
 
 def why(purpose: str) -> tuple[dict[str, Json], dict[str, Json]]:
@@ -27,15 +29,10 @@ def purpose_told(leaf: Mapping[str, Json], values: Mapping[str, Json] | None) ->
 
     Records from before 2026-11-28 have in their leaf what was typed as the purpose of an act: it is told as a value is.
     """
-    public = leaf.get("purpose")
-    if (
-        isinstance(public, str)
-        and public
-        and (values is not None or "act" not in leaf or not _is_typed(public))
-    ):
-        return public
-    typed = (values or {}).get("purpose")
-    return typed if isinstance(typed, str) else ""
+    told = leaf.get("purpose") or (values or {}).get("purpose")
+    if not isinstance(told, str):
+        return ""
+    return "" if values is None and "act" in leaf and _is_typed(told) else told
 
 
 def _is_typed(purpose: str) -> bool:

@@ -22,13 +22,12 @@ from exchange import Json, today_in_riga, utc_now
 from questions import unusual as questions
 from questions.acting import about
 from questions.moments import day as day_of
+from questions.purposes import LOOKED_THROUGH
 from questions.words import institution
 from storage import reading
 
 _DAYS = 30
 _AT_ONCE = 50
-# As the command has it for who names no purpose.
-_SUPERVISION = "supervision"
 _MOST_OF_A_REASON = 1000
 
 STATES = {"open": "to be decided", "dismissed": "decided", "all": "all of them"}
@@ -193,7 +192,7 @@ def _on_record(visit: Visit, purpose: str, asked: Asked, count: int, persons: Se
         "to": (asked.last + timedelta(days=1)).isoformat(),
         "flags": count,
     }
-    visit.on_record("audit unusual", purpose or _SUPERVISION, facts, about(persons))
+    visit.on_record("audit unusual", purpose or LOOKED_THROUGH, facts, about(persons))
 
 
 def _rows(visit: Visit, kept: Sequence[Kept], *, opened: bool) -> list[Row]:
